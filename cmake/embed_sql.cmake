@@ -1,0 +1,11 @@
+# Writes the SQL migrations as a C table: name and text, in file name order.
+file(WRITE ${OUT} "#include \"osy/migrations.h\"\n\nconst struct osy_migration osy_migrations[] = {\n")
+foreach(f ${FILES})
+	get_filename_component(name ${f} NAME_WE)
+	file(READ ${f} text)
+	string(REPLACE "\\" "\\\\" text "${text}")
+	string(REPLACE "\"" "\\\"" text "${text}")
+	string(REPLACE "\n" "\\n\"\n\"" text "${text}")
+	file(APPEND ${OUT} "{\"${name}\",\n\"${text}\"},\n")
+endforeach()
+file(APPEND ${OUT} "};\n\nconst size_t osy_migrations_count = sizeof(osy_migrations) / sizeof(osy_migrations[0]);\n")
