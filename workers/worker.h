@@ -1,6 +1,6 @@
 /*
- * The worker's parts and who owns what. One thread (the loop) owns everything here but the pulse, which has a thread and a
- * Postgres connection of its own.
+ * The worker's parts and who owns what. One thread (the loop) owns everything here but the pulse,
+ * which has a thread and a Postgres connection of its own.
  *
  *   pulse.c   heartbeat, world version, "may I still send?"
  *   runs.c    the runs that are loaded: spec, open stage, state, target org
@@ -30,9 +30,10 @@ struct osy_wrun {
 	char id[40];
 	char topic[200];
 	int pass;
-	int open_stage;  /* batches of later stages wait; moves up only within a pass */
-	bool active;     /* Sync In Progress and this pass: its lanes may be worked on */
-	bool aborting;   /* take no new batch; finish, reconcile, record what is in flight or in doubt */
+	int open_stage; /* batches of later stages wait; moves up only within a pass */
+	bool active;	/* Sync In Progress and this pass: its lanes may be worked on */
+	bool aborting; /* take no new batch; finish, reconcile, record what is in flight or in doubt
+			*/
 	struct osy_spec *spec;
 	struct osy_org *target; /* shared by the runs of one org */
 	unsigned refs;
@@ -44,14 +45,16 @@ struct osy_wlane {
 	struct osy_wrun *run; /* a reference */
 	int lane;
 	int64_t epoch;
-	int64_t position;      /* offset of the next message to take from Kafka */
-	int64_t recorded;      /* position in Postgres: everything before it has its outcomes (or is set aside) */
-	char key[96];          /* "<run>:<pass>:<lane>" */
+	int64_t position; /* offset of the next message to take from Kafka */
+	int64_t recorded; /* position in Postgres: everything before it has its outcomes (or is set
+			     aside) */
+	char key[96];	  /* "<run>:<pass>:<lane>" */
 	struct osy_kafka_lane *queue; /* NULL: not fetching */
-	struct osy_load *load; /* its batches in work; never NULL */
-	bool giving_back;      /* takes no new message; released when the load is idle */
-	bool lost;             /* somebody else has the next epoch: forget everything, send and record nothing */
-	bool raised;           /* its epoch is raised in Redis */
+	struct osy_load *load;	      /* its batches in work; never NULL */
+	bool giving_back;	      /* takes no new message; released when the load is idle */
+	bool lost;   /* somebody else has the next epoch: forget everything, send and record nothing
+		      */
+	bool raised; /* its epoch is raised in Redis */
 	struct osy_wlane *next;
 };
 
@@ -73,8 +76,8 @@ struct osy_worker {
 };
 
 /*
- * Whether our leases are still good by our own monotonic clock, with a margin: asked immediately before a write is handed
- * to the network. False: send nothing, wait.
+ * Whether our leases are still good by our own monotonic clock, with a margin: asked immediately
+ * before a write is handed to the network. False: send nothing, wait.
  */
 bool osy_pulse_may_send(const struct osy_pulse *pulse);
 

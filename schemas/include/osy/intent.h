@@ -1,5 +1,6 @@
 /*
- * What Postgres keeps packed of a batch (table batch): intent, snapshot, outcome. MessagePack, version first.
+ * What Postgres keeps packed of a batch (table batch): intent, snapshot, outcome. MessagePack,
+ * version first.
  */
 #ifndef OSY_INTENT_H
 #define OSY_INTENT_H
@@ -10,7 +11,7 @@
 #include "osy/str.h"
 
 enum osy_action {
-	OSY_ACT_NONE,   /* nothing is sent: existing, skipped, failed before, or settled already */
+	OSY_ACT_NONE, /* nothing is sent: existing, skipped, failed before, or settled already */
 	OSY_ACT_INSERT,
 	OSY_ACT_UPDATE,
 };
@@ -18,9 +19,9 @@ enum osy_action {
 /* One row of a batch, in its order. */
 struct osy_intent_row {
 	enum osy_action action;
-	int collection;       /* number of the collection it goes in within the batch (from 0); -1 none */
+	int collection; /* number of the collection it goes in within the batch (from 0); -1 none */
 	struct osy_id target; /* updates */
-	uint64_t claim;       /* hash of the match key that it has claimed; 0: none */
+	uint64_t claim;	      /* hash of the match key that it has claimed; 0: none */
 	struct osy_id source; /* kept only with a claim */
 };
 struct osy_intent {
@@ -28,8 +29,8 @@ struct osy_intent {
 	struct osy_intent_row *rows;
 };
 void osy_intent_write(const struct osy_intent *intent, struct osy_buf *out);
-enum osy_code osy_intent_read(struct osy_str packed, struct osy_arena *arena, struct osy_intent *ret,
-	struct osy_err *err) OSY_CHECKED;
+enum osy_code osy_intent_read(struct osy_str packed, struct osy_arena *arena,
+	struct osy_intent *ret, struct osy_err *err) OSY_CHECKED;
 
 /* Values before a change, of the written fields, for the rows that are updated. */
 struct osy_snapshot_row {
@@ -44,17 +45,17 @@ struct osy_snapshot {
 	struct osy_snapshot_row *rows;
 };
 void osy_snapshot_write(const struct osy_snapshot *snapshot, struct osy_buf *out);
-enum osy_code osy_snapshot_read(struct osy_str packed, struct osy_arena *arena, struct osy_snapshot *ret,
-	struct osy_err *err) OSY_CHECKED;
+enum osy_code osy_snapshot_read(struct osy_str packed, struct osy_arena *arena,
+	struct osy_snapshot *ret, struct osy_err *err) OSY_CHECKED;
 
 /* Outcome of each row, as far as known: a byte, and the packed target id where there is one. */
 struct osy_outcome_row {
 	enum osy_outcome outcome; /* OSY_PENDING: not yet */
 	struct osy_id target;
 };
-void osy_outcomes_write(const struct osy_outcome_row *rows, unsigned count, const char target_prefix[3],
-	struct osy_buf *out);
-enum osy_code osy_outcomes_read(struct osy_str packed, const char target_prefix[3], struct osy_outcome_row *rows,
-	unsigned count, struct osy_err *err) OSY_CHECKED;
+void osy_outcomes_write(const struct osy_outcome_row *rows, unsigned count,
+	const char target_prefix[3], struct osy_buf *out);
+enum osy_code osy_outcomes_read(struct osy_str packed, const char target_prefix[3],
+	struct osy_outcome_row *rows, unsigned count, struct osy_err *err) OSY_CHECKED;
 
 #endif

@@ -6,17 +6,17 @@
 
 #include "osy/str.h"
 
-#define OSY_RUN_STATES(X)                                                                          \
-	X(OSY_RUN_NOT_STARTED, "Not Started")                                                      \
-	X(OSY_RUN_SCANNING, "Scan In Progress")                                                    \
-	X(OSY_RUN_SCANNED, "Scanned")                                                              \
-	X(OSY_RUN_SYNCING, "Sync In Progress")                                                     \
-	X(OSY_RUN_PAUSED, "Paused")                                                                \
-	X(OSY_RUN_SYNCED, "Synced")                                                                \
-	X(OSY_RUN_ROLLBACK, "Rollback")                                                            \
-	X(OSY_RUN_ROLLBACK_STARTED, "Rollback Started")                                            \
-	X(OSY_RUN_ROLLBACK_COMPLETED, "Rollback Completed")                                        \
-	X(OSY_RUN_ABORTED, "Aborted")                                                              \
+#define OSY_RUN_STATES(X)                                   \
+	X(OSY_RUN_NOT_STARTED, "Not Started")               \
+	X(OSY_RUN_SCANNING, "Scan In Progress")             \
+	X(OSY_RUN_SCANNED, "Scanned")                       \
+	X(OSY_RUN_SYNCING, "Sync In Progress")              \
+	X(OSY_RUN_PAUSED, "Paused")                         \
+	X(OSY_RUN_SYNCED, "Synced")                         \
+	X(OSY_RUN_ROLLBACK, "Rollback")                     \
+	X(OSY_RUN_ROLLBACK_STARTED, "Rollback Started")     \
+	X(OSY_RUN_ROLLBACK_COMPLETED, "Rollback Completed") \
+	X(OSY_RUN_ABORTED, "Aborted")                       \
 	X(OSY_RUN_DELETED, "Deleted")
 
 enum osy_run_state {
@@ -28,20 +28,20 @@ const char *osy_run_state_name(enum osy_run_state state);
 bool osy_run_state_parse(struct osy_str name, enum osy_run_state *ret);
 
 /* What became of one record; the numbers are stored. */
-#define OSY_OUTCOMES(X)                                                                            \
-	X(OSY_PENDING, 0, "pending")                                                               \
-	X(OSY_INSERTED, 1, "inserted")                                                             \
-	X(OSY_UPDATED, 2, "updated")                                                               \
-	X(OSY_EXISTING, 3, "existing")                                                             \
-	X(OSY_SKIPPED, 4, "skipped")                                                               \
-	X(OSY_DELETED, 5, "deleted")                                                               \
+#define OSY_OUTCOMES(X)                \
+	X(OSY_PENDING, 0, "pending")   \
+	X(OSY_INSERTED, 1, "inserted") \
+	X(OSY_UPDATED, 2, "updated")   \
+	X(OSY_EXISTING, 3, "existing") \
+	X(OSY_SKIPPED, 4, "skipped")   \
+	X(OSY_DELETED, 5, "deleted")   \
 	X(OSY_FAILED, 6, "failed")
 
 enum osy_outcome {
 #define X(symbol, number, name) symbol = number,
 	OSY_OUTCOMES(X)
 #undef X
-	OSY_OUTCOMES_COUNT
+		OSY_OUTCOMES_COUNT
 };
 const char *osy_outcome_name(enum osy_outcome outcome);
 
@@ -50,12 +50,13 @@ void osy_run_topic(const char *prefix, const char *run, char *ret_topic, size_t 
 void osy_deadletter_topic(const char *prefix, char *ret_topic, size_t size);
 
 /* Codes of our own in failure.code, beside Salesforce's. */
-#define OSY_FAIL_PARENT_FAILED "PARENT_FAILED"       /* the message names the parent */
-#define OSY_FAIL_PARENT_MISSING "PARENT_MISSING"     /* a required lookup to a record that the run does not have */
-#define OSY_FAIL_AMBIGUOUS "AMBIGUOUS_MATCH"         /* several targets for one key */
-#define OSY_FAIL_KEY_CLAIMED "KEY_CLAIMED"           /* a second source record for a key */
-#define OSY_FAIL_OUTCOME_UNKNOWN "OUTCOME_UNKNOWN"   /* a lost reply that nothing could clear up */
-#define OSY_FAIL_CRASHED "CRASHED"                   /* the batch was there at three crashes */
-#define OSY_FAIL_UNDECODABLE "UNDECODABLE"           /* dead-lettered */
+#define OSY_FAIL_PARENT_FAILED "PARENT_FAILED" /* the message names the parent */
+#define OSY_FAIL_PARENT_MISSING \
+	"PARENT_MISSING" /* a required lookup to a record that the run does not have */
+#define OSY_FAIL_AMBIGUOUS "AMBIGUOUS_MATCH"	   /* several targets for one key */
+#define OSY_FAIL_KEY_CLAIMED "KEY_CLAIMED"	   /* a second source record for a key */
+#define OSY_FAIL_OUTCOME_UNKNOWN "OUTCOME_UNKNOWN" /* a lost reply that nothing could clear up */
+#define OSY_FAIL_CRASHED "CRASHED"		   /* the batch was there at three crashes */
+#define OSY_FAIL_UNDECODABLE "UNDECODABLE"	   /* dead-lettered */
 
 #endif

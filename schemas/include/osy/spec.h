@@ -1,6 +1,6 @@
 /*
- * The spec: the frozen plan of a run, made by the coordinator at scan time, kept as JSON in run.spec, read by workers. It
- * holds everything a worker must know of a run besides its batches.
+ * The spec: the frozen plan of a run, made by the coordinator at scan time, kept as JSON in
+ * run.spec, read by workers. It holds everything a worker must know of a run besides its batches.
  */
 #ifndef OSY_SPEC_H
 #define OSY_SPEC_H
@@ -9,20 +9,27 @@
 #include "osy/sf_describe.h"
 #include "osy/sf_id.h"
 
-enum osy_match { OSY_MATCH_NONE, OSY_MATCH_EXTERNAL_ID, OSY_MATCH_KEYS, OSY_MATCH_SOURCE_ID, OSY_MATCH_SAME_ID };
+enum osy_match {
+	OSY_MATCH_NONE,
+	OSY_MATCH_EXTERNAL_ID,
+	OSY_MATCH_KEYS,
+	OSY_MATCH_SOURCE_ID,
+	OSY_MATCH_SAME_ID
+};
 
 struct osy_spec_field {
-	const char *name;   /* in the source */
-	const char *target; /* in the target */
-	enum osy_sf_type type; /* in the target */
-	int scale;             /* in the target */
+	const char *name;	     /* in the source */
+	const char *target;	     /* in the target */
+	enum osy_sf_type type;	     /* in the target */
+	int scale;		     /* in the target */
 	bool createable, updateable; /* in the target */
-	bool nillable;               /* in the target */
-	bool unique;                 /* in the target */
+	bool nillable;		     /* in the target */
+	bool unique;		     /* in the target */
 	/* lookups only (type OSY_T_REFERENCE): */
-	bool required;        /* may not be left out on insert */
-	bool link;            /* self-lookup, or cut in a cycle: waits for the link pass while its parent is unmapped */
-	const int *parents;   /* indexes of the spec's objects that it may point to */
+	bool required; /* may not be left out on insert */
+	bool link; /* self-lookup, or cut in a cycle: waits for the link pass while its parent is
+		      unmapped */
+	const int *parents; /* indexes of the spec's objects that it may point to */
 	size_t parent_count;
 };
 
@@ -30,22 +37,24 @@ struct osy_spec_object {
 	int index;
 	const char *name, *target; /* objects in the source and in the target */
 	char prefix[4], target_prefix[4];
-	int stage;      /* from 1 */
+	int stage; /* from 1 */
 	bool insert, update, match_only, write_nulls;
 	bool target_empty; /* it was at the scan: a fresh record needs no asking */
-	int batch_size;    /* records a collection, 1..200 */
-	int lanes;         /* lanes its records are spread over */
-	int lock_field;    /* index of the field whose value chooses the lane, -1: the record's own id */
+	int batch_size;	   /* records a collection, 1..200 */
+	int lanes;	   /* lanes its records are spread over */
+	int lock_field; /* index of the field whose value chooses the lane, -1: the record's own id
+			 */
 	enum osy_match match;
-	const int *keys;   /* indexes of fields (EXTERNAL_ID: one, KEYS: several) */
+	const int *keys; /* indexes of fields (EXTERNAL_ID: one, KEYS: several) */
 	size_t key_count;
 	const char *match_field; /* target field of EXTERNAL_ID and SOURCE_ID, NULL otherwise */
-	bool match_unique;       /* that field is unique in the target: an insert can be found again for certain */
-	bool claim;              /* two source records may share a key: claims are needed */
-	const char *where;       /* of the source, NULL: all */
-	const char *order_by;    /* NULL: by id */
-	int64_t limit;           /* 0: none */
-	int64_t selected;        /* counted by the scan */
+	bool match_unique; /* that field is unique in the target: an insert can be found again for
+			      certain */
+	bool claim;	   /* two source records may share a key: claims are needed */
+	const char *where; /* of the source, NULL: all */
+	const char *order_by; /* NULL: by id */
+	int64_t limit;	      /* 0: none */
+	int64_t selected;     /* counted by the scan */
 	const struct osy_spec_field *fields;
 	size_t field_count;
 };
@@ -59,9 +68,9 @@ struct osy_spec {
 	char run[40];
 	const char *source, *target; /* names of the orgs */
 	char source_org_id[19], target_org_id[19], target_user_id[19];
-	int pair;          /* org_pair.id */
-	int lanes;         /* partitions of the topic, without the checkpoints' */
-	int stages;        /* without the link stage, which is stages + 1 */
+	int pair;   /* org_pair.id */
+	int lanes;  /* partitions of the topic, without the checkpoints' */
+	int stages; /* without the link stage, which is stages + 1 */
 	bool continue_on_error, snapshots, audit_fields;
 	const char *duplicate_rules; /* "allow-save" or "respect" */
 	const struct osy_spec_object *objects;
@@ -72,9 +81,11 @@ struct osy_spec {
 };
 
 void osy_spec_write(const struct osy_spec *spec, struct osy_buf *out);
-enum osy_code osy_spec_read(struct osy_str json, struct osy_spec **ret, struct osy_err *err) OSY_CHECKED;
+enum osy_code osy_spec_read(
+	struct osy_str json, struct osy_spec **ret, struct osy_err *err) OSY_CHECKED;
 struct osy_spec *osy_spec_free(struct osy_spec *spec);
-/* Object by the key prefix of a source id; of several legs the first; NULL when the run has none. */
+/* Object by the key prefix of a source id; of several legs the first; NULL when the run has none.
+ */
 const struct osy_spec_object *osy_spec_by_prefix(const struct osy_spec *spec, const char prefix[3]);
 /* Stage in which the last leg of the object with this prefix is loaded; 0 when the run has none. */
 int osy_spec_last_stage(const struct osy_spec *spec, const char prefix[3]);

@@ -1,5 +1,6 @@
 /*
- * Clocks. Leases and time-outs are measured by the monotonic clock, moments for people by the wall clock.
+ * Clocks. Leases and time-outs are measured by the monotonic clock, moments for people by the wall
+ * clock.
  */
 #ifndef OSY_CLOCK_H
 #define OSY_CLOCK_H
@@ -16,7 +17,7 @@ void osy_wall_text(int64_t wall_ms, char text[32]);
 int64_t osy_wall_parse(const char *p, size_t len);
 /* Back-off: full jitter between base and base * 2^attempt, at most max. */
 unsigned osy_backoff_ms(unsigned attempt, unsigned base_ms, unsigned max_ms);
-uint64_t osy_random_u64(void);                 /* getrandom */
+uint64_t osy_random_u64(void); /* getrandom */
 void osy_random_bytes(void *p, size_t len);
 /* "prefix" + 20 characters [0-9a-z], sortable by time; for run ids and worker ids. */
 void osy_new_id(const char *prefix, char *ret_id, size_t size);

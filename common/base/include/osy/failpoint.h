@@ -1,8 +1,10 @@
 /*
- * Failpoints: places where a test makes the program stop, wait or fail. Compiled in with -DOSY_FAILPOINTS only.
+ * Failpoints: places where a test makes the program stop, wait or fail. Compiled in with
+ * -DOSY_FAILPOINTS only.
  *
- * ORGSYNC_FAILPOINTS="worker.after_send=kill@3;coordinator.commit=delay:500;x.y=error@1" arms them: `kill` is SIGKILL to
- * itself, `stop` SIGSTOP, `delay:MS` waits, `error` makes OSY_FAILPOINT() true; `@n` means the n-th pass only.
+ * ORGSYNC_FAILPOINTS="worker.after_send=kill@3;coordinator.commit=delay:500;x.y=error@1" arms them:
+ * `kill` is SIGKILL to itself, `stop` SIGSTOP, `delay:MS` waits, `error` makes OSY_FAILPOINT()
+ * true; `@n` means the n-th pass only.
  */
 #ifndef OSY_FAILPOINT_H
 #define OSY_FAILPOINT_H

@@ -1,7 +1,8 @@
 /*
- * The log: one JSON line an event on stderr, plain text when stderr is a terminal (ORGSYNC_LOG_FORMAT). Event names
- * are dotted words ("batch.retry"). Record values and secrets are never logged: only names and ids. Thread-safe.
- * A warning or error of the same event and key is muted for 30 s and then comes with a count.
+ * The log: one JSON line an event on stderr, plain text when stderr is a terminal
+ * (ORGSYNC_LOG_FORMAT). Event names are dotted words ("batch.retry"). Record values and secrets are
+ * never logged: only names and ids. Thread-safe. A warning or error of the same event and key is
+ * muted for 30 s and then comes with a count.
  */
 #ifndef OSY_LOG_H
 #define OSY_LOG_H
@@ -25,13 +26,13 @@ struct osy_kv {
 #define OSY_KV_ERR(e) ((struct osy_kv){.key = "error", .kind = OSY_KV_IS_ERR, .err = (e)})
 
 /* osy_log(OSY_WARN, "batch.retry", OSY_KV("run", id), OSY_KV_ERR(&err)); at least one pair */
-#define osy_log(level, event, ...)                                                                 \
-	do {                                                                                       \
-		if (osy_log_on(level)) {                                                           \
-			const struct osy_kv osy_kvs_[] = {__VA_ARGS__};                            \
-			osy_log_write((level), (event), osy_kvs_,                                  \
-				sizeof(osy_kvs_) / sizeof(osy_kvs_[0]));                           \
-		}                                                                                  \
+#define osy_log(level, event, ...)                                       \
+	do {                                                             \
+		if (osy_log_on(level)) {                                 \
+			const struct osy_kv osy_kvs_[] = {__VA_ARGS__};  \
+			osy_log_write((level), (event), osy_kvs_,        \
+				sizeof(osy_kvs_) / sizeof(osy_kvs_[0])); \
+		}                                                        \
 	} while (0)
 
 /* format: "json", "text" or "auto". program is put on each line (borrowed for ever). */

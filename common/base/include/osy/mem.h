@@ -1,6 +1,7 @@
 /*
- * Memory: small allocations that abort when there is none (a stateless process that dies is redelivered),
- * guarded locals, and arenas. Whatever has a size from outside is bounded before it is allocated.
+ * Memory: small allocations that abort when there is none (a stateless process that dies is
+ * redelivered), guarded locals, and arenas. Whatever has a size from outside is bounded before it
+ * is allocated.
  */
 #ifndef OSY_MEM_H
 #define OSY_MEM_H
@@ -23,8 +24,8 @@ void osy_free_at(void *pointer_to_pointer);
 #define OSY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
- * Arena: everything made for one batch lives there and dies with it. Memory is zeroed, aligned to 16 bytes
- * and never moves. Not thread-safe.
+ * Arena: everything made for one batch lives there and dies with it. Memory is zeroed, aligned to
+ * 16 bytes and never moves. Not thread-safe.
  */
 struct osy_arena {
 	struct osy_arena_chunk *head;

@@ -1,6 +1,6 @@
 /*
- * Metrics in Prometheus' text format: counters, gauges and histograms of fixed buckets, registered once, then atomic:
- * any thread may add, any thread may render. Label values come from closed sets.
+ * Metrics in Prometheus' text format: counters, gauges and histograms of fixed buckets, registered
+ * once, then atomic: any thread may add, any thread may render. Label values come from closed sets.
  */
 #ifndef OSY_METRICS_H
 #define OSY_METRICS_H
@@ -11,7 +11,8 @@
 
 struct osy_metric; /* lives as long as the program */
 
-/* labels: "api=\"rest\"" or "" ; name and help are borrowed for ever. The same name and labels give the same metric. */
+/* labels: "api=\"rest\"" or "" ; name and help are borrowed for ever. The same name and labels give
+ * the same metric. */
 struct osy_metric *osy_counter(const char *name, const char *labels, const char *help);
 struct osy_metric *osy_gauge(const char *name, const char *labels, const char *help);
 /* Upper bounds in seconds, ascending. */

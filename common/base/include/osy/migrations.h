@@ -1,5 +1,6 @@
 /*
- * The SQL migrations of schemas/sql, embedded at build time, in the order in which they are applied.
+ * The SQL migrations of schemas/sql, embedded at build time, in the order in which they are
+ * applied.
  */
 #ifndef OSY_MIGRATIONS_H
 #define OSY_MIGRATIONS_H

@@ -12,7 +12,7 @@ struct osy_secret {
 };
 
 void osy_secret_set(struct osy_secret *secret, const void *p, size_t len); /* copies; replaces */
-void osy_secret_done(struct osy_secret *secret);                           /* wipes */
+void osy_secret_done(struct osy_secret *secret);			   /* wipes */
 static inline bool osy_secret_is_set(const struct osy_secret *secret)
 {
 	return secret->bytes_ != NULL;

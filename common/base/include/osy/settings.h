@@ -1,7 +1,8 @@
 /*
- * Settings: every setting is one row of a table, which makes the flag, the environment variable, the YAML key, the
- * help and docs/settings.md. Order: default < file < environment < flag. The file is read by the caller (it needs a
- * YAML parser, which lies in a higher room) and handed in pair by pair with osy_settings_set().
+ * Settings: every setting is one row of a table, which makes the flag, the environment variable,
+ * the YAML key, the help and docs/settings.md. Order: default < file < environment < flag. The file
+ * is read by the caller (it needs a YAML parser, which lies in a higher room) and handed in pair by
+ * pair with osy_settings_set().
  */
 #ifndef OSY_SETTINGS_H
 #define OSY_SETTINGS_H
@@ -14,46 +15,50 @@ enum osy_program { OSY_IN_COORDINATOR = 1, OSY_IN_WORKER = 2, OSY_IN_CLI = 4 };
 
 #define OSY_SERVERS (OSY_IN_COORDINATOR | OSY_IN_WORKER)
 
-/* field of struct osy_settings, flag and YAML key, environment variable, type, default, min, max, programs, help */
+/* field of struct osy_settings, flag and YAML key, environment variable, type, default, min, max,
+ * programs, help */
 #define OSY_SETTINGS(X)                                                                            \
-	X(kafka_brokers, "kafka-brokers", "ORGSYNC_KAFKA_BROKERS", TEXT, "127.0.0.1:9092", 0, 0, OSY_SERVERS, \
-		"Kafka bootstrap list, host:port[,host:port]")                                     \
-	X(kafka_prefix, "kafka-prefix", "ORGSYNC_KAFKA_PREFIX", TEXT, "orgsync", 0, 0, OSY_SERVERS, \
-		"prefix of topics, and the group id under which positions are shown")              \
-	X(redis_url, "redis-url", "ORGSYNC_REDIS_URL", TEXT, "redis://127.0.0.1:6379/0", 0, 0, OSY_SERVERS, \
-		"redis://[:password@]host:port/db or unix:///path")                                \
-	X(postgres_url, "postgres-url", "ORGSYNC_POSTGRES_URL", TEXT, "postgresql://127.0.0.1:5432/orgsync", 0, 0, \
-		OSY_SERVERS, "libpq URI")                                                          \
+	X(kafka_brokers, "kafka-brokers", "ORGSYNC_KAFKA_BROKERS", TEXT, "127.0.0.1:9092", 0, 0,   \
+		OSY_SERVERS, "Kafka bootstrap list, host:port[,host:port]")                        \
+	X(kafka_prefix, "kafka-prefix", "ORGSYNC_KAFKA_PREFIX", TEXT, "orgsync", 0, 0,             \
+		OSY_SERVERS, "prefix of topics, and the group id under which positions are shown") \
+	X(redis_url, "redis-url", "ORGSYNC_REDIS_URL", TEXT, "redis://127.0.0.1:6379/0", 0, 0,     \
+		OSY_SERVERS, "redis://[:password@]host:port/db or unix:///path")                   \
+	X(postgres_url, "postgres-url", "ORGSYNC_POSTGRES_URL", TEXT,                              \
+		"postgresql://127.0.0.1:5432/orgsync", 0, 0, OSY_SERVERS, "libpq URI")             \
 	X(secret_key, "secret-key", "ORGSYNC_SECRET_KEY", SECRET, "", 0, 0, OSY_SERVERS,           \
 		"32 bytes in base64: encrypts credentials at rest")                                \
-	X(secret_key_file, "secret-key-file", "ORGSYNC_SECRET_KEY_FILE", TEXT, "", 0, 0, OSY_SERVERS, \
-		"file that holds the secret key")                                                  \
+	X(secret_key_file, "secret-key-file", "ORGSYNC_SECRET_KEY_FILE", TEXT, "", 0, 0,           \
+		OSY_SERVERS, "file that holds the secret key")                                     \
 	X(lease_ms, "lease-ms", "ORGSYNC_LEASE_MS", INT, "5000", 1000, 600000, OSY_SERVERS,        \
 		"how long a lane or run stays with a process that has fallen silent (ms)")         \
-	X(request_limit_ms, "request-limit-ms", "ORGSYNC_REQUEST_LIMIT_MS", INT, "600000", 100, 86400000, OSY_IN_WORKER, \
+	X(request_limit_ms, "request-limit-ms", "ORGSYNC_REQUEST_LIMIT_MS", INT, "600000", 100,    \
+		86400000, OSY_IN_WORKER,                                                           \
 		"longest time an org may still be busy with a request whose reply was lost (ms)")  \
-	X(worker_requests, "worker-requests", "ORGSYNC_WORKER_REQUESTS", INT, "16", 1, 1024, OSY_IN_WORKER, \
-		"requests in flight in one worker")                                                \
+	X(worker_requests, "worker-requests", "ORGSYNC_WORKER_REQUESTS", INT, "16", 1, 1024,       \
+		OSY_IN_WORKER, "requests in flight in one worker")                                 \
 	X(listen, "listen", "ORGSYNC_LISTEN", TEXT, "127.0.0.1:8080", 0, 0, OSY_IN_COORDINATOR,    \
 		"address of the HTTP API")                                                         \
 	X(health_listen, "health-listen", "ORGSYNC_HEALTH_LISTEN", TEXT, "", 0, 0, OSY_IN_WORKER,  \
 		"address of the worker's /healthz, /readyz and /metrics; empty: none")             \
-	X(allow_http_orgs, "allow-http-orgs", "ORGSYNC_ALLOW_HTTP_ORGS", BOOL, "false", 0, 0, OSY_SERVERS, \
-		"accept http:// org addresses on loopback (simulators)")                           \
-	X(bootstrap_token_file, "bootstrap-token-file", "ORGSYNC_BOOTSTRAP_TOKEN_FILE", TEXT, "", 0, 0, OSY_IN_COORDINATOR, \
+	X(allow_http_orgs, "allow-http-orgs", "ORGSYNC_ALLOW_HTTP_ORGS", BOOL, "false", 0, 0,      \
+		OSY_SERVERS, "accept http:// org addresses on loopback (simulators)")              \
+	X(bootstrap_token_file, "bootstrap-token-file", "ORGSYNC_BOOTSTRAP_TOKEN_FILE", TEXT, "",  \
+		0, 0, OSY_IN_COORDINATOR,                                                          \
 		"write a first admin token to this file when there is no token yet")               \
-	X(publish_buffer_mb, "publish-buffer-mb", "ORGSYNC_PUBLISH_BUFFER_MB", INT, "24", 4, 4096, OSY_IN_COORDINATOR, \
+	X(publish_buffer_mb, "publish-buffer-mb", "ORGSYNC_PUBLISH_BUFFER_MB", INT, "24", 4, 4096, \
+		OSY_IN_COORDINATOR,                                                                \
 		"memory for open batches and the producers' queues, all runs (MiB)")               \
-	X(api_url, "api-url", "ORGSYNC_API_URL", TEXT, "http://127.0.0.1:8080", 0, 0, OSY_IN_CLI, \
+	X(api_url, "api-url", "ORGSYNC_API_URL", TEXT, "http://127.0.0.1:8080", 0, 0, OSY_IN_CLI,  \
 		"address of the coordinator")                                                      \
 	X(api_token, "api-token", "ORGSYNC_API_TOKEN", SECRET, "", 0, 0, OSY_IN_CLI,               \
 		"token for the coordinator")                                                       \
 	X(api_token_file, "api-token-file", "ORGSYNC_API_TOKEN_FILE", TEXT, "", 0, 0, OSY_IN_CLI,  \
 		"file that holds the token")                                                       \
-	X(log_level, "log-level", "ORGSYNC_LOG_LEVEL", TEXT, "info", 0, 0, OSY_SERVERS | OSY_IN_CLI, \
-		"error, warn, info or debug")                                                      \
-	X(log_format, "log-format", "ORGSYNC_LOG_FORMAT", TEXT, "auto", 0, 0, OSY_SERVERS | OSY_IN_CLI, \
-		"json or text; auto: text on a terminal")
+	X(log_level, "log-level", "ORGSYNC_LOG_LEVEL", TEXT, "info", 0, 0,                         \
+		OSY_SERVERS | OSY_IN_CLI, "error, warn, info or debug")                            \
+	X(log_format, "log-format", "ORGSYNC_LOG_FORMAT", TEXT, "auto", 0, 0,                      \
+		OSY_SERVERS | OSY_IN_CLI, "json or text; auto: text on a terminal")
 
 #define OSY_SETTING_FIELD_TEXT(name) char *name;
 #define OSY_SETTING_FIELD_INT(name) int64_t name;
@@ -68,15 +73,16 @@ struct osy_settings {
 
 void osy_settings_init(struct osy_settings *settings); /* the defaults */
 void osy_settings_done(struct osy_settings *settings);
-/* Takes one value by its flag name ("lease-ms"); origin names where it came from, for the error text. */
-enum osy_code osy_settings_set(struct osy_settings *settings, struct osy_str flag, struct osy_str value,
-	const char *origin, struct osy_err *err) OSY_CHECKED;
+/* Takes one value by its flag name ("lease-ms"); origin names where it came from, for the error
+ * text. */
+enum osy_code osy_settings_set(struct osy_settings *settings, struct osy_str flag,
+	struct osy_str value, const char *origin, struct osy_err *err) OSY_CHECKED;
 /* Takes the environment variables of the rows that this program has. */
-enum osy_code osy_settings_env(struct osy_settings *settings, enum osy_program program,
-	struct osy_err *err) OSY_CHECKED;
+enum osy_code osy_settings_env(
+	struct osy_settings *settings, enum osy_program program, struct osy_err *err) OSY_CHECKED;
 /*
- * Takes `--flag value` and `--flag=value` (bool: `--flag`) of this program's rows out of argv and leaves the rest
- * (argc and argv are rewritten; "--" ends it). An unknown flag is left alone.
+ * Takes `--flag value` and `--flag=value` (bool: `--flag`) of this program's rows out of argv and
+ * leaves the rest (argc and argv are rewritten; "--" ends it). An unknown flag is left alone.
  */
 enum osy_code osy_settings_args(struct osy_settings *settings, enum osy_program program, int *argc,
 	char **argv, struct osy_err *err) OSY_CHECKED;

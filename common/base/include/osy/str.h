@@ -12,7 +12,8 @@
 
 #include "osy/err.h"
 
-/* A view: not NUL-terminated, borrowed. p NULL means "no value" (null), which differs from empty. */
+/* A view: not NUL-terminated, borrowed. p NULL means "no value" (null), which differs from empty.
+ */
 struct osy_str {
 	const char *p;
 	size_t len;
@@ -41,10 +42,10 @@ bool osy_str_starts(struct osy_str s, const char *prefix);
 uint64_t osy_hash(const void *p, size_t len, uint64_t seed); /* stable over versions and machines */
 
 /*
- * A buffer that grows up to max bytes. Always NUL-terminated, p is never NULL. Its limit is part of its birth:
- * `OSY_AUTO(osy_buf_done) struct osy_buf b = OSY_BUF(16 * 1024);`
- * The _add functions that return nothing are for content of ours whose size is known to fit (they stop the
- * program when it does not); those with an err are for what comes from outside.
+ * A buffer that grows up to max bytes. Always NUL-terminated, p is never NULL. Its limit is part of
+ * its birth: `OSY_AUTO(osy_buf_done) struct osy_buf b = OSY_BUF(16 * 1024);` The _add functions
+ * that return nothing are for content of ours whose size is known to fit (they stop the program
+ * when it does not); those with an err are for what comes from outside.
  */
 struct osy_buf {
 	char *p;
@@ -58,8 +59,8 @@ struct osy_buf {
 void osy_buf_done(struct osy_buf *buf);
 void osy_buf_reset(struct osy_buf *buf); /* empty, keeps its memory */
 char *osy_buf_take(struct osy_buf *buf, size_t *ret_len /* may be NULL */); /* gives: free() */
-enum osy_code osy_buf_try(struct osy_buf *buf, const void *p, size_t len, struct osy_err *err)
-	OSY_CHECKED;
+enum osy_code osy_buf_try(
+	struct osy_buf *buf, const void *p, size_t len, struct osy_err *err) OSY_CHECKED;
 /* Room for n more bytes at p + len; the caller writes them and adds to len (then osy_buf_end). */
 char *osy_buf_room(struct osy_buf *buf, size_t n);
 void osy_buf_end(struct osy_buf *buf, size_t n_written);
@@ -85,8 +86,8 @@ bool osy_utf8_valid(struct osy_str s);
 
 /* Base64 (RFC 4648); url: the alphabet of section 5 without padding. */
 void osy_base64_encode(struct osy_str in, bool url, struct osy_buf *out);
-enum osy_code osy_base64_decode(struct osy_str in, struct osy_buf *out, struct osy_err *err)
-	OSY_CHECKED;
+enum osy_code osy_base64_decode(
+	struct osy_str in, struct osy_buf *out, struct osy_err *err) OSY_CHECKED;
 
 /* Percent-encoding of everything but unreserved characters (RFC 3986). */
 void osy_url_encode(struct osy_str in, struct osy_buf *out);

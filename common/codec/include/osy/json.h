@@ -1,9 +1,11 @@
 /*
- * JSON as a tree, for everything but record values (those pass as slices: json_pull.h). A strict façade over json-c:
- * UTF-8 checked, no NaN, no integer that json-c would saturate, depth at most 32, nothing after the value. Numbers keep
- * their own text. Objects keep their order. Not thread-safe per tree.
+ * JSON as a tree, for everything but record values (those pass as slices: json_pull.h). A strict
+ * façade over json-c: UTF-8 checked, no NaN, no integer that json-c would saturate, depth at most
+ * 32, nothing after the value. Numbers keep their own text. Objects keep their order. Not
+ * thread-safe per tree.
  *
- * The getters never coerce: a value of another type is as good as missing. Borrowed values live as long as the tree.
+ * The getters never coerce: a value of another type is as good as missing. Borrowed values live as
+ * long as the tree.
  */
 #ifndef OSY_JSON_H
 #define OSY_JSON_H
@@ -22,21 +24,24 @@ enum osy_json_type {
 	OSY_JSON_OBJECT,
 };
 
-/* Parses one document of at most 64 MiB; gives a tree to osy_json_free(). what names the source in errors. */
+/* Parses one document of at most 64 MiB; gives a tree to osy_json_free(). what names the source in
+ * errors. */
 enum osy_code osy_json_parse(struct osy_str text, const char *what, struct osy_json **ret,
 	struct osy_err *err) OSY_CHECKED;
-void osy_json_free(struct osy_json *json);       /* NULL is fine */
-void osy_json_free_at(struct osy_json **json);   /* for OSY_AUTO */
+void osy_json_free(struct osy_json *json);     /* NULL is fine */
+void osy_json_free_at(struct osy_json **json); /* for OSY_AUTO */
 
 enum osy_json_type osy_json_type(const struct osy_json *json);
-struct osy_json *osy_json_get(const struct osy_json *object, const char *key); /* NULL: missing or not an object */
-struct osy_str osy_json_str(const struct osy_json *json);                       /* p NULL: not a string */
+struct osy_json *osy_json_get(
+	const struct osy_json *object, const char *key);  /* NULL: missing or not an object */
+struct osy_str osy_json_str(const struct osy_json *json); /* p NULL: not a string */
 struct osy_str osy_json_get_str(const struct osy_json *object, const char *key);
 int64_t osy_json_get_i64(const struct osy_json *object, const char *key, int64_t otherwise);
 bool osy_json_get_bool(const struct osy_json *object, const char *key, bool otherwise);
 int64_t osy_json_i64(const struct osy_json *json, int64_t otherwise);
 bool osy_json_bool(const struct osy_json *json, bool otherwise);
-struct osy_str osy_json_number(const struct osy_json *json); /* a number's own text; borrowed until the next call on it */
+struct osy_str osy_json_number(
+	const struct osy_json *json); /* a number's own text; borrowed until the next call on it */
 size_t osy_json_count(const struct osy_json *array_or_object);
 struct osy_json *osy_json_at(const struct osy_json *array, size_t index);
 /* Walks an object in order: index from 0; false at the end. */

@@ -22,10 +22,10 @@ void osy_jw_object(struct osy_json_writer *w);
 void osy_jw_object_end(struct osy_json_writer *w);
 void osy_jw_array(struct osy_json_writer *w);
 void osy_jw_array_end(struct osy_json_writer *w);
-void osy_jw_key(struct osy_json_writer *w, const char *key);         /* ASCII without escapes */
-void osy_jw_key_str(struct osy_json_writer *w, struct osy_str key);  /* any text */
-void osy_jw_str(struct osy_json_writer *w, struct osy_str text);     /* p NULL writes null */
-void osy_jw_raw(struct osy_json_writer *w, struct osy_str json);     /* JSON text as it is */
+void osy_jw_key(struct osy_json_writer *w, const char *key);	    /* ASCII without escapes */
+void osy_jw_key_str(struct osy_json_writer *w, struct osy_str key); /* any text */
+void osy_jw_str(struct osy_json_writer *w, struct osy_str text);    /* p NULL writes null */
+void osy_jw_raw(struct osy_json_writer *w, struct osy_str json);    /* JSON text as it is */
 void osy_jw_i64(struct osy_json_writer *w, int64_t n);
 void osy_jw_bool(struct osy_json_writer *w, bool b);
 void osy_jw_null(struct osy_json_writer *w);

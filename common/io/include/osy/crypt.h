@@ -1,6 +1,7 @@
 /*
- * Cryptography by OpenSSL: sealing credentials at rest (AES-256-GCM, random nonce, the row's name as additional data so
- * that a sealed value cannot be moved to another row), RS256 signatures, SHA-256, random tokens.
+ * Cryptography by OpenSSL: sealing credentials at rest (AES-256-GCM, random nonce, the row's name
+ * as additional data so that a sealed value cannot be moved to another row), RS256 signatures,
+ * SHA-256, random tokens.
  */
 #ifndef OSY_CRYPT_H
 #define OSY_CRYPT_H
@@ -9,10 +10,10 @@
 #include "osy/str.h"
 
 /* key_base64: 32 bytes in base64. Sealed form: version byte, 12 nonce, ciphertext, 16 tag. */
-enum osy_code osy_seal(const struct osy_secret *key_base64, struct osy_str context, struct osy_str plain,
-	struct osy_buf *out, struct osy_err *err) OSY_CHECKED;
-enum osy_code osy_unseal(const struct osy_secret *key_base64, struct osy_str context, struct osy_str sealed,
-	struct osy_secret *ret, struct osy_err *err) OSY_CHECKED;
+enum osy_code osy_seal(const struct osy_secret *key_base64, struct osy_str context,
+	struct osy_str plain, struct osy_buf *out, struct osy_err *err) OSY_CHECKED;
+enum osy_code osy_unseal(const struct osy_secret *key_base64, struct osy_str context,
+	struct osy_str sealed, struct osy_secret *ret, struct osy_err *err) OSY_CHECKED;
 enum osy_code osy_key_check(const struct osy_secret *key_base64, struct osy_err *err) OSY_CHECKED;
 /* RS256 over text with a PEM private key; the raw signature is appended to out. */
 enum osy_code osy_sign_rs256(const struct osy_secret *pem, struct osy_str text, struct osy_buf *out,

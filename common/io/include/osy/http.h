@@ -1,11 +1,12 @@
 /*
- * HTTP client over a curl multi: any number of requests in flight on one thread. Not thread-safe but for
- * osy_http_wakeup().
+ * HTTP client over a curl multi: any number of requests in flight on one thread. Not thread-safe
+ * but for osy_http_wakeup().
  *
- * A request is sent once. curl's own silent retry on a dead kept-alive connection is made impossible for requests with a
- * body (a read callback that cannot rewind): a POST that may have been executed is never repeated here. Whether the
- * request can have reached the server is told by the error: OSY_E_UNREACHABLE: no (no connection was made);
- * OSY_E_NO_REPLY: perhaps (sent, or partly sent, and no whole reply came); OSY_E_TIMEOUT: perhaps (too slow).
+ * A request is sent once. curl's own silent retry on a dead kept-alive connection is made
+ * impossible for requests with a body (a read callback that cannot rewind): a POST that may have
+ * been executed is never repeated here. Whether the request can have reached the server is told by
+ * the error: OSY_E_UNREACHABLE: no (no connection was made); OSY_E_NO_REPLY: perhaps (sent, or
+ * partly sent, and no whole reply came); OSY_E_TIMEOUT: perhaps (too slow).
  */
 #ifndef OSY_HTTP_H
 #define OSY_HTTP_H
@@ -25,7 +26,7 @@ struct osy_http_reply {
 	int status;
 	struct osy_buf body; /* decoded (gzip); the callback may take it */
 	int64_t elapsed_us;
-	int64_t server_wall_ms; /* its Date header, -1 without */
+	int64_t server_wall_ms;	 /* its Date header, -1 without */
 	unsigned retry_after_ms; /* its Retry-After, 0 without */
 	bool reused_connection;
 	struct osy_err err; /* when code is not OSY_OK */
@@ -42,32 +43,36 @@ struct osy_http_request {
 	struct osy_str url; /* https:// only, or http:// when plain is set */
 	const struct osy_http_header *headers;
 	size_t header_count;
-	struct osy_str body; /* borrowed until done is called; p NULL: none */
+	struct osy_str body;	/* borrowed until done is called; p NULL: none */
 	size_t max_reply_bytes; /* a longer reply is an error (OSY_E_TOO_BIG) */
-	unsigned timeout_ms;    /* whole request; 0: 660,000 (the org's own limit is 10 minutes) */
-	bool plain;             /* http:// allowed */
-	bool gzip;              /* ask for gzip */
+	unsigned timeout_ms;	/* whole request; 0: 660,000 (the org's own limit is 10 minutes) */
+	bool plain;		/* http:// allowed */
+	bool gzip;		/* ask for gzip */
 	int timer_id_;
 };
 
 /* max_connections per host bounds the idle ones kept. */
 struct osy_http *osy_http_new(unsigned max_connections);
-struct osy_http *osy_http_free(struct osy_http *http); /* calls in flight are dropped without their callback */
+struct osy_http *osy_http_free(
+	struct osy_http *http); /* calls in flight are dropped without their callback */
 /*
- * Starts a request. done is called from osy_http_poll (never from here), exactly once, unless it is cancelled. Everything
- * of the request but the body is copied. An unusable request fails here.
+ * Starts a request. done is called from osy_http_poll (never from here), exactly once, unless it is
+ * cancelled. Everything of the request but the body is copied. An unusable request fails here.
  */
-enum osy_code osy_http_start(struct osy_http *http, const struct osy_http_request *request, osy_http_done done,
-	void *arg, struct osy_http_call **ret /* may be NULL */, struct osy_err *err) OSY_CHECKED;
+enum osy_code osy_http_start(struct osy_http *http, const struct osy_http_request *request,
+	osy_http_done done, void *arg, struct osy_http_call **ret /* may be NULL */,
+	struct osy_err *err) OSY_CHECKED;
 void osy_http_cancel(struct osy_http_call *call);
 size_t osy_http_in_flight(const struct osy_http *http);
 /*
- * Waits at most timeout_ms for the network, a wake-up or one of the fds to be readable, calls the callbacks that are due.
- * ret_readable (may be NULL): a flag a fd.
+ * Waits at most timeout_ms for the network, a wake-up or one of the fds to be readable, calls the
+ * callbacks that are due. ret_readable (may be NULL): a flag a fd.
  */
-void osy_http_poll(struct osy_http *http, unsigned timeout_ms, const int *fds, size_t fd_count, bool *ret_readable);
+void osy_http_poll(struct osy_http *http, unsigned timeout_ms, const int *fds, size_t fd_count,
+	bool *ret_readable);
 void osy_http_wakeup(struct osy_http *http); /* any thread, also a signal handler's thread */
-/* A whole request on the spot (polls until it is done); reply is the caller's: osy_buf_done(&reply->body). Its code is returned. */
+/* A whole request on the spot (polls until it is done); reply is the caller's:
+ * osy_buf_done(&reply->body). Its code is returned. */
 enum osy_code osy_http_run(struct osy_http *http, const struct osy_http_request *request,
 	struct osy_http_reply *reply, struct osy_err *err) OSY_CHECKED;
 

@@ -1,9 +1,11 @@
 /*
- * sObject Collections and composites of them: bodies and replies. Source: salesforce-wire.md sections 2.9, 2.10, 2.6.
+ * sObject Collections and composites of them: bodies and replies. Source: salesforce-wire.md
+ * sections 2.9, 2.10, 2.6.
  *
- * A send is 1 to 5 collections of at most 200 records each. One collection goes to /composite/sobjects itself, several
- * into one /composite with collateSubrequests:false and allOrNone:false: each collection commits on its own, in order.
- * A composite may hold queries and retrieves instead (at most 5 of these kinds in all).
+ * A send is 1 to 5 collections of at most 200 records each. One collection goes to
+ * /composite/sobjects itself, several into one /composite with collateSubrequests:false and
+ * allOrNone:false: each collection commits on its own, in order. A composite may hold queries and
+ * retrieves instead (at most 5 of these kinds in all).
  */
 #ifndef OSY_SF_COLLECTION_H
 #define OSY_SF_COLLECTION_H
@@ -16,8 +18,9 @@
 enum osy_sf_op { OSY_SF_INSERT, OSY_SF_UPDATE, OSY_SF_DELETE };
 
 /*
- * Builds one HTTP call out of parts. begin, then parts; each collection part: part, record ... (record begins one and
- * fields follow). end gives method, path and body (borrowed from the builder).
+ * Builds one HTTP call out of parts. begin, then parts; each collection part: part, record ...
+ * (record begins one and fields follow). end gives method, path and body (borrowed from the
+ * builder).
  */
 struct osy_sf_send {
 	struct osy_buf body;
@@ -37,41 +40,48 @@ void osy_sf_send_begin(struct osy_sf_send *send, unsigned parts);
 void osy_sf_send_collection(struct osy_sf_send *send, enum osy_sf_op op, const char *type);
 /* id: 18 characters for updates and deletes, NULL for inserts */
 void osy_sf_send_record(struct osy_sf_send *send, const char *id);
-void osy_sf_send_field(struct osy_sf_send *send, const char *name, struct osy_str raw_json); /* p NULL: null */
+void osy_sf_send_field(
+	struct osy_sf_send *send, const char *name, struct osy_str raw_json); /* p NULL: null */
 /* A part that is a GET of a path relative to the data root ("query?q=..."). Composite only. */
 void osy_sf_send_get(struct osy_sf_send *send, struct osy_str path);
-/* A part that retrieves by ids: POST composite/sobjects/TYPE; ids of 18 characters. Alone or in a composite. */
-void osy_sf_send_retrieve(struct osy_sf_send *send, const char *type, const char *const *fields, size_t field_count,
-	const char (*ids)[19], size_t id_count);
+/* A part that retrieves by ids: POST composite/sobjects/TYPE; ids of 18 characters. Alone or in a
+ * composite. */
+void osy_sf_send_retrieve(struct osy_sf_send *send, const char *type, const char *const *fields,
+	size_t field_count, const char (*ids)[19], size_t id_count);
 void osy_sf_send_end(struct osy_sf_send *send, struct osy_sf_request *ret);
 
 /* One row's result; slices of the reply (raw JSON where said so). */
 struct osy_sf_row_result {
 	bool success;
-	struct osy_str id;          /* text; p NULL without */
-	struct osy_str status_code; /* text "UNABLE_TO_LOCK_ROW" of the first error; p NULL on success */
+	struct osy_str id; /* text; p NULL without */
+	struct osy_str
+		status_code; /* text "UNABLE_TO_LOCK_ROW" of the first error; p NULL on success */
 	struct osy_str message_raw; /* JSON string */
 	struct osy_str fields_raw;  /* JSON array */
 };
-typedef enum osy_code (*osy_sf_result)(unsigned part, size_t index, const struct osy_sf_row_result *result,
-	void *arg, struct osy_err *err);
+typedef enum osy_code (*osy_sf_result)(unsigned part, size_t index,
+	const struct osy_sf_row_result *result, void *arg, struct osy_err *err);
 /*
- * Reads the reply of a send. part_status: per part, its HTTP status; a part whose status is not 2xx calls result for none
- * of its rows, and its error (class, sf: code and message) is in part_errs. Arrays have send->parts items.
+ * Reads the reply of a send. part_status: per part, its HTTP status; a part whose status is not 2xx
+ * calls result for none of its rows, and its error (class, sf: code and message) is in part_errs.
+ * Arrays have send->parts items.
  */
-enum osy_code osy_sf_send_read(const struct osy_sf_send *send, struct osy_str reply, int *part_status,
-	struct osy_err *part_errs, osy_sf_result result, void *arg, struct osy_err *err) OSY_CHECKED;
-/* The raw body of each part of a composite reply (for GETs and retrieves). One part alone: the reply itself. */
-enum osy_code osy_sf_send_bodies(const struct osy_sf_send *send, struct osy_str reply, int *part_status,
-	struct osy_str *part_bodies, struct osy_err *part_errs, struct osy_err *err) OSY_CHECKED;
+enum osy_code osy_sf_send_read(const struct osy_sf_send *send, struct osy_str reply,
+	int *part_status, struct osy_err *part_errs, osy_sf_result result, void *arg,
+	struct osy_err *err) OSY_CHECKED;
+/* The raw body of each part of a composite reply (for GETs and retrieves). One part alone: the
+ * reply itself. */
+enum osy_code osy_sf_send_bodies(const struct osy_sf_send *send, struct osy_str reply,
+	int *part_status, struct osy_str *part_bodies, struct osy_err *part_errs,
+	struct osy_err *err) OSY_CHECKED;
 
 /* What to do with a status code of a row or call. Source: salesforce-wire.md section 2.13. */
 enum osy_sf_verdict {
-	OSY_SF_PERMANENT,     /* failed, for good */
-	OSY_SF_RETRY_ROW,     /* back off, retry these rows: locks, time-outs, limits of the org */
-	OSY_SF_REMATCH,       /* DUPLICATE_VALUE, ENTITY_IS_DELETED on the record itself: match again */
-	OSY_SF_BAD_PARENT,    /* a lookup points to what is not there */
-	OSY_SF_STOP,          /* no record will go in any more: storage, API disabled */
+	OSY_SF_PERMANENT, /* failed, for good */
+	OSY_SF_RETRY_ROW, /* back off, retry these rows: locks, time-outs, limits of the org */
+	OSY_SF_REMATCH,	  /* DUPLICATE_VALUE, ENTITY_IS_DELETED on the record itself: match again */
+	OSY_SF_BAD_PARENT, /* a lookup points to what is not there */
+	OSY_SF_STOP,	   /* no record will go in any more: storage, API disabled */
 };
 enum osy_sf_verdict osy_sf_verdict(struct osy_str status_code, struct osy_str message_raw);
 

@@ -1,5 +1,6 @@
 /*
- * Describe: what an object and its fields are, for the calling user. Source: salesforce-wire.md section 2.4.
+ * Describe: what an object and its fields are, for the calling user. Source: salesforce-wire.md
+ * section 2.4.
  */
 #ifndef OSY_SF_DESCRIBE_H
 #define OSY_SF_DESCRIBE_H
@@ -8,15 +9,19 @@
 
 /* Wire names of describe's `type`. */
 #define OSY_SF_TYPES(X)                                                                            \
-	X(OSY_T_OTHER, "anyType") X(OSY_T_STRING, "string") X(OSY_T_PICKLIST, "picklist")          \
-	X(OSY_T_MULTIPICKLIST, "multipicklist") X(OSY_T_COMBOBOX, "combobox")                      \
-	X(OSY_T_REFERENCE, "reference") X(OSY_T_BASE64, "base64") X(OSY_T_BOOLEAN, "boolean")      \
-	X(OSY_T_CURRENCY, "currency") X(OSY_T_TEXTAREA, "textarea") X(OSY_T_INT, "int")            \
-	X(OSY_T_DOUBLE, "double") X(OSY_T_PERCENT, "percent") X(OSY_T_PHONE, "phone")              \
-	X(OSY_T_ID, "id") X(OSY_T_DATE, "date") X(OSY_T_DATETIME, "datetime") X(OSY_T_TIME, "time") \
-	X(OSY_T_URL, "url") X(OSY_T_EMAIL, "email") X(OSY_T_ENCRYPTED, "encryptedstring")          \
-	X(OSY_T_LOCATION, "location") X(OSY_T_ADDRESS, "address") X(OSY_T_COMPLEX, "complexvalue") \
-	X(OSY_T_LONG, "long") X(OSY_T_JSON, "json") X(OSY_T_CATEGORY, "datacategorygroupreference")
+	X(OSY_T_OTHER, "anyType")                                                                  \
+	X(OSY_T_STRING, "string") X(OSY_T_PICKLIST, "picklist") X(                                 \
+		OSY_T_MULTIPICKLIST, "multipicklist") X(OSY_T_COMBOBOX, "combobox")                \
+		X(OSY_T_REFERENCE, "reference") X(OSY_T_BASE64, "base64") X(                       \
+			OSY_T_BOOLEAN, "boolean") X(OSY_T_CURRENCY, "currency") X(OSY_T_TEXTAREA,  \
+			"textarea") X(OSY_T_INT, "int") X(OSY_T_DOUBLE, "double") X(OSY_T_PERCENT, \
+			"percent") X(OSY_T_PHONE, "phone") X(OSY_T_ID, "id") X(OSY_T_DATE, "date") \
+			X(OSY_T_DATETIME, "datetime") X(OSY_T_TIME, "time") X(OSY_T_URL, "url")    \
+				X(OSY_T_EMAIL, "email") X(OSY_T_ENCRYPTED, "encryptedstring") X(   \
+					OSY_T_LOCATION, "location") X(OSY_T_ADDRESS, "address")    \
+					X(OSY_T_COMPLEX, "complexvalue") X(OSY_T_LONG, "long") X(  \
+						OSY_T_JSON, "json")                                \
+						X(OSY_T_CATEGORY, "datacategorygroupreference")
 
 enum osy_sf_type {
 #define X(symbol, name) symbol,
@@ -30,10 +35,10 @@ struct osy_sf_field {
 	const char *name, *label, *relationship_name /* NULL: none */, *compound_name /* NULL */;
 	enum osy_sf_type type;
 	int length, precision, scale, digits;
-	bool createable, updateable, nillable, defaulted_on_create, calculated, auto_number, external_id, id_lookup,
-		unique, case_sensitive, restricted_picklist, filterable, polymorphic, html, cascade_delete,
-		restricted_delete;
-	int relationship_order; /* 0, 1: master-detail; -1: lookup or none */
+	bool createable, updateable, nillable, defaulted_on_create, calculated, auto_number,
+		external_id, id_lookup, unique, case_sensitive, restricted_picklist, filterable,
+		polymorphic, html, cascade_delete, restricted_delete;
+	int relationship_order;		 /* 0, 1: master-detail; -1: lookup or none */
 	const char *const *reference_to; /* NULL-terminated; never NULL */
 	size_t reference_count;
 	const char *const *picklist; /* active values, NULL-terminated; never NULL */
@@ -57,11 +62,13 @@ const struct osy_sf_field *osy_sf_find_field(const struct osy_sf_object *object,
 enum osy_code osy_sf_describe(struct osy_org *org, const char *name, struct osy_sf_object **ret,
 	struct osy_err *err) OSY_CHECKED;
 /* Parses a describe reply. */
-enum osy_code osy_sf_describe_parse(struct osy_str json, struct osy_sf_object **ret, struct osy_err *err)
-	OSY_CHECKED;
+enum osy_code osy_sf_describe_parse(
+	struct osy_str json, struct osy_sf_object **ret, struct osy_err *err) OSY_CHECKED;
 struct osy_sf_object *osy_sf_object_free(struct osy_sf_object *object);
 void osy_sf_object_free_at(struct osy_sf_object **object);
-/* Names of all objects of the org (global describe), for "did you mean". Gives a JSON array of strings. */
-enum osy_code osy_sf_object_names(struct osy_org *org, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+/* Names of all objects of the org (global describe), for "did you mean". Gives a JSON array of
+ * strings. */
+enum osy_code osy_sf_object_names(
+	struct osy_org *org, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
 
 #endif

@@ -1,18 +1,21 @@
 /*
- * A live org: credentials, session, and calls to its APIs over an osy_http. One thread (that of its osy_http).
+ * A live org: credentials, session, and calls to its APIs over an osy_http. One thread (that of its
+ * osy_http).
  *
- * A call carries the session's token; without a session it logs in first; a 401 INVALID_SESSION_ID (nothing was executed)
- * logs in anew once and is sent again. No other failure is retried here. Logins of one org never run side by side.
+ * A call carries the session's token; without a session it logs in first; a 401 INVALID_SESSION_ID
+ * (nothing was executed) logs in anew once and is sent again. No other failure is retried here.
+ * Logins of one org never run side by side.
  *
  * The reply's code says what a loop needs to know:
  *   OSY_OK            2xx (and 300, whose body is a list of URLs)
- *   OSY_E_UNREACHABLE the request was not executed, for certain: no connection, or refused before execution
- *   OSY_E_NO_REPLY    it may have been executed: connection lost, cut body, time-out, 500, 502, 503, 504 or HTML
- *   OSY_E_LIMIT       refused by a limit, not executed: REQUEST_LIMIT_EXCEEDED, 429; origin tells daily from concurrent
- *   OSY_E_SESSION     refused again after a fresh login
+ *   OSY_E_UNREACHABLE the request was not executed, for certain: no connection, or refused before
+ * execution OSY_E_NO_REPLY    it may have been executed: connection lost, cut body, time-out, 500,
+ * 502, 503, 504 or HTML OSY_E_LIMIT       refused by a limit, not executed: REQUEST_LIMIT_EXCEEDED,
+ * 429; origin tells daily from concurrent OSY_E_SESSION     refused again after a fresh login
  *   OSY_E_AUTH        the login itself was refused
- *   OSY_E_SALESFORCE  4xx with Salesforce's own code in origin ("sf:MALFORMED_QUERY") and its message
- * A 503 with SERVER_UNAVAILABLE may come from an instance that has executed nothing, but that is not certain.
+ *   OSY_E_SALESFORCE  4xx with Salesforce's own code in origin ("sf:MALFORMED_QUERY") and its
+ * message A 503 with SERVER_UNAVAILABLE may come from an instance that has executed nothing, but
+ * that is not certain.
  */
 #ifndef OSY_SF_ORG_H
 #define OSY_SF_ORG_H
@@ -25,8 +28,13 @@
 #define OSY_SF_API_VERSION "60.0"
 #define OSY_SF_CLIENT "orgsync"
 
-enum osy_auth { OSY_AUTH_JWT, OSY_AUTH_CLIENT_CREDENTIALS, OSY_AUTH_REFRESH_TOKEN, OSY_AUTH_PASSWORD,
-	OSY_AUTH_ACCESS_TOKEN };
+enum osy_auth {
+	OSY_AUTH_JWT,
+	OSY_AUTH_CLIENT_CREDENTIALS,
+	OSY_AUTH_REFRESH_TOKEN,
+	OSY_AUTH_PASSWORD,
+	OSY_AUTH_ACCESS_TOKEN
+};
 
 /* Names as on the command line: "jwt", "client-credentials", ...; false when unknown. */
 bool osy_auth_parse(struct osy_str name, enum osy_auth *ret);
@@ -42,27 +50,28 @@ struct osy_org_login {
 };
 void osy_org_login_done(struct osy_org_login *login);
 /*
- * Checks a login before anything is sent: URL well-formed, https, or http on loopback when allowed; no user, query or
- * fragment in it; what the kind of login needs is there. The sentence of the error says what to do.
+ * Checks a login before anything is sent: URL well-formed, https, or http on loopback when allowed;
+ * no user, query or fragment in it; what the kind of login needs is there. The sentence of the
+ * error says what to do.
  */
-enum osy_code osy_org_login_check(const struct osy_org_login *login, bool allow_http, struct osy_err *err)
-	OSY_CHECKED;
+enum osy_code osy_org_login_check(
+	const struct osy_org_login *login, bool allow_http, struct osy_err *err) OSY_CHECKED;
 /* The secrets as one JSON text for sealing, and back. */
 void osy_org_login_write_secrets(const struct osy_org_login *login, struct osy_buf *out);
-enum osy_code osy_org_login_read_secrets(struct osy_org_login *login, struct osy_str json, struct osy_err *err)
-	OSY_CHECKED;
+enum osy_code osy_org_login_read_secrets(
+	struct osy_org_login *login, struct osy_str json, struct osy_err *err) OSY_CHECKED;
 
 struct osy_org;
 
 /* Takes a copy of login; http is borrowed and must outlive it. name is for error texts. */
-struct osy_org *osy_org_new(struct osy_http *http, const char *name, const struct osy_org_login *login,
-	bool allow_http);
+struct osy_org *osy_org_new(struct osy_http *http, const char *name,
+	const struct osy_org_login *login, bool allow_http);
 struct osy_org *osy_org_free(struct osy_org *org);
 
 struct osy_sf_reply {
 	enum osy_code code;
 	int status;
-	struct osy_buf *body; /* the callback may take it (osy_buf_take) */
+	struct osy_buf *body;	     /* the callback may take it (osy_buf_take) */
 	struct osy_http_reply *http; /* NULL when no request was made */
 	int64_t elapsed_us;
 	struct osy_err err; /* when code is not OSY_OK */
@@ -72,24 +81,25 @@ typedef void (*osy_sf_done)(struct osy_sf_reply *reply, void *arg);
 
 struct osy_sf_request {
 	const char *method;
-	struct osy_str path; /* "/services/data/v60.0/..." or relative to the data root: "query?q=..." */
-	struct osy_str body; /* JSON; borrowed until done; p NULL: none */
-	const char *content_type; /* NULL: application/json */
+	struct osy_str
+		path; /* "/services/data/v60.0/..." or relative to the data root: "query?q=..." */
+	struct osy_str body;		       /* JSON; borrowed until done; p NULL: none */
+	const char *content_type;	       /* NULL: application/json */
 	const struct osy_http_header *headers; /* further ones; copied */
 	size_t header_count;
 	size_t max_reply_bytes; /* 0: 64 MiB */
-	unsigned timeout_ms;    /* 0: the org's own limit and a little */
+	unsigned timeout_ms;	/* 0: the org's own limit and a little */
 };
 
 /* done is called from osy_http_poll, exactly once. */
-enum osy_code osy_sf_start(struct osy_org *org, const struct osy_sf_request *request, osy_sf_done done, void *arg,
-	struct osy_err *err) OSY_CHECKED;
+enum osy_code osy_sf_start(struct osy_org *org, const struct osy_sf_request *request,
+	osy_sf_done done, void *arg, struct osy_err *err) OSY_CHECKED;
 /* A whole call on the spot (polls). out gets the body; the code is returned. */
-enum osy_code osy_sf_run(struct osy_org *org, const struct osy_sf_request *request, struct osy_buf *out,
-	struct osy_err *err) OSY_CHECKED;
+enum osy_code osy_sf_run(struct osy_org *org, const struct osy_sf_request *request,
+	struct osy_buf *out, struct osy_err *err) OSY_CHECKED;
 /* GET path, parsed as JSON. */
-enum osy_code osy_sf_get(struct osy_org *org, const char *path, struct osy_json **ret, struct osy_err *err)
-	OSY_CHECKED;
+enum osy_code osy_sf_get(struct osy_org *org, const char *path, struct osy_json **ret,
+	struct osy_err *err) OSY_CHECKED;
 
 /* Logs in when there is no session and asks who the org is; fills the identity below. */
 struct osy_org_identity {
@@ -97,13 +107,16 @@ struct osy_org_identity {
 	char name[128], instance_name[32], organization_type[48];
 	bool is_sandbox;
 };
-enum osy_code osy_org_identify(struct osy_org *org, struct osy_org_identity *ret, struct osy_err *err) OSY_CHECKED;
+enum osy_code osy_org_identify(
+	struct osy_org *org, struct osy_org_identity *ret, struct osy_err *err) OSY_CHECKED;
 
 const char *osy_org_name(const struct osy_org *org);
-uint64_t osy_org_calls(const struct osy_org *org); /* API calls sent so far by this object (logins not counted) */
+uint64_t osy_org_calls(
+	const struct osy_org *org); /* API calls sent so far by this object (logins not counted) */
 /* Daily API calls from Sforce-Limit-Info, as of the last reply; false when never seen. */
 bool osy_org_usage(const struct osy_org *org, int64_t *ret_used, int64_t *ret_max);
-/* The org's clock minus ours, from Date headers (1 s resolution): the smallest and the largest that fit. */
+/* The org's clock minus ours, from Date headers (1 s resolution): the smallest and the largest that
+ * fit. */
 void osy_org_clock(const struct osy_org *org, int64_t *ret_least_ms, int64_t *ret_most_ms);
 
 #endif

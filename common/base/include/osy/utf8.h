@@ -1,0 +1,39 @@
+/*
+ * UTF-8, one character at a time; inline because it sits in the inner loops of the codecs.
+ */
+#ifndef OSY_UTF8_H
+#define OSY_UTF8_H
+
+#include <stdbool.h>
+
+static inline bool osy_utf8_is_tail(unsigned char c)
+{
+	return (c & 0xc0) == 0x80;
+}
+
+/*
+ * Length of the well-formed character (Unicode 15, table 3-7) that begins at p < end; 0 when there is none: overlong
+ * forms, surrogates, more than U+10FFFF, cut off.
+ */
+static inline unsigned osy_utf8_step(const char *p, const char *end)
+{
+	const unsigned char *s = (const unsigned char *)p;
+	long left = end - p;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	if (s[0] < 0xe0)
+		return left >= 2 && osy_utf8_is_tail(s[1]) ? 2 : 0;
+	if (s[0] < 0xf0) {
+		if (left < 3 || !osy_utf8_is_tail(s[1]) || !osy_utf8_is_tail(s[2]))
+			return 0;
+		return (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ? 0 : 3;
+	}
+	if (left < 4 || !osy_utf8_is_tail(s[1]) || !osy_utf8_is_tail(s[2]) || !osy_utf8_is_tail(s[3]))
+		return 0;
+	return (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ? 0 : 4;
+}
+
+#endif

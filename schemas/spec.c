@@ -1,0 +1,297 @@
+#include "osy/spec.h"
+
+#include <stdlib.h>
+
+#include "osy/json.h"
+#include "osy/json_write.h"
+
+#define MAX_OBJECTS 2000
+
+/* ---- Tables: one row a member, for writer and reader alike. kind: S text, T text or null, I
+ * number, B boolean ---- */
+#define FIELD_MEMBERS(X)                                                                       \
+	X(S, name)                                                                             \
+	X(S, target) X(I, scale) X(B, createable) X(B, updateable) X(B, nillable) X(B, unique) \
+		X(B, required) X(B, link)
+
+#define OBJECT_MEMBERS(X)                                                                          \
+	X(I, index)                                                                                \
+	X(S, name) X(S, target) X(I, stage) X(B, insert) X(B, update) X(B, match_only)             \
+		X(B, write_nulls) X(B, target_empty) X(I, batch_size) X(I, lanes) X(I, lock_field) \
+			X(T, match_field) X(B, match_unique) X(B, claim) X(T, where)               \
+				X(T, order_by) X(I, limit) X(I, selected)
+
+#define SPEC_MEMBERS(X)                                                                          \
+	X(S, source)                                                                             \
+	X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(B, continue_on_error) X(B, snapshots) \
+		X(B, audit_fields) X(T, duplicate_rules)
+
+static const char *const match_names[] = {"none", "externalId", "keys", "sourceId", "id"};
+
+#define WRITE_S(w, from, member) osy_jw_put_str((w), #member, osy_str((from)->member));
+#define WRITE_T(w, from, member) osy_jw_put_str((w), #member, osy_str((from)->member));
+#define WRITE_I(w, from, member) osy_jw_put_i64((w), #member, (from)->member);
+#define WRITE_B(w, from, member) osy_jw_put_bool((w), #member, (from)->member);
+
+static void write_ints(struct osy_json_writer *w, const char *key, const int *items, size_t count)
+{
+	osy_jw_key(w, key);
+	osy_jw_array(w);
+	for (size_t i = 0; i < count; i++)
+		osy_jw_i64(w, items[i]);
+	osy_jw_array_end(w);
+}
+
+static void write_field(struct osy_json_writer *w, const struct osy_spec_field *field)
+{
+	osy_jw_object(w);
+#define X(kind, member) WRITE_##kind(w, field, member)
+	FIELD_MEMBERS(X)
+#undef X
+	osy_jw_put_str(w, "type", osy_str(osy_sf_type_name(field->type)));
+	write_ints(w, "parents", field->parents, field->parent_count);
+	osy_jw_object_end(w);
+}
+
+static void write_object(struct osy_json_writer *w, const struct osy_spec_object *object)
+{
+	osy_jw_object(w);
+#define X(kind, member) WRITE_##kind(w, object, member)
+	OBJECT_MEMBERS(X)
+#undef X
+	osy_jw_put_str(w, "prefix", osy_str(object->prefix));
+	osy_jw_put_str(w, "target_prefix", osy_str(object->target_prefix));
+	osy_jw_put_str(w, "match", osy_str(match_names[object->match]));
+	write_ints(w, "keys", object->keys, object->key_count);
+	osy_jw_key(w, "fields");
+	osy_jw_array(w);
+	for (size_t i = 0; i < object->field_count; i++)
+		write_field(w, &object->fields[i]);
+	osy_jw_array_end(w);
+	osy_jw_object_end(w);
+}
+
+void osy_spec_write(const struct osy_spec *spec, struct osy_buf *out)
+{
+	struct osy_json_writer w = osy_json_writer(out);
+
+	osy_jw_object(&w);
+	osy_jw_put_i64(&w, "v", 1);
+	osy_jw_put_str(&w, "run", osy_str(spec->run));
+	osy_jw_put_str(&w, "source_org_id", osy_str(spec->source_org_id));
+	osy_jw_put_str(&w, "target_org_id", osy_str(spec->target_org_id));
+	osy_jw_put_str(&w, "target_user_id", osy_str(spec->target_user_id));
+#define X(kind, member) WRITE_##kind(&w, spec, member)
+	SPEC_MEMBERS(X)
+#undef X
+	osy_jw_key(&w, "pins");
+	osy_jw_array(&w);
+	for (size_t i = 0; i < spec->pin_count; i++) {
+		osy_jw_array(&w);
+		osy_jw_str(&w, osy_str(spec->pins[i].source.c));
+		osy_jw_str(&w, osy_str(spec->pins[i].target.c));
+		osy_jw_array_end(&w);
+	}
+	osy_jw_array_end(&w);
+	osy_jw_key(&w, "objects");
+	osy_jw_array(&w);
+	for (size_t i = 0; i < spec->object_count; i++)
+		write_object(&w, &spec->objects[i]);
+	osy_jw_array_end(&w);
+	osy_jw_object_end(&w);
+}
+
+/* ---- Reading ---- */
+static const char *take_text(struct osy_arena *arena, const struct osy_json *from, const char *key)
+{
+	struct osy_str text = osy_json_get_str(from, key);
+
+	return text.p ? osy_arena_strndup(arena, text.p, text.len) : NULL;
+}
+
+static const char *take_required(
+	struct osy_arena *arena, const struct osy_json *from, const char *key)
+{
+	const char *text = take_text(arena, from, key);
+
+	return text ? text : "";
+}
+
+static void take_chars(char *to, size_t size, const struct osy_json *from, const char *key)
+{
+	struct osy_str text = osy_json_get_str(from, key);
+	size_t len = text.len < size ? text.len : size - 1;
+
+	if (len)
+		memcpy(to, text.p, len);
+	to[len] = 0;
+}
+
+#define READ_S(arena, json, to, member) (to)->member = take_required((arena), (json), #member);
+#define READ_T(arena, json, to, member) (to)->member = take_text((arena), (json), #member);
+#define READ_I(arena, json, to, member) \
+	(to)->member = (__typeof__((to)->member))osy_json_get_i64((json), #member, 0);
+#define READ_B(arena, json, to, member) (to)->member = osy_json_get_bool((json), #member, false);
+
+static const int *take_ints(
+	struct osy_arena *arena, const struct osy_json *array, size_t *ret_count)
+{
+	size_t count = osy_json_count(array);
+	int *items = osy_arena_calloc(arena, count + 1, sizeof(*items));
+
+	for (size_t i = 0; i < count; i++)
+		items[i] = (int)osy_json_i64(osy_json_at(array, i), -1);
+	*ret_count = count;
+	return items;
+}
+
+static void read_field(
+	struct osy_arena *arena, const struct osy_json *json, struct osy_spec_field *field)
+{
+#define X(kind, member) READ_##kind(arena, json, field, member)
+	FIELD_MEMBERS(X)
+#undef X
+	field->type = osy_sf_type_parse(osy_json_get_str(json, "type"));
+	field->parents = take_ints(arena, osy_json_get(json, "parents"), &field->parent_count);
+}
+
+static void read_object(
+	struct osy_arena *arena, const struct osy_json *json, struct osy_spec_object *object)
+{
+#define X(kind, member) READ_##kind(arena, json, object, member)
+	OBJECT_MEMBERS(X)
+#undef X
+	take_chars(object->prefix, sizeof(object->prefix), json, "prefix");
+	take_chars(object->target_prefix, sizeof(object->target_prefix), json, "target_prefix");
+	struct osy_str match = osy_json_get_str(json, "match");
+	for (size_t i = 0; i < OSY_COUNT(match_names); i++) {
+		if (osy_str_is(match, match_names[i]))
+			object->match = (enum osy_match)i;
+	}
+	object->keys = take_ints(arena, osy_json_get(json, "keys"), &object->key_count);
+	const struct osy_json *array = osy_json_get(json, "fields");
+	object->field_count = osy_json_count(array);
+	struct osy_spec_field *fields =
+		osy_arena_calloc(arena, object->field_count + 1, sizeof(*fields));
+	for (size_t i = 0; i < object->field_count; i++)
+		read_field(arena, osy_json_at(array, i), &fields[i]);
+	object->fields = fields;
+}
+
+static bool indexes_hold(const int *items, size_t count, size_t limit)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (items[i] < 0 || (size_t)items[i] >= limit)
+			return false;
+	}
+	return true;
+}
+
+static bool object_holds(
+	const struct osy_spec *spec, const struct osy_spec_object *object, size_t index)
+{
+	if (object->index != (int)index || object->stage < 1 || object->stage > spec->stages ||
+		object->lanes < 1 || object->lanes > spec->lanes || object->batch_size < 1 ||
+		object->batch_size > 200 || object->lock_field < -1 ||
+		object->lock_field >= (int)object->field_count ||
+		!indexes_hold(object->keys, object->key_count, object->field_count))
+		return false;
+	for (size_t i = 0; i < object->field_count; i++) {
+		const struct osy_spec_field *field = &object->fields[i];
+		if (!field->name[0] || !field->target[0] ||
+			!indexes_hold(field->parents, field->parent_count, spec->object_count))
+			return false;
+	}
+	return object->name[0] && object->target[0];
+}
+
+static bool read_pins(const struct osy_json *array, struct osy_spec *spec)
+{
+	spec->pin_count = osy_json_count(array);
+	struct osy_spec_pin *pins =
+		osy_arena_calloc(spec->arena_, spec->pin_count + 1, sizeof(*pins));
+	for (size_t i = 0; i < spec->pin_count; i++) {
+		const struct osy_json *pair = osy_json_at(array, i);
+		if (!osy_id_parse(osy_json_str(osy_json_at(pair, 0)), &pins[i].source) ||
+			!osy_id_parse(osy_json_str(osy_json_at(pair, 1)), &pins[i].target))
+			return false;
+	}
+	spec->pins = pins;
+	return true;
+}
+
+static bool read_spec(const struct osy_json *json, struct osy_spec *spec)
+{
+#define X(kind, member) READ_##kind(spec->arena_, json, spec, member)
+	SPEC_MEMBERS(X)
+#undef X
+	take_chars(spec->run, sizeof(spec->run), json, "run");
+	take_chars(spec->source_org_id, sizeof(spec->source_org_id), json, "source_org_id");
+	take_chars(spec->target_org_id, sizeof(spec->target_org_id), json, "target_org_id");
+	take_chars(spec->target_user_id, sizeof(spec->target_user_id), json, "target_user_id");
+	const struct osy_json *array = osy_json_get(json, "objects");
+	spec->object_count = osy_json_count(array);
+	if (spec->object_count > MAX_OBJECTS || spec->lanes < 1 || spec->stages < 0)
+		return false;
+	struct osy_spec_object *objects =
+		osy_arena_calloc(spec->arena_, spec->object_count + 1, sizeof(*objects));
+	spec->objects = objects;
+	for (size_t i = 0; i < spec->object_count; i++)
+		read_object(spec->arena_, osy_json_at(array, i), &objects[i]);
+	for (size_t i = 0; i < spec->object_count; i++) {
+		if (!object_holds(spec, &objects[i], i))
+			return false;
+	}
+	return read_pins(osy_json_get(json, "pins"), spec);
+}
+
+enum osy_code osy_spec_read(struct osy_str text, struct osy_spec **ret, struct osy_err *err)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *json = NULL;
+	enum osy_code rc = osy_json_parse(text, "a run's spec", &json, err);
+
+	if (rc)
+		return rc;
+	struct osy_spec *spec = osy_xcalloc(1, sizeof(*spec));
+	spec->arena_ = osy_xmalloc(sizeof(*spec->arena_));
+	osy_arena_init(spec->arena_, 64u * 1024);
+	if (osy_json_get_i64(json, "v", 0) != 1 || !read_spec(json, spec)) {
+		osy_spec_free(spec);
+		return osy_fail(err, OSY_E_INTERNAL,
+			"a run's spec of %zu bytes does not hold together; scan the run again",
+			text.len);
+	}
+	*ret = spec;
+	return OSY_OK;
+}
+
+struct osy_spec *osy_spec_free(struct osy_spec *spec)
+{
+	if (spec) {
+		osy_arena_done(spec->arena_);
+		free(spec->arena_);
+		free(spec);
+	}
+	return NULL;
+}
+
+const struct osy_spec_object *osy_spec_by_prefix(const struct osy_spec *spec, const char prefix[3])
+{
+	for (size_t i = 0; i < spec->object_count; i++) {
+		if (memcmp(spec->objects[i].prefix, prefix, 3) == 0)
+			return &spec->objects[i];
+	}
+	return NULL;
+}
+
+int osy_spec_last_stage(const struct osy_spec *spec, const char prefix[3])
+{
+	int stage = 0;
+
+	for (size_t i = 0; i < spec->object_count; i++) {
+		if (memcmp(spec->objects[i].prefix, prefix, 3) == 0 &&
+			spec->objects[i].stage > stage)
+			stage = spec->objects[i].stage;
+	}
+	return stage;
+}
