@@ -1,0 +1,69 @@
+/*
+ * The template: what a user writes in YAML (interfaces.md section 4), checked strictly, and the
+ * same as a struct for the plan. The normalised form ("doc") is a JSON text of the same shape with
+ * all defaults filled in; it is kept in template.doc and copied to run.doc, so it can be shown and
+ * applied again.
+ */
+#ifndef OSY_TEMPLATE_H
+#define OSY_TEMPLATE_H
+
+#include "osy/mem.h"
+#include "osy/spec.h"
+#include "osy/str.h"
+
+#define OSY_TEMPLATE_MAX_OBJECTS 200
+#define OSY_TEMPLATE_MAX_NAMES 1000 /* names in one list: fields, keys, map */
+
+/*
+ * Checks text (YAML or JSON; what names the file in errors: "crm.yaml, line 7: ...") and appends
+ * the normalised JSON to ret_doc. ret_name gets the template's name:
+ * [A-Za-z0-9][A-Za-z0-9._-]{0,62}.
+ */
+enum osy_code osy_template_check(struct osy_str text, const char *what, char ret_name[64],
+	struct osy_buf *ret_doc, struct osy_err *err) OSY_CHECKED;
+
+struct osy_template_pair {
+	const char *source, *target;
+};
+
+struct osy_template_object {
+	const char *name, *target;    /* objects in the source and in the target */
+	const char *where, *order_by; /* NULL: none */
+	int64_t limit;		      /* 0: none */
+	bool all_fields;	      /* include has "*" */
+	const char *const *include;   /* without the "*" */
+	size_t include_count;
+	const char *const *exclude;
+	size_t exclude_count;
+	const struct osy_template_pair *map;
+	size_t map_count;
+	bool write_nulls;
+	enum osy_match match;
+	const char *const *
+		match_fields; /* names in the target: EXTERNAL_ID and SOURCE_ID one, KEYS several */
+	size_t match_count;
+	bool insert, update, match_only;
+	int batch_size;
+};
+
+struct osy_template {
+	const char *name;
+	const struct osy_template_object *objects;
+	size_t object_count;
+	bool continue_on_error, skip_missing_fields, snapshots;
+	int api_reserve_percent, lanes;
+	const char *duplicate_rules;
+	struct osy_arena arena_;
+};
+
+/* Reads a normalised doc. */
+enum osy_code osy_template_read(
+	struct osy_str doc, struct osy_template **ret, struct osy_err *err) OSY_CHECKED;
+struct osy_template *osy_template_free(struct osy_template *template);
+void osy_template_free_at(struct osy_template **template);
+
+/* The candidate nearest to name (edit distance without case), NULL when none is near; for "did you
+ * mean". */
+const char *osy_nearest(const char *name, const char *const *candidates, size_t count);
+
+#endif
