@@ -185,6 +185,7 @@ CREATE TABLE org_pair (
 	id serial PRIMARY KEY,
 	source_org_id text NOT NULL,
 	target_org_id text NOT NULL,
+	generation integer NOT NULL DEFAULT 1, -- moves when buckets change: Redis is filled anew
 	UNIQUE (source_org_id, target_org_id)
 );
 

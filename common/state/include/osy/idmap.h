@@ -63,6 +63,13 @@ struct osy_idmap_entry {
 enum osy_code osy_idmap_put(struct osy_idmap *idmap, int pair, const char source_prefix[3],
 	const char target_prefix[3], const char *lane_key, int64_t epoch,
 	const struct osy_idmap_entry *entries, size_t count, struct osy_err *err) OSY_CHECKED;
+/*
+ * A put comes before the log's commit. When the pair was rebuilt in between, the rebuild has not
+ * seen the log's new rows and has dropped the put: ask here after the commit, and put again when
+ * *ret_same is false.
+ */
+enum osy_code osy_idmap_confirm(
+	struct osy_idmap *idmap, int pair, bool *ret_same, struct osy_err *err) OSY_CHECKED;
 /* Raises the lane's epoch in Redis: a take-over does this before anything else. */
 enum osy_code osy_idmap_raise(struct osy_idmap *idmap, const char *lane_key, int64_t epoch,
 	struct osy_err *err) OSY_CHECKED;
@@ -77,6 +84,7 @@ void osy_idmap_pack(const struct osy_idmap_entry *entries, size_t count, struct 
  */
 struct osy_idmap_claim {
 	int object; /* index in the spec */
+	int pair;   /* of the run: a claim counts only while the pair's generation stands */
 	uint64_t key_hash;
 	struct osy_id source;
 	struct osy_id holder; /* answer */
