@@ -37,6 +37,8 @@ struct osy_kv {
 
 /* format: "json", "text" or "auto". program is put on each line (borrowed for ever). */
 void osy_log_init(const char *program, enum osy_level level, const char *format);
+/* "error", "warn", "info", "debug"; OSY_INFO when it is none of them. */
+enum osy_level osy_log_level(const char *name);
 bool osy_log_on(enum osy_level level);
 void osy_log_write(enum osy_level level, const char *event, const struct osy_kv *kvs, size_t count);
 void osy_log_raise(void); /* one level more, wrapping from debug to error: SIGUSR1 */

@@ -70,13 +70,14 @@ void osy_buf_addz(struct osy_buf *buf, const char *s);
 void osy_buf_addc(struct osy_buf *buf, char c);
 void osy_buf_addf(struct osy_buf *buf, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-void osy_buf_vaddf(struct osy_buf *buf, const char *format, va_list args);
+void osy_buf_vaddf(struct osy_buf *buf, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
 static inline struct osy_str osy_buf_str(const struct osy_buf *buf)
 {
 	return (struct osy_str){buf->p, buf->len};
 }
 
-/* Numbers: the whole text or nothing; ranges checked. */
+/* Numbers: the whole text or nothing (no white space, no '+'); ranges checked. Bool: true, false, 1, 0. */
 enum osy_code osy_parse_i64(struct osy_str s, int64_t min, int64_t max, int64_t *ret_value,
 	struct osy_err *err) OSY_CHECKED;
 enum osy_code osy_parse_bool(struct osy_str s, bool *ret_value, struct osy_err *err) OSY_CHECKED;
@@ -84,7 +85,10 @@ enum osy_code osy_parse_bool(struct osy_str s, bool *ret_value, struct osy_err *
 /* UTF-8: whether the bytes are well-formed (no overlong forms, no surrogates). */
 bool osy_utf8_valid(struct osy_str s);
 
-/* Base64 (RFC 4648); url: the alphabet of section 5 without padding. */
+/*
+ * Base64 (RFC 4648); url: the alphabet of section 5 without padding. Decoding takes both alphabets, padded or not,
+ * and refuses white space, cut off text and bits that are left over.
+ */
 void osy_base64_encode(struct osy_str in, bool url, struct osy_buf *out);
 enum osy_code osy_base64_decode(
 	struct osy_str in, struct osy_buf *out, struct osy_err *err) OSY_CHECKED;

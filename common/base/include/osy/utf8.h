@@ -12,8 +12,8 @@ static inline bool osy_utf8_is_tail(unsigned char c)
 }
 
 /*
- * Length of the well-formed character (Unicode 15, table 3-7) that begins at p < end; 0 when there is none: overlong
- * forms, surrogates, more than U+10FFFF, cut off.
+ * Length of the well-formed character (Unicode 15, table 3-7) that begins at p < end; 0 when there
+ * is none: overlong forms, surrogates, more than U+10FFFF, cut off.
  */
 static inline unsigned osy_utf8_step(const char *p, const char *end)
 {
@@ -31,7 +31,8 @@ static inline unsigned osy_utf8_step(const char *p, const char *end)
 			return 0;
 		return (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ? 0 : 3;
 	}
-	if (left < 4 || !osy_utf8_is_tail(s[1]) || !osy_utf8_is_tail(s[2]) || !osy_utf8_is_tail(s[3]))
+	if (left < 4 || !osy_utf8_is_tail(s[1]) || !osy_utf8_is_tail(s[2]) ||
+		!osy_utf8_is_tail(s[3]))
 		return 0;
 	return (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ? 0 : 4;
 }
