@@ -1,0 +1,138 @@
+"""One org's records as arrays: for each 8 bytes of value hash, 8 of id hash, 15 of id and 8 for
+each lookup, so that a million records fit in memory."""
+from array import array
+from bisect import bisect_left
+
+from . import scope, values
+
+NULL, FOREIGN = -1, -2      # lookup holds nothing; points to a record that was not read
+STANDARD = values.digest(["the standard price book"])
+
+
+def id_hash(ident):
+    return hash(ident[:15])
+
+
+class Side:
+    """The records of all objects of one org, numbered through."""
+
+    def __init__(self, org, objects, which, failed=None):
+        self.org, self.objects, self.which = org, objects, which
+        self.base, self.size, self.look = {}, {}, {}
+        self.own = array("q")           # hash of a record's own fields
+        self.key = {}                   # object -> array of key hashes
+        self.ids = bytearray()
+        self.idh = array("q")
+        self.failed = failed or {}      # id15 -> code, of the source
+        self.failed_own = {}            # (object, own hash) -> source id
+        self.failed_seen = {}
+        self.lost_parents = []          # (record, lookup, failed parent's id)
+        self.outside = 0                # lookups to records out of scope
+        self.total = 0
+        self.standard = set()
+
+    def load(self, key_of=None):
+        raw = {}
+        failed_hash = {id_hash(i): i for i in self.failed}
+        for obj in self.objects:
+            self.base[obj.name] = self.total
+            raw[obj.name] = [array("q") for _ in obj.lookups]
+            self.key[obj.name] = array("q")
+            self._read(obj, raw[obj.name], key_of and key_of(obj))
+            self.size[obj.name] = self.total - self.base[obj.name]
+        self._index()
+        for obj in self.objects:
+            self.look[obj.name] = [self._resolve(obj, lookup, hashes, failed_hash)
+                                   for lookup, hashes in zip(obj.lookups, raw[obj.name])]
+        self.by_hash = self.order = None
+        return self
+
+    def _rows(self, obj, fields):
+        name = obj.target if self.which else obj.name
+        if self.which or not (obj.limit or obj.order_by):
+            return self.org.read_all(name, fields, None if self.which else obj.where)
+        text = "SELECT Id FROM %s%s%s%s" % (name, " WHERE " + obj.where if obj.where else "",
+                                           " ORDER BY " + obj.order_by if obj.order_by else "",
+                                           " LIMIT %d" % obj.limit if obj.limit else "")
+        ids = [row["Id"] for row in self.org.soql(text)]
+        return self.org.by_ids(name, fields, ids).values()
+
+    def _read(self, obj, raw, key):
+        fields = scope.fields_of(obj, self.which)
+        if key and key not in fields and key != "Id":
+            fields.append(key)
+        names = [l.target if self.which else l.source for l in obj.lookups]
+        empty = id_hash("")
+        for row in self._rows(obj, fields):
+            ident = row["Id"]
+            standard = obj.standard and row.get("IsStandard")
+            own = STANDARD if standard else values.digest(scope.canon_row(obj, row, self.which))
+            if ident[:15] in self.failed:
+                self.failed_own[obj.name, own] = ident
+                self.failed_seen[obj.name] = self.failed_seen.get(obj.name, 0) + 1
+                continue
+            if standard:
+                self.standard.add(self.total)
+            self.own.append(own)
+            self.idh.append(id_hash(ident))
+            self.ids += ident[:15].encode()
+            for out, name in zip(raw, names):
+                out.append(id_hash(row[name] or "") if not standard else empty)
+            if key:
+                text = "\0standard" if standard else row[key]
+                self.key[obj.name].append(id_hash_of_key(text))
+            self.total += 1
+
+    def _index(self):
+        self.order = array("l", sorted(range(self.total), key=self.idh.__getitem__))
+        self.by_hash = array("q", (self.idh[i] for i in self.order))
+
+    def _find(self, hashed):
+        at = bisect_left(self.by_hash, hashed)
+        if at < self.total and self.by_hash[at] == hashed:
+            return self.order[at]
+        return FOREIGN
+
+    def _resolve(self, obj, lookup, hashes, failed_hash):
+        empty = id_hash("")
+        out = array("q")
+        start = self.base[obj.name]
+        for at, hashed in enumerate(hashes):
+            if hashed == empty:
+                out.append(NULL)
+                continue
+            found = self._find(hashed)
+            if found == FOREIGN and not self.which:
+                # what the source points to outside of the scope is left out of the target
+                if hashed in failed_hash:
+                    self.lost_parents.append((start + at, lookup, failed_hash[hashed]))
+                else:
+                    self.outside += 1
+                found = NULL
+            out.append(found)
+        return out
+
+    def id_of(self, at):
+        return self.ids[at * 15:at * 15 + 15].decode()
+
+    def object_of(self, at):
+        for obj in self.objects:
+            if self.base[obj.name] <= at < self.base[obj.name] + self.size[obj.name]:
+                return obj
+        raise IndexError(at)
+
+    def span(self, obj):
+        return range(self.base[obj.name], self.base[obj.name] + self.size[obj.name])
+
+    def fetch(self, obj, wanted):
+        """Full records by number, of some few."""
+        found = self.org.by_ids(obj.target if self.which else obj.name,
+                                scope.fields_of(obj, self.which), [self.id_of(i) for i in wanted])
+        return {i: found[self.id_of(i)] for i in wanted if self.id_of(i) in found}
+
+
+NO_KEY = hash(("no", "key"))
+
+
+def id_hash_of_key(text):
+    return NO_KEY if text is None or text == "" else hash(str(text).casefold())
