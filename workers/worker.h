@@ -55,6 +55,7 @@ struct osy_wlane {
 	bool lost;   /* somebody else has the next epoch: forget everything, send and record nothing
 		      */
 	bool raised; /* its epoch is raised in Redis */
+	unsigned empty_polls; /* in a row without a message */
 	struct osy_wlane *next;
 };
 

@@ -1,0 +1,22 @@
+/*
+ * Leases of lanes, and which of them fetch from Kafka. See worker.h for struct osy_wlane.
+ */
+#ifndef OSY_LANES_H
+#define OSY_LANES_H
+
+#include "worker.h"
+
+/*
+ * Claims free lanes up to the fair share and gives surplus ones back; looks at its own lanes when
+ * the pulse's term has moved. Called once a second and when the world's version has moved.
+ */
+enum osy_code osy_lanes_balance(struct osy_worker *worker, struct osy_err *err) OSY_CHECKED;
+/* Opens and closes Kafka queues, takes messages into the loads. True when something was taken. */
+bool osy_lanes_fetch(struct osy_worker *worker);
+/* Releases what is idle and shall go: lanes given back, lost, of runs that have ended, or all of
+ * them when draining. */
+void osy_lanes_release(struct osy_worker *worker);
+/* Drops every lane without releasing it (the process ends at once). */
+void osy_lanes_done(struct osy_worker *worker);
+
+#endif
