@@ -54,7 +54,7 @@ struct osy_json *osy_json_new_array(void);
 struct osy_json *osy_json_new_str(struct osy_str s); /* p NULL gives null */
 struct osy_json *osy_json_new_i64(int64_t n);
 struct osy_json *osy_json_new_bool(bool b);
-struct osy_json *osy_json_new_number(struct osy_str text);
+struct osy_json *osy_json_new_number(struct osy_str text); /* a JSON number of ours; stops the program when it is none */
 void osy_json_put(struct osy_json *object, const char *key, struct osy_json *value);
 void osy_json_push(struct osy_json *array, struct osy_json *value);
 void osy_json_write(const struct osy_json *json, bool pretty, struct osy_buf *out);

@@ -51,5 +51,7 @@ struct osy_str osy_mp_need_str(struct osy_mp *mp);	  /* STR */
 struct osy_str osy_mp_need_str_or_nil(struct osy_mp *mp); /* p NULL for nil */
 struct osy_str osy_mp_need_bin(struct osy_mp *mp);
 int64_t osy_mp_need_i64(struct osy_mp *mp);
+/* Turns a sticky error into an osy_err; what names the message. */
+enum osy_code osy_mp_fail(const struct osy_mp *mp, const char *what, struct osy_err *err);
 
 #endif
