@@ -1,0 +1,336 @@
+#include "plan.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "plan_build.h"
+
+void osy_plan_notice(struct osy_plan *plan, const char *format, ...)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(64 * 1024);
+	const char **notices = (const char **)plan->notices;
+	va_list args;
+
+	if (plan->notice_count == OSY_PLAN_MAX_NOTICES)
+		return;
+	va_start(args, format);
+	osy_buf_vaddf(&text, format, args);
+	va_end(args);
+	notices[plan->notice_count++] = osy_arena_strndup(&plan->arena, text.p, text.len);
+}
+
+static enum osy_code check_object(
+	struct plan_build *build, struct plan_node *node, struct osy_err *err)
+{
+	const struct osy_template_object *object = node->template;
+	const struct osy_sf_object *source = node->source, *target = node->target;
+
+	if (!source->queryable)
+		return plan_fail(build, node, err, "%s cannot be queried in org '%s'", source->name,
+			build->source_org);
+	if (!source->key_prefix[0] || !target->key_prefix[0])
+		return plan_fail(build, node, err,
+			"%s has records without a key prefix, which cannot be synced",
+			source->key_prefix[0] ? target->name : source->name);
+	if (object->match_only)
+		return OSY_OK;
+	if (object->insert && !target->createable)
+		return plan_fail(build, node, err,
+			"records of %s cannot be inserted in org '%s' by our user; grant it Create "
+			"or set insert: false",
+			target->name, build->target_org);
+	if (object->update && !target->updateable)
+		osy_plan_notice(build->plan,
+			"records of %s cannot be updated in the target; those that are there stay "
+			"as "
+			"they are",
+			target->name);
+	return OSY_OK;
+}
+
+/* What the target wants on insert and nobody fills: the rows will fail, so say it now. */
+static void note_missing(struct plan_build *build, const struct plan_node *node)
+{
+	if (!node->template->insert || node->template->match_only)
+		return;
+	for (size_t i = 0; i < node->target->field_count; i++) {
+		const struct osy_sf_field *field = &node->target->fields[i];
+		bool filled = node->template->match == OSY_MATCH_SOURCE_ID &&
+			      strcasecmp(node->template->match_fields[0], field->name) == 0;
+		for (size_t j = 0; !filled && j < node->field_count; j++)
+			filled = !node->fields[j].dropped && node->fields[j].target == field;
+		if (!filled && osy_sf_field_required(field))
+			osy_plan_notice(build->plan,
+				"%s.%s is required in the target but nothing is copied into it: "
+				"inserts will fail",
+				node->target->name, field->name);
+	}
+}
+
+static void keep_keys_only(struct plan_node *node)
+{
+	for (size_t i = 0; i < node->field_count; i++)
+		node->fields[i].dropped |= !node->fields[i].key;
+}
+
+static enum osy_code build_node(
+	struct plan_build *build, struct plan_node *node, struct osy_err *err)
+{
+	enum osy_code rc = check_object(build, node, err);
+
+	if (!rc)
+		rc = plan_fields(build, node, err);
+	if (!rc && node->template->match_only)
+		keep_keys_only(node);
+	return rc;
+}
+
+static bool is_standard(const struct osy_sf_object *object, const char *name)
+{
+	return strcasecmp(object->name, name) == 0;
+}
+
+/* The standard prices first: without them no other price of a product goes in. */
+static void split_legs(struct plan_build *build, const struct plan_node *node)
+{
+	struct plan_node *second = &build->nodes[build->node_count++];
+
+	*second = *node;
+	second->fields =
+		osy_arena_calloc(&build->plan->arena, node->field_cap + 1, sizeof(*second->fields));
+	if (node->field_count)
+		memcpy(second->fields, node->fields, node->field_count * sizeof(*second->fields));
+	build->nodes[build->node_count - 2].leg_where = "Pricebook2.IsStandard = true";
+	second->leg_where = "Pricebook2.IsStandard = false";
+}
+
+static enum osy_code build_nodes(struct plan_build *build, struct osy_sf_object *const *sources,
+	struct osy_sf_object *const *targets, struct osy_err *err)
+{
+	const struct osy_template *template = build->template;
+
+	build->nodes = osy_arena_calloc(
+		&build->plan->arena, template->object_count * 2 + 1, sizeof(*build->nodes));
+	for (size_t i = 0; i < template->object_count; i++) {
+		struct plan_node *node = &build->nodes[build->node_count++];
+		node->template = &template->objects[i];
+		node->source = sources[i];
+		node->target = targets[i];
+		enum osy_code rc = build_node(build, node, err);
+		if (rc)
+			return rc;
+		build->plan->standard_pricebook |= is_standard(node->source, "Pricebook2") ||
+						   is_standard(node->source, "PricebookEntry");
+		if (is_standard(node->source, "PricebookEntry"))
+			split_legs(build, node);
+	}
+	return OSY_OK;
+}
+
+/* ---- The spec ---- */
+static void spec_field(const struct plan_field *from, struct osy_spec_field *to)
+{
+	const struct osy_sf_field *target = from->target;
+
+	*to = (struct osy_spec_field){
+		.name = from->source->name,
+		.target = target->name,
+		.type = target->type,
+		.scale = target->scale,
+		.createable = target->createable && !target->calculated && !target->auto_number,
+		.updateable = target->updateable && !target->calculated && !target->auto_number,
+		.nillable = target->nillable,
+		.unique = target->unique,
+		.required = plan_required(from),
+		.link = from->link,
+		.parents = from->parents,
+		.parent_count = from->parent_count,
+	};
+}
+
+static void spec_fields(
+	struct plan_build *build, const struct plan_node *node, struct osy_spec_object *object)
+{
+	struct osy_arena *arena = &build->plan->arena;
+	struct osy_spec_field *fields =
+		osy_arena_calloc(arena, node->field_count + 1, sizeof(*fields));
+	int *place = osy_arena_calloc(arena, node->field_count + 1, sizeof(*place));
+	int lock = plan_lock_field(node);
+
+	for (size_t i = 0; i < node->field_count; i++) {
+		if (node->fields[i].dropped)
+			continue;
+		place[i] = (int)object->field_count;
+		spec_field(&node->fields[i], &fields[object->field_count++]);
+	}
+	object->fields = fields;
+	object->lock_field = lock < 0 ? -1 : place[lock];
+	if (object->match != OSY_MATCH_EXTERNAL_ID && object->match != OSY_MATCH_KEYS)
+		return;
+	int *keys = osy_arena_calloc(arena, node->template->match_count + 1, sizeof(*keys));
+	for (size_t i = 0; i < node->template->match_count; i++)
+		keys[i] = place[plan_find(node, node->template->match_fields[i])];
+	object->keys = keys;
+	object->key_count = node->template->match_count;
+}
+
+static void spec_match(const struct plan_node *node, struct osy_spec_object *object)
+{
+	const struct osy_template_object *template = node->template;
+
+	if (object->match == OSY_MATCH_KEYS)
+		object->claim = true;
+	if (object->match != OSY_MATCH_EXTERNAL_ID && object->match != OSY_MATCH_SOURCE_ID)
+		return;
+	const char *name = template->match_fields[0];
+	const struct osy_sf_field *target;
+	if (object->match == OSY_MATCH_SOURCE_ID) {
+		target = osy_sf_find_field(node->target, name);
+	} else {
+		const struct plan_field *field = &node->fields[plan_find(node, name)];
+		target = field->target;
+		/* A key that differs in case only may be one key in the target. */
+		object->claim = !field->source->unique ||
+				(field->source->case_sensitive && !target->case_sensitive);
+	}
+	object->match_field = target->name;
+	object->match_unique = target->unique;
+}
+
+static const char *spec_where(struct plan_build *build, const struct plan_node *node)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf where = OSY_BUF(64 * 1024);
+
+	if (!node->leg_where)
+		return node->template->where;
+	osy_buf_addz(&where, node->leg_where);
+	if (node->template->where)
+		osy_buf_addf(&where, " AND (%s)", node->template->where);
+	return osy_arena_strndup(&build->plan->arena, where.p, where.len);
+}
+
+static void spec_object(
+	struct plan_build *build, const struct plan_node *node, struct osy_spec_object *object)
+{
+	const struct osy_template_object *template = node->template;
+
+	object->name = node->source->name;
+	object->target = node->target->name;
+	memcpy(object->prefix, node->source->key_prefix, sizeof(object->prefix));
+	memcpy(object->target_prefix, node->target->key_prefix, sizeof(object->target_prefix));
+	object->stage = node->stage;
+	object->insert = template->insert && !template->match_only;
+	object->update = template->update && !template->match_only && node->target->updateable;
+	object->match_only = template->match_only;
+	object->write_nulls = template->write_nulls;
+	object->batch_size = template->batch_size;
+	object->lanes = 1;
+	object->match = template->match;
+	object->where = spec_where(build, node);
+	object->order_by = template->order_by;
+	object->limit = template->limit;
+	spec_fields(build, node, object);
+	spec_match(node, object);
+}
+
+static enum osy_code make_spec(struct plan_build *build, struct osy_err *err)
+{
+	struct osy_plan *plan = build->plan;
+	struct osy_spec *spec = &plan->spec;
+
+	plan->objects =
+		osy_arena_calloc(&plan->arena, build->node_count + 1, sizeof(*plan->objects));
+	for (size_t i = 0; i < build->node_count; i++) {
+		plan->objects[i].index = (int)i;
+		spec_object(build, &build->nodes[i], &plan->objects[i]);
+		if (plan->objects[i].field_count > 900)
+			return plan_fail(build, &build->nodes[i], err,
+				"%zu fields are more than orgsync can copy at once (900); exclude "
+				"some",
+				plan->objects[i].field_count);
+	}
+	spec->source = build->source_org;
+	spec->target = build->target_org;
+	spec->lanes = 1;
+	spec->continue_on_error = build->template->continue_on_error;
+	spec->snapshots = build->template->snapshots;
+	spec->duplicate_rules = build->template->duplicate_rules;
+	spec->objects = plan->objects;
+	spec->object_count = build->node_count;
+	return OSY_OK;
+}
+
+enum osy_code osy_plan_build(struct osy_plan *plan, const struct osy_template *template,
+	struct osy_sf_object *const *sources, struct osy_sf_object *const *targets,
+	const char *source_org, const char *target_org, struct osy_err *err)
+{
+	*plan = (struct osy_plan){0};
+	osy_arena_init(&plan->arena, 64u * 1024);
+	plan->notices =
+		osy_arena_calloc(&plan->arena, OSY_PLAN_MAX_NOTICES, sizeof(*plan->notices));
+	struct plan_build build = {.plan = plan,
+		.template = template,
+		.source_org = source_org,
+		.target_org = target_org};
+	enum osy_code rc = build_nodes(&build, sources, targets, err);
+
+	if (!rc)
+		rc = plan_lookups(&build, err);
+	if (!rc)
+		rc = plan_stages(&build, err);
+	for (size_t i = 0; !rc && i < build.node_count; i++) {
+		if (i == 0 || build.nodes[i].template != build.nodes[i - 1].template)
+			note_missing(&build, &build.nodes[i]);
+	}
+	return rc ? rc : make_spec(&build, err);
+}
+
+void osy_plan_done(struct osy_plan *plan)
+{
+	osy_arena_done(&plan->arena);
+	*plan = (struct osy_plan){0};
+}
+
+/* ---- Lanes ---- */
+#define RECORDS_PER_LANE 5000
+#define RECORDS_PER_REQUEST 1000
+#define LANES_AT_LEAST 8
+
+/* What an object locks: the name of its lock parent, or itself. */
+static const char *lock_parent(const struct osy_plan *plan, const struct osy_spec_object *object)
+{
+	if (object->lock_field < 0)
+		return object->target;
+	const struct osy_spec_field *field = &object->fields[object->lock_field];
+	return plan->objects[field->parents[0]].target;
+}
+
+static int lanes_for(int64_t records, int most)
+{
+	int64_t lanes = (records + RECORDS_PER_LANE - 1) / RECORDS_PER_LANE;
+	int64_t requests = records / RECORDS_PER_REQUEST;
+
+	if (requests > LANES_AT_LEAST)
+		requests = LANES_AT_LEAST;
+	if (lanes < requests)
+		lanes = requests;
+	return lanes < 1 ? 1 : lanes > most ? most : (int)lanes;
+}
+
+void osy_plan_lanes(struct osy_plan *plan, int most)
+{
+	plan->spec.lanes = 1;
+	for (size_t i = 0; i < plan->spec.object_count; i++) {
+		struct osy_spec_object *object = &plan->objects[i];
+		int64_t largest = 0;
+		for (size_t j = 0; j < plan->spec.object_count; j++) {
+			const struct osy_spec_object *other = &plan->objects[j];
+			if (other->stage == object->stage && other->selected > largest &&
+				strcmp(lock_parent(plan, other), lock_parent(plan, object)) == 0)
+				largest = other->selected;
+		}
+		object->lanes = lanes_for(largest, most);
+		if (object->lanes > plan->spec.lanes)
+			plan->spec.lanes = object->lanes;
+	}
+}

@@ -1,0 +1,56 @@
+/*
+ * The plan: from a template and the describes of both orgs to the spec, without talking to anybody.
+ * What it needs of the orgs' contents (counts, ids) the scan fills in afterwards.
+ */
+#ifndef OSY_PLAN_H
+#define OSY_PLAN_H
+
+#include "osy/sf_describe.h"
+#include "osy/spec.h"
+#include "template.h"
+
+#define OSY_PLAN_MAX_NOTICES 500
+
+struct osy_plan {
+	struct osy_arena arena;		 /* owns everything below */
+	struct osy_spec spec;		 /* arena_ is NULL: never osy_spec_free() it */
+	struct osy_spec_object *objects; /* spec.objects, for the scan to fill in */
+	const char *const *notices;
+	size_t notice_count;
+	bool standard_pricebook; /* Pricebook2 or PricebookEntry is in it: pins are needed */
+};
+
+/*
+ * Builds plan (zeroed by this function; osy_plan_done() also after an error). sources and targets:
+ * describes of the template's objects, in its order; borrowed. source_org and target_org name the
+ * orgs in sentences and in the spec.
+ */
+enum osy_code osy_plan_build(struct osy_plan *plan, const struct osy_template *template,
+	struct osy_sf_object *const *sources, struct osy_sf_object *const *targets,
+	const char *source_org, const char *target_org, struct osy_err *err) OSY_CHECKED;
+void osy_plan_done(struct osy_plan *plan);
+/* Lanes of each object and of the spec, once selected is known. most: options.lanes. */
+void osy_plan_lanes(struct osy_plan *plan, int most);
+void osy_plan_notice(struct osy_plan *plan, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * ---- Migration order (plan_order.c): each node after its parents. ----
+ * A lookup that would close a cycle becomes a link (out), unless it is hard: then the cycle is an
+ * error that names it. Lookups are taken by rank (0 first), so that as few as possible, and the
+ * least important, are cut. All parents of one lookup stand or fall together.
+ */
+struct osy_order_lookup {
+	int child;
+	const char *field; /* "" for an edge that is no lookup */
+	const int *parents;
+	size_t parent_count;
+	bool hard;
+	int rank;
+	bool link; /* out */
+};
+/* ret_stages: a stage a node, from 1; returns the number of stages by ret_count. */
+enum osy_code osy_order(const char *const *names, size_t nodes, struct osy_order_lookup *lookups,
+	size_t count, int *ret_stages, int *ret_count, struct osy_err *err) OSY_CHECKED;
+
+#endif

@@ -1,0 +1,231 @@
+#include <stdlib.h>
+#include <strings.h>
+
+#include "osy/sf_value.h"
+#include "plan_build.h"
+
+int plan_find(const struct plan_node *node, const char *name)
+{
+	for (size_t i = 0; i < node->field_count; i++) {
+		if (!node->fields[i].dropped && strcasecmp(node->fields[i].target->name, name) == 0)
+			return (int)i;
+	}
+	for (size_t i = 0; i < node->field_count; i++) {
+		if (!node->fields[i].dropped && strcasecmp(node->fields[i].source->name, name) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+bool plan_required(const struct plan_field *field)
+{
+	return osy_sf_field_required(field->target);
+}
+
+static bool refers_to(const struct osy_sf_field *field, const char *object)
+{
+	for (size_t i = 0; i < field->reference_count; i++) {
+		if (strcasecmp(field->reference_to[i], object) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void find_parents(struct plan_build *build, struct plan_field *field)
+{
+	int *parents =
+		osy_arena_calloc(&build->plan->arena, build->node_count + 1, sizeof(*parents));
+
+	for (size_t i = 0; i < build->node_count; i++) {
+		if (refers_to(field->source, build->nodes[i].source->name) &&
+			refers_to(field->target, build->nodes[i].target->name))
+			parents[field->parent_count++] = (int)i;
+	}
+	field->parents = parents;
+}
+
+static enum osy_code drop_orphan(struct plan_build *build, struct plan_node *node,
+	struct plan_field *field, struct osy_err *err)
+{
+	const char *parent = field->source->reference_count ? field->source->reference_to[0] : "?";
+
+	if (field->key)
+		return plan_fail(build, node, err,
+			"match key '%s' is a lookup to %s, which is not in the template; add %s",
+			field->source->name, parent, parent);
+	if (plan_required(field) && node->template->insert && !node->template->match_only)
+		return plan_fail(build, node, err,
+			"lookup '%s' to %s is required in the target, but %s is not in the "
+			"template; add it, or set insert: false",
+			field->target->name, parent, parent);
+	field->dropped = true;
+	osy_plan_notice(build->plan,
+		"%s.%s points to %s%s, which is not in the template, and is left out",
+		node->source->name, field->source->name, parent,
+		field->source->reference_count > 1 ? " and others" : "");
+	return OSY_OK;
+}
+
+enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err)
+{
+	for (size_t n = 0; n < build->node_count; n++) {
+		struct plan_node *node = &build->nodes[n];
+		for (size_t i = 0; i < node->field_count; i++) {
+			struct plan_field *field = &node->fields[i];
+			if (field->dropped || field->target->type != OSY_T_REFERENCE)
+				continue;
+			find_parents(build, field);
+			if (field->parent_count)
+				continue;
+			enum osy_code rc = drop_orphan(build, node, field, err);
+			if (rc)
+				return rc;
+		}
+	}
+	return OSY_OK;
+}
+
+static bool usable_lock(const struct plan_field *field)
+{
+	return !field->dropped && field->parent_count && !field->link;
+}
+
+int plan_lock_field(const struct plan_node *node)
+{
+	/* One product's entries in one lane: the standard price before the others, and one lock
+	 * parent. */
+	static const char *const pricebook_entry[] = {"Product2Id", NULL};
+	int master = -1;
+
+	for (size_t i = 0; i < node->field_count; i++) {
+		const struct plan_field *field = &node->fields[i];
+		int order = field->target->relationship_order;
+		if (usable_lock(field) && order >= 0 && (master < 0 || order == 0))
+			master = (int)i;
+	}
+	if (master >= 0)
+		return master;
+	const char *const *names = strcasecmp(node->target->name, "PricebookEntry") == 0
+					   ? pricebook_entry
+					   : osy_sf_lock_fields(node->target->name);
+	for (; names && *names; names++) {
+		int index = plan_find(node, *names);
+		if (index >= 0 && usable_lock(&node->fields[index]))
+			return index;
+	}
+	return -1;
+}
+
+/* Small ranks are kept when a cycle must be cut. */
+static int rank_of(const struct plan_node *node, size_t index, size_t node_index)
+{
+	const struct plan_field *field = &node->fields[index];
+	size_t len = strlen(field->target->name);
+	bool custom = len > 3 && strcasecmp(field->target->name + len - 3, "__c") == 0;
+	bool later = false;
+	int rank = custom ? 3 : 2;
+
+	for (size_t i = 0; i < field->parent_count; i++)
+		later |= field->parents[i] > (int)node_index;
+	if (field->key || !field->target->updateable)
+		rank = 0;
+	else if (plan_lock_field(node) == (int)index)
+		rank = 1;
+	return rank * 2 + later;
+}
+
+/* What was cut becomes a link, unless it cannot be one. */
+static enum osy_code take_cut(struct plan_build *build, struct plan_node *node,
+	struct plan_field *field, struct osy_err *err)
+{
+	if (field->key)
+		return plan_fail(build, node, err,
+			"match key '%s' lies in a cycle of lookups; match by another field",
+			field->source->name);
+	if (field->target->updateable) {
+		field->link = true;
+		return OSY_OK;
+	}
+	field->dropped = true;
+	osy_plan_notice(build->plan,
+		"%s.%s closes a cycle of lookups, cannot be updated afterwards, and is left out",
+		node->source->name, field->source->name);
+	return OSY_OK;
+}
+
+struct lookup_of {
+	size_t node, field;
+};
+
+static size_t gather(
+	struct plan_build *build, struct osy_order_lookup *lookups, struct lookup_of *origins)
+{
+	size_t count = 0;
+
+	for (size_t n = 0; n < build->node_count; n++) {
+		struct plan_node *node = &build->nodes[n];
+		for (size_t i = 0; i < node->field_count; i++) {
+			struct plan_field *field = &node->fields[i];
+			if (field->dropped || !field->parent_count)
+				continue;
+			if (lookups) {
+				lookups[count] = (struct osy_order_lookup){.child = (int)n,
+					.field = field->source->name,
+					.parents = field->parents,
+					.parent_count = field->parent_count,
+					.hard = plan_required(field) && node->template->insert,
+					.rank = rank_of(node, i, n)};
+				origins[count] = (struct lookup_of){n, i};
+			}
+			count++;
+		}
+	}
+	return count;
+}
+
+/* The second leg of an object waits for the first. */
+static size_t add_legs(struct plan_build *build, struct osy_order_lookup *lookups, size_t count)
+{
+	for (size_t n = 1; n < build->node_count; n++) {
+		if (!build->nodes[n].leg_where ||
+			build->nodes[n - 1].source != build->nodes[n].source)
+			continue;
+		int *before = osy_arena_calloc(&build->plan->arena, 1, sizeof(*before));
+		*before = (int)n - 1;
+		lookups[count++] = (struct osy_order_lookup){.child = (int)n,
+			.field = "",
+			.parents = before,
+			.parent_count = 1,
+			.hard = true};
+	}
+	return count;
+}
+
+enum osy_code plan_stages(struct plan_build *build, struct osy_err *err)
+{
+	size_t nodes = build->node_count, fields = gather(build, NULL, NULL);
+	struct osy_arena *arena = &build->plan->arena;
+	struct osy_order_lookup *lookups =
+		osy_arena_calloc(arena, fields + nodes + 1, sizeof(*lookups));
+	struct lookup_of *origins = osy_arena_calloc(arena, fields + 1, sizeof(*origins));
+	const char **names = osy_arena_calloc(arena, nodes + 1, sizeof(*names));
+	int *stages = osy_arena_calloc(arena, nodes + 1, sizeof(*stages));
+
+	gather(build, lookups, origins);
+	for (size_t i = 0; i < nodes; i++)
+		names[i] = build->nodes[i].source->name;
+	enum osy_code rc = osy_order(names, nodes, lookups, add_legs(build, lookups, fields),
+		stages, &build->plan->spec.stages, err);
+	if (rc) {
+		osy_err_prefix(err, "template '%s'", build->template->name);
+		return rc;
+	}
+	for (size_t i = 0; !rc && i < fields; i++) {
+		struct plan_node *node = &build->nodes[origins[i].node];
+		if (lookups[i].link)
+			rc = take_cut(build, node, &node->fields[origins[i].field], err);
+	}
+	for (size_t i = 0; i < nodes; i++)
+		build->nodes[i].stage = stages[i];
+	return rc;
+}

@@ -1,0 +1,56 @@
+/*
+ * Inside of the template check: a table of keys a kind of mapping, walked by one function.
+ */
+#ifndef OSY_TEMPLATE_CHECK_H
+#define OSY_TEMPLATE_CHECK_H
+
+#include "osy/yaml.h"
+#include "template.h"
+
+struct check {
+	const struct osy_yaml *yaml;
+	const char *what;
+};
+
+enum key_kind {
+	KEY_TEXT, /* any text, min..max bytes */
+	KEY_NAME, /* name of an object or field */
+	KEY_INT,  /* min..max */
+	KEY_BOOL,
+	KEY_CHOICE, /* one of choices, "a|b" */
+	KEY_NAMES,  /* list of names, "*" where min is 1 */
+	KEY_MAP,    /* name: name */
+	KEY_MATCH,
+	KEY_OBJECT,  /* a mapping with keys of its own: keys */
+	KEY_OBJECTS, /* the list of objects */
+	KEY_ONLY,    /* known, but nothing else than its default (JSON text in choices) works yet */
+};
+
+struct key {
+	const char *name;
+	enum key_kind kind;
+	const char *fallback; /* JSON text put where the key is missing; NULL: nothing is put */
+	int64_t min, max;
+	const char *choices;
+	const struct key *keys; /* of KEY_OBJECT; ends with a nameless row */
+};
+
+/* An error at a member (key) or item (index) of container: "crm.yaml, line 7: ..."; returns its
+ * code. */
+enum osy_code check_fail(const struct check *check, const struct osy_json *container,
+	const char *key, size_t index, struct osy_err *err, const char *format, ...)
+	__attribute__((format(printf, 6, 7)));
+/* Checks all members of container by the table and puts the normalised ones into out. where names
+ * it: "object Account". */
+enum osy_code check_object(const struct check *check, const struct osy_json *container,
+	const struct key *keys, const char *where, struct osy_json *out,
+	struct osy_err *err) OSY_CHECKED;
+/* One value of kinds TEXT to OBJECT; gives its normalised form. */
+enum osy_code check_value(const struct check *check, const struct osy_json *container,
+	const struct key *key, const char *where, struct osy_json **ret,
+	struct osy_err *err) OSY_CHECKED;
+bool check_is_name(struct osy_str text);
+
+extern const struct key template_object_keys[];
+
+#endif
