@@ -129,7 +129,6 @@ enum osy_code osy_json_unquote(struct osy_str raw, struct osy_buf *out, struct o
 		return osy_fail(err, OSY_E_INVALID,
 			"JSON string has a bad escape or half a surrogate pair");
 	}
-	out->p[out->len] = '\0';
 	osy_buf_end(out, (size_t)n);
 	return OSY_OK;
 }
