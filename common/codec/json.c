@@ -66,6 +66,12 @@ struct osy_json *osy_json_get(const struct osy_json *object, const char *key)
 	return ours(value);
 }
 
+bool osy_json_has(const struct osy_json *object, const char *key)
+{
+	return osy_json_type(object) == OSY_JSON_OBJECT &&
+	       json_object_object_get_ex(theirs(object), key, NULL);
+}
+
 struct osy_str osy_json_str(const struct osy_json *json)
 {
 	struct json_object *object = theirs(json);

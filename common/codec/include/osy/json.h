@@ -34,6 +34,7 @@ void osy_json_free_at(struct osy_json **json); /* for OSY_AUTO */
 enum osy_json_type osy_json_type(const struct osy_json *json);
 struct osy_json *osy_json_get(
 	const struct osy_json *object, const char *key);  /* NULL: missing or not an object */
+bool osy_json_has(const struct osy_json *object, const char *key);               /* true for a null too */
 struct osy_str osy_json_str(const struct osy_json *json); /* p NULL: not a string */
 struct osy_str osy_json_get_str(const struct osy_json *object, const char *key);
 int64_t osy_json_get_i64(const struct osy_json *object, const char *key, int64_t otherwise);
