@@ -44,7 +44,7 @@ struct osy_http_request {
 	const struct osy_http_header *headers;
 	size_t header_count;
 	struct osy_str body;	/* borrowed until done is called; p NULL: none */
-	size_t max_reply_bytes; /* a longer reply is an error (OSY_E_TOO_BIG) */
+	size_t max_reply_bytes; /* a longer reply is an error (OSY_E_TOO_BIG); 0: 64 MiB */
 	unsigned timeout_ms;	/* whole request; 0: 660,000 (the org's own limit is 10 minutes) */
 	bool plain;		/* http:// allowed */
 	bool gzip;		/* ask for gzip */
@@ -62,7 +62,7 @@ struct osy_http *osy_http_free(
 enum osy_code osy_http_start(struct osy_http *http, const struct osy_http_request *request,
 	osy_http_done done, void *arg, struct osy_http_call **ret /* may be NULL */,
 	struct osy_err *err) OSY_CHECKED;
-void osy_http_cancel(struct osy_http_call *call);
+void osy_http_cancel(struct osy_http_call *call); /* before its own done is called, also from within another's */
 size_t osy_http_in_flight(const struct osy_http *http);
 /*
  * Waits at most timeout_ms for the network, a wake-up or one of the fds to be readable, calls the
@@ -72,7 +72,8 @@ void osy_http_poll(struct osy_http *http, unsigned timeout_ms, const int *fds, s
 	bool *ret_readable);
 void osy_http_wakeup(struct osy_http *http); /* any thread, also a signal handler's thread */
 /* A whole request on the spot (polls until it is done); reply is the caller's:
- * osy_buf_done(&reply->body). Its code is returned. */
+ * osy_buf_done(&reply->body). Its code is
+ * returned. Its headers live until the next osy_http_run(). */
 enum osy_code osy_http_run(struct osy_http *http, const struct osy_http_request *request,
 	struct osy_http_reply *reply, struct osy_err *err) OSY_CHECKED;
 
