@@ -30,28 +30,43 @@ class Judge:
         self.matched = Counter()
         self.skipped = Counter()
         self.children = [None, None]
+        self.patient, self.alone = False, [set(), set()]
 
     # ---- colours ----
 
     def colours(self):
+        """First down the lookups until nothing gets finer: what is too many of a kind waits for that,
+        since only its parents may tell which one it is. Then up and down together."""
         now = [array("q", s.own) for s in self.sides]
+        self.patient = True
         self._check(now, None, self._explain_own)
+        now = self._refine(now, up=False)
+        self.patient = False
+        self._check(now, None, self._explain_surplus)
+        now = self._refine(now, up=True)
+        for obj in self.objects:
+            left, right = (sorted(now[w][i] for i in self.sides[w].span(obj) if i not in self.settled[w])
+                           for w in (0, 1))
+            if left != right:
+                self.report.add(obj.name, "graph", "the records differ in how they hang together")
+            self.matched[obj.name] = sum(1 for i in self.sides[0].span(obj)
+                                         if self.settled[0].get(i, 0) != "missing")
+
+    def _refine(self, now, up):
         classes = 0
-        for number in range(self.options.rounds):
+        for _ in range(self.options.rounds):
             before = [array("q", c) for c in now]
             now = [self._down(s, c) for s, c in zip(self.sides, now)]
             self._check(now, before, self._explain_lookups)
-            before = [array("q", c) for c in now]
-            now = [self._up(w, s, c) for w, (s, c) in enumerate(zip(self.sides, now))]
-            self._check(now, before, self._explain_children)
+            if up:
+                before = [array("q", c) for c in now]
+                now = [self._up(w, s, c) for w, (s, c) in enumerate(zip(self.sides, now))]
+                self._check(now, before, self._explain_children)
             distinct = len(set(now[0]) | set(now[1]))
             if distinct == classes:
                 break
             classes = distinct
-        self.rounds = number + 1
-        for obj in self.objects:
-            self.matched[obj.name] = sum(1 for i in self.sides[0].span(obj)
-                                         if self.settled[0].get(i, 0) != "missing")
+        return now
 
     def _down(self, side, colour):
         """Mixes in the colours of the parents."""
@@ -97,6 +112,8 @@ class Judge:
         bags = [Counter(now[w][i] for i in spans[w] if i not in self.settled[w]) for w in (0, 1)]
         if bags[0] == bags[1]:
             return
+        # of a kind that both orgs have it is too early to say which ones are too many
+        self.alone = [{c for c in bags[w] if self.patient and c not in bags[1 - w]} for w in (0, 1)]
         left = [self._surplus(obj, w, now[w], spans[w], bags[w] - bags[1 - w]) for w in (0, 1)]
         for a, b, kind, text in explain(obj, left[0], left[1], now, before):
             self._note(obj, a, b, kind, text)
@@ -152,31 +169,41 @@ class Judge:
 
     def _explain_own(self, obj, left, right, now, before):
         source, target = self.sides
+        left, right = [[i for i in many if self._is_alone(w, i, now)]
+                       for w, many in ((0, left), (1, right))]
         pairs = self._guess(obj, left, right)
         for a, b, row_a, row_b in pairs:
             yield a, b, "field", "%s, in the target probably %s: %s" % (
                 source.id_of(a), target.id_of(b), "; ".join(_field_lines(obj, row_a, row_b)))
         done = {p[0] for p in pairs}, {p[1] for p in pairs}
+        yield from self._explain_surplus(obj, [a for a in left if a not in done[0]],
+                                         [b for b in right if b not in done[1]], now, before)
+
+    def _explain_surplus(self, obj, left, right, now, before):
         for a in left:
-            if a not in done[0]:
-                yield a, None, "missing", "%s is not in the target" % source.id_of(a)
-        here = {now[0][i]: i for i in source.span(obj)}
+            yield self._missing(a)
+        here = {now[0][i]: i for i in self.sides[0].span(obj)} if right else {}
         for b in right:
-            if b in done[1]:
-                continue
-            failed = source.failed_own.get((obj.name, now[1][b]))
-            twin = here.get(now[1][b])
-            if self._was_there(obj, b):
-                yield None, b, "before", ""
-            elif failed:
-                yield None, b, "failed-present", "%s failed, yet it is in the target as %s" % (
-                    failed, target.id_of(b))
-            elif twin is not None:
-                yield None, b, "duplicate", "%s of the target: a copy too many of %s" % (
-                    target.id_of(b), source.id_of(twin))
-            else:
-                yield None, b, "extra", "%s of the target comes from no source record" % (
-                    target.id_of(b))
+            yield self._extra(obj, b, here.get(now[1][b]))
+
+    def _is_alone(self, which, at, now):
+        return not self.patient or now[which][at] in self.alone[which]
+
+    def _missing(self, a):
+        return a, None, "missing", "%s is not in the target" % self.sides[0].id_of(a)
+
+    def _extra(self, obj, b, twin=None):
+        source, ident = self.sides[0], self.sides[1].id_of(b)
+        failed = source.failed_own.get((obj.name, self.sides[1].own[b]))
+        if self._was_there(obj, b):
+            return None, b, "before", ""
+        if twin is not None:
+            return None, b, "duplicate", "%s of the target: a copy too many of %s" % (
+                ident, source.id_of(twin))
+        if failed:
+            return None, b, "failed-present", "%s failed, yet it is in the target, probably as %s" % (
+                failed, ident)
+        return None, b, "extra", "%s of the target comes from no source record" % ident
 
     def _guess(self, obj, left, right):
         """Pairs unmatched records by the fields that they share; rare values weigh more."""
@@ -249,9 +276,13 @@ class Judge:
 
     def _explain_lookups(self, obj, left, right, now, before):
         for a, b in self._pair_by_class(left, right, before):
-            if a is None or b is None:
-                yield (a, None, "missing", self.sides[0].id_of(a)) if b is None else (
-                    None, b, "extra", self.sides[1].id_of(b))
+            if b is None:
+                if self._is_alone(0, a, now):
+                    yield self._missing(a)
+                continue
+            if a is None:
+                if self._is_alone(1, b, now):
+                    yield self._extra(obj, b)
                 continue
             lines = ["%s: source %s, target %s" % (
                 lookup.target, self._parent_text(0, obj, n, a), self._parent_text(1, obj, n, b))
@@ -262,9 +293,13 @@ class Judge:
 
     def _explain_children(self, obj, left, right, now, before):
         for a, b in self._pair_by_class(left, right, before):
-            if a is None or b is None:
-                yield (a, None, "missing", self.sides[0].id_of(a)) if b is None else (
-                    None, b, "extra", self.sides[1].id_of(b))
+            if b is None:
+                if self._is_alone(0, a, now):
+                    yield self._missing(a)
+                continue
+            if a is None:
+                if self._is_alone(1, b, now):
+                    yield self._extra(obj, b)
                 continue
             yield a, b, "children", "%s, in the target probably %s, has other children: %s" % (
                 self.sides[0].id_of(a), self.sides[1].id_of(b),
@@ -331,15 +366,8 @@ class Judge:
                 self._extra_by_key(obj, at)
 
     def _extra_by_key(self, obj, at):
-        failed = self.sides[0].failed_own.get((obj.name, self.sides[1].own[at]))
-        ident = self.sides[1].id_of(at)
-        if self._was_there(obj, at):
-            self.there_before[obj.name] += 1
-        elif failed:
-            self.report.add(obj.name, "failed-present",
-                            "%s failed, yet it is in the target as %s" % (failed, ident))
-        else:
-            self.report.add(obj.name, "extra", "%s of the target comes from no source record" % ident)
+        _, _, kind, text = self._extra(obj, at)
+        self._note(obj, None, at, kind, text)
 
     def _compare_pairs(self, obj, pair):
         source, target = self.sides
