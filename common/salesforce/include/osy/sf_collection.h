@@ -31,6 +31,8 @@ struct osy_sf_send {
 	enum osy_sf_op op;
 	const char *type;
 	size_t records;
+	/* for the reader of the reply: how many rows each part has to answer for; 0 for queries and retrieves */
+	size_t part_records[OSY_SF_COMPOSITE_MAX];
 };
 
 void osy_sf_send_init(struct osy_sf_send *send, size_t max_body_bytes);
