@@ -126,6 +126,7 @@ void osy_buf_vaddf(struct osy_buf *buf, const char *format, va_list args)
 	va_list again;
 	int n;
 
+	OSY_ASSERT(format); /* gcc warns under UBSan without it */
 	va_copy(again, args);
 	n = vsnprintf(NULL, 0, format, again);
 	va_end(again);
