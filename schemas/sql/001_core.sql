@@ -122,6 +122,8 @@ CREATE TABLE batch (
 	stage integer NOT NULL,
 	links boolean NOT NULL DEFAULT false,
 	records integer NOT NULL,
+	smallest text, -- source ids, 15 characters: where to look for a record
+	largest text,
 	state text NOT NULL CHECK (state IN ('intent', 'doubt', 'aside', 'done')),
 	keyless boolean NOT NULL DEFAULT false, -- holds inserts that no unique key can find again
 	attempts integer NOT NULL DEFAULT 1, -- how often it was taken up without an end
@@ -164,9 +166,11 @@ CREATE TABLE failure (
 	attempt integer NOT NULL DEFAULT 1,
 	at timestamptz NOT NULL DEFAULT now(),
 	resolved_pass integer, -- a later pass brought the record in
+	seq bigserial, -- order in which they came, for those who watch
 	PRIMARY KEY (run, pass, lane, at_offset, row_index, kind, fields)
 );
 CREATE INDEX failure_source ON failure (run, source_id);
+CREATE INDEX failure_seq ON failure (run, seq);
 
 -- Deferred lookups, a packed row a batch (osy/batch.h: the rows of a link batch); written with the outcomes.
 CREATE TABLE deferred (

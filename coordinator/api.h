@@ -1,0 +1,113 @@
+/*
+ * The HTTP API (schemas/openapi.yaml): routes as rows of a table, handlers that write JSON.
+ *
+ * One thread a connection (libmicrohttpd), at most OSY_API_CONNECTIONS; a handler may block and has
+ * a Postgres connection of its own for the time of the call. It changes runs only through the
+ * osy_drive_ask functions.
+ */
+#ifndef OSY_API_H
+#define OSY_API_H
+
+#include "drive.h"
+#include "osy/json.h"
+#include "osy/json_write.h"
+#include "osy/kafka.h"
+#include "osy/pg.h"
+#include "osy/settings.h"
+
+#define OSY_API_CONNECTIONS 64
+#define OSY_API_MAX_BODY (4u * 1024 * 1024)
+#define OSY_API_PARAMS 3
+
+enum osy_role { OSY_ROLE_NONE, OSY_ROLE_VIEWER, OSY_ROLE_OPERATOR, OSY_ROLE_ADMIN };
+
+struct osy_api;
+struct MHD_Connection;
+
+struct osy_api_context {
+	const struct osy_settings *settings;
+	struct osy_kafka *kafka;
+	struct osy_driver *driver;
+};
+
+struct osy_call {
+	const struct osy_api_context *context;
+	struct MHD_Connection *connection;
+	struct osy_pg *pg;
+	const char *params[OSY_API_PARAMS]; /* the {} of the route, decoded */
+	struct osy_str body;
+	enum osy_role role;
+	char token[128]; /* its name */
+	/* the answer */
+	int status;
+	struct osy_buf out;
+	const char *type;	   /* content type, JSON unless set */
+	const char *filename;	   /* for a download, or NULL */
+	struct osy_events *events; /* set: the answer is a stream of events */
+};
+
+typedef enum osy_code (*osy_handler)(struct osy_call *call, struct osy_err *err);
+struct osy_route {
+	const char *method, *path; /* "/runs/{}/errors" below /api/v1 */
+	enum osy_role role;
+	osy_handler handler;
+};
+
+/* Query parameter, NULL when missing; borrowed. */
+const char *osy_call_query(const struct osy_call *call, const char *name);
+const char *osy_call_header(const struct osy_call *call, const char *name);
+/* limit= (1 to 1000, default 100). */
+enum osy_code osy_call_limit(
+	const struct osy_call *call, int64_t *ret, struct osy_err *err) OSY_CHECKED;
+/* The body as a JSON object; an unknown member (not in the NULL-terminated names) is an error. */
+enum osy_code osy_call_json(const struct osy_call *call, const char *const *names,
+	struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+/* A required text member. */
+enum osy_code osy_call_text(const struct osy_json *body, const char *name, const char **ret,
+	struct osy_err *err) OSY_CHECKED;
+void osy_call_audit(struct osy_call *call, const char *action, const char *subject);
+
+/* ---- Writing rows of results ---- */
+void osy_api_put_time(struct osy_json_writer *w, const char *key,
+	const struct osy_pg_result *result, size_t row, int column);
+void osy_api_put_text(struct osy_json_writer *w, const char *key,
+	const struct osy_pg_result *result, size_t row, int column);
+void osy_api_put_int(struct osy_json_writer *w, const char *key, const struct osy_pg_result *result,
+	size_t row, int column);
+void osy_api_items(struct osy_json_writer *w); /* {"items":[ */
+void osy_api_items_end(struct osy_json_writer *w, const char *next_or_null);
+
+/* A run as the API shows it; with its objects when full. OSY_E_NOT_FOUND. */
+enum osy_code osy_api_write_run(struct osy_pg *pg, const char *id, bool full, struct osy_buf *out,
+	struct osy_err *err) OSY_CHECKED;
+
+/* ---- The server ---- */
+enum osy_code osy_api_start(const struct osy_api_context *context, struct osy_api **ret,
+	struct osy_err *err) OSY_CHECKED;
+struct osy_api *osy_api_stop(struct osy_api *api);
+unsigned osy_api_port(const struct osy_api *api); /* useful when settings->listen has port 0 */
+
+/* ---- Routes of each part, ended by a row without a method ---- */
+extern const struct osy_route osy_routes_orgs[], osy_routes_templates[], osy_routes_runs[],
+	osy_routes_errors[], osy_routes_admin[];
+
+/* ---- Tokens ---- */
+/* Looks a bearer token up; OSY_ROLE_NONE when it is none of ours. */
+enum osy_code osy_token_check(struct osy_pg *pg, struct osy_str token, enum osy_role *ret_role,
+	char name[128], struct osy_err *err) OSY_CHECKED;
+/* Makes one and stores its hash; ret_token gets its text (once). */
+enum osy_code osy_token_make(struct osy_pg *pg, const char *name, const char *role, char ret_id[40],
+	struct osy_buf *ret_token, struct osy_err *err) OSY_CHECKED;
+/* Writes a first admin token to the file (mode 600) when there is no token yet. */
+enum osy_code osy_token_bootstrap(
+	struct osy_pg *pg, const char *path, struct osy_err *err) OSY_CHECKED;
+
+/* ---- Events ---- */
+struct osy_events *osy_events_new(
+	const struct osy_api_context *context, const char *run, int64_t last_seq);
+void osy_events_free(void *events);
+/* Content reader of libmicrohttpd: waits for the next event, writes it. Returns bytes, or -1 at the
+ * end. */
+ssize_t osy_events_read(void *events, uint64_t position, char *out, size_t max);
+
+#endif

@@ -1,0 +1,314 @@
+/* /runs: creating, showing, asking for work. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api.h"
+#include "osy/mem.h"
+#include "osy/names.h"
+
+/* ---- Showing ---- */
+#define RUN_COLUMNS                                                                             \
+	"r.id, r.name, r.template, r.source, r.target, r.state, r.phase, r.wanted, r.problem, " \
+	"r.created_by, r.created_at, "                                                          \
+	"r.started_at, r.ended_at, r.pass, r.open_stage, r.source_calls, r.target_calls, "      \
+	"(extract(epoch FROM coalesce(r.ended_at, clock_timestamp()) - r.started_at) * "        \
+	"1000)::bigint, "                                                                       \
+	"(SELECT coalesce(max(stage), 0) FROM run_object o WHERE o.run = r.id), "               \
+	"EXISTS (SELECT 1 FROM failure f WHERE f.run = r.id AND f.kind <> 'notice' AND "        \
+	"f.resolved_pass IS NULL)"
+
+/* Counts of an object: all legs together. */
+#define COUNTS                                                                                    \
+	"WITH done AS (SELECT object, sum(d_inserted) i, sum(d_updated) u, sum(d_existing) e, "   \
+	"sum(d_skipped) s, "                                                                      \
+	"sum(d_failed) f FROM batch WHERE run = $1 GROUP BY object), "                            \
+	"links AS (SELECT object, count(*) n FROM failure WHERE run = $1 AND kind = 'link' AND "  \
+	"resolved_pass IS NULL "                                                                  \
+	"GROUP BY object) "                                                                       \
+	"SELECT o.name, min(o.target_name), min(o.stage), sum(o.selected)::bigint, "              \
+	"sum(o.published)::bigint, "                                                              \
+	"coalesce(sum(i), 0)::bigint, coalesce(sum(u), 0)::bigint, coalesce(sum(e), 0)::bigint, " \
+	"coalesce(sum(s), 0)::bigint, coalesce(sum(f), 0)::bigint, coalesce(sum(n), 0)::bigint, " \
+	"bool_and(o.complete) "                                                                   \
+	"FROM run_object o LEFT JOIN done USING (object) LEFT JOIN links USING (object) WHERE "   \
+	"o.run = $1 "                                                                             \
+	"GROUP BY o.name ORDER BY min(o.stage), min(o.object)"
+
+enum count {
+	SELECTED,
+	SCANNED,
+	INSERTED,
+	UPDATED,
+	EXISTING,
+	SKIPPED,
+	FAILED,
+	LINK_FAILED,
+	COUNTS_N
+};
+static const char *const count_keys[COUNTS_N] = {"selected", "scanned", "inserted", "updated",
+	"existing", "skipped", "failed", "linkFailed"};
+#define FIRST_COUNT 3 /* its column */
+
+static int64_t percent_of(const int64_t counts[COUNTS_N], bool complete)
+{
+	int64_t done = 0, all = counts[SCANNED] > counts[SELECTED] || complete ? counts[SCANNED]
+									       : counts[SELECTED];
+
+	for (int i = INSERTED; i <= FAILED; i++)
+		done += counts[i];
+	if (all == 0)
+		return complete ? 100 : 0;
+	return done >= all ? 100 : done * 100 / all;
+}
+
+static void write_counts(struct osy_json_writer *w, const int64_t counts[COUNTS_N], bool complete)
+{
+	for (int i = 0; i < COUNTS_N; i++)
+		osy_jw_put_i64(w, count_keys[i], counts[i]);
+	osy_jw_put_i64(w, "published", counts[SCANNED]);
+	osy_jw_put_i64(w, "percent", percent_of(counts, complete));
+}
+
+static enum osy_code write_objects(struct osy_pg *pg, const char *id, int64_t elapsed_ms,
+	struct osy_json_writer *w, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	int64_t totals[COUNTS_N] = {0}, done = 0;
+	bool all_complete = true;
+	enum osy_code rc = osy_pg_do(pg, &result, err, COUNTS, OSY_PG_Z(id));
+
+	if (rc)
+		return rc;
+	osy_jw_key(w, "objects");
+	osy_jw_array(w);
+	for (size_t row = 0; row < osy_pg_rows(result); row++) {
+		int64_t counts[COUNTS_N];
+		bool complete = osy_pg_i64(result, row, FIRST_COUNT + COUNTS_N, 0) != 0;
+		for (int i = 0; i < COUNTS_N; i++) {
+			counts[i] = osy_pg_i64(result, row, FIRST_COUNT + i, 0);
+			totals[i] += counts[i];
+		}
+		all_complete = all_complete && complete;
+		osy_jw_object(w);
+		osy_api_put_text(w, "name", result, row, 0);
+		osy_api_put_text(w, "target", result, row, 1);
+		osy_api_put_int(w, "stage", result, row, 2);
+		write_counts(w, counts, complete);
+		osy_jw_object_end(w);
+	}
+	osy_jw_array_end(w);
+	osy_jw_key(w, "totals");
+	osy_jw_object(w);
+	write_counts(w, totals, all_complete && osy_pg_rows(result) > 0);
+	osy_jw_object_end(w);
+	for (int i = INSERTED; i <= FAILED; i++)
+		done += totals[i];
+	osy_jw_put_i64(w, "rate", elapsed_ms > 0 ? done * 1000 / elapsed_ms : 0);
+	return OSY_OK;
+}
+
+static void write_head(struct osy_json_writer *w, const struct osy_pg_result *result, size_t row)
+{
+	static const char *const texts[] = {"id", "name", "template", "source", "target", "state",
+		"phase", "wanted", "problem", "createdBy"};
+	int64_t source_calls = osy_pg_i64(result, row, 15, 0),
+		target_calls = osy_pg_i64(result, row, 16, 0);
+	char seconds[32];
+
+	for (int i = 0; i < (int)OSY_COUNT(texts); i++)
+		osy_api_put_text(w, texts[i], result, row, i);
+	osy_jw_put_bool(w, "withErrors", osy_pg_i64(result, row, 19, 0) != 0);
+	osy_api_put_time(w, "createdAt", result, row, 10);
+	osy_api_put_time(w, "startedAt", result, row, 11);
+	osy_api_put_time(w, "endedAt", result, row, 12);
+	int64_t ms = osy_pg_i64(result, row, 17, 0);
+	snprintf(seconds, sizeof(seconds), "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
+	osy_jw_key(w, "elapsedSeconds");
+	osy_jw_raw(w, osy_str(ms > 0 ? seconds : "0"));
+	osy_api_put_int(w, "pass", result, row, 13);
+	osy_api_put_int(w, "openStage", result, row, 14);
+	osy_api_put_int(w, "stages", result, row, 18);
+	osy_jw_put_i64(w, "apiCalls", source_calls + target_calls);
+	osy_jw_put_i64(w, "sourceCalls", source_calls);
+	osy_jw_put_i64(w, "targetCalls", target_calls);
+}
+
+enum osy_code osy_api_write_run(
+	struct osy_pg *pg, const char *id, bool full, struct osy_buf *out, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	struct osy_json_writer w = osy_json_writer(out);
+	enum osy_code rc = osy_pg_do(pg, &result, err,
+		"SELECT " RUN_COLUMNS " FROM run r WHERE r.id = $1", OSY_PG_Z(id));
+
+	if (rc)
+		return rc;
+	if (!osy_pg_rows(result))
+		return osy_fail(err, OSY_E_NOT_FOUND,
+			"there is no run %s; `orgsync run list` shows those there are", id);
+	osy_jw_object(&w);
+	write_head(&w, result, 0);
+	if (full)
+		rc = write_objects(pg, id, osy_pg_i64(result, 0, 17, 0), &w, err);
+	osy_jw_object_end(&w);
+	return rc;
+}
+
+static enum osy_code show(struct osy_call *call, struct osy_err *err)
+{
+	return osy_api_write_run(call->pg, call->params[0], true, &call->out, err);
+}
+
+static enum osy_code list(struct osy_call *call, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	struct osy_json_writer w = osy_json_writer(&call->out);
+	const char *cursor = osy_call_query(call, "cursor");
+	char next[64] = "";
+	int64_t limit = 0;
+	enum osy_code rc = osy_call_limit(call, &limit, err);
+
+	if (!rc)
+		rc = osy_pg_do(call->pg, &result, err,
+			"SELECT " RUN_COLUMNS
+			" FROM run r WHERE ($1::text IS NULL OR r.state = $1) AND "
+			"($2::text IS NULL OR r.template = $2) AND ($3::text IS NULL OR "
+			"(r.created_at, r.id) < "
+			"(SELECT created_at, id FROM run WHERE id = $3)) AND r.state <> 'Deleted' "
+			"ORDER BY r.created_at DESC, r.id DESC LIMIT $4",
+			OSY_PG_Z(osy_call_query(call, "state")),
+			OSY_PG_Z(osy_call_query(call, "template")), OSY_PG_Z(cursor),
+			OSY_PG_I64(limit + 1));
+	if (rc)
+		return rc;
+	size_t rows = osy_pg_rows(result);
+	osy_api_items(&w);
+	for (size_t i = 0; i < rows && i < (size_t)limit; i++) {
+		osy_jw_object(&w);
+		write_head(&w, result, i);
+		osy_jw_object_end(&w);
+		struct osy_str id = osy_pg_str(result, i, 0);
+		snprintf(next, sizeof(next), "%.*s", (int)id.len, id.p);
+	}
+	osy_api_items_end(&w, rows > (size_t)limit ? next : NULL);
+	return OSY_OK;
+}
+
+static enum osy_code show_scan(struct osy_call *call, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	enum osy_code rc = osy_pg_do(call->pg, &result, err, "SELECT scan FROM run WHERE id = $1",
+		OSY_PG_Z(call->params[0]));
+
+	if (rc)
+		return rc;
+	if (!osy_pg_rows(result))
+		return osy_fail(err, OSY_E_NOT_FOUND, "there is no run %s", call->params[0]);
+	if (osy_pg_is_null(result, 0, 0))
+		return osy_fail(
+			err, OSY_E_STATE, "run %s has not been scanned yet", call->params[0]);
+	osy_buf_add_str(&call->out, osy_pg_str(result, 0, 0));
+	return OSY_OK;
+}
+
+/* ---- Asking for work ---- */
+static enum osy_code create(struct osy_call *call, struct osy_err *err)
+{
+	static const char *const members[] = {"template", "source", "target", "name", NULL};
+	OSY_AUTO(osy_json_free_at) struct osy_json *body = NULL;
+	const char *template = NULL, *source = NULL, *target = NULL, *name = NULL;
+	char id[40];
+	enum osy_code rc = osy_call_json(call, members, &body, err);
+
+	if (!rc)
+		rc = osy_call_text(body, "template", &template, err);
+	if (!rc)
+		rc = osy_call_text(body, "source", &source, err);
+	if (!rc)
+		rc = osy_call_text(body, "target", &target, err);
+	if (!rc && osy_json_get(body, "name"))
+		rc = osy_call_text(body, "name", &name, err);
+	if (!rc)
+		rc = osy_drive_create(
+			call->pg, template, source, target, name, call->token, id, err);
+	if (rc)
+		return rc;
+	osy_call_audit(call, "run.create", id);
+	call->status = 201;
+	return osy_api_write_run(call->pg, id, true, &call->out, err);
+}
+
+typedef enum osy_code (*ask)(struct osy_pg *pg, const char *run, struct osy_err *err);
+
+static enum osy_code ask_for(
+	struct osy_call *call, ask what, const char *action, struct osy_err *err)
+{
+	enum osy_code rc = what(call->pg, call->params[0], err);
+
+	if (rc)
+		return rc;
+	osy_call_audit(call, action, call->params[0]);
+	osy_driver_wake(call->context->driver);
+	call->status = 202;
+	return osy_api_write_run(call->pg, call->params[0], true, &call->out, err);
+}
+
+static enum osy_code scan(struct osy_call *call, struct osy_err *err)
+{
+	return ask_for(call, osy_drive_ask_scan, "run.scan", err);
+}
+
+static enum osy_code start(struct osy_call *call, struct osy_err *err)
+{
+	return ask_for(call, osy_drive_ask_start, "run.start", err);
+}
+
+static enum osy_code abort_run(struct osy_call *call, struct osy_err *err)
+{
+	return ask_for(call, osy_drive_ask_abort, "run.abort", err);
+}
+
+static enum osy_code replay(struct osy_call *call, struct osy_err *err)
+{
+	return ask_for(call, osy_drive_ask_replay, "run.replay", err);
+}
+
+static enum osy_code delete_run(struct osy_call *call, struct osy_err *err)
+{
+	enum osy_code rc = osy_drive_delete(
+		call->pg, call->context->kafka, call->context->settings, call->params[0], err);
+
+	if (rc)
+		return rc;
+	osy_call_audit(call, "run.delete", call->params[0]);
+	call->status = 204;
+	return OSY_OK;
+}
+
+static enum osy_code events(struct osy_call *call, struct osy_err *err)
+{
+	const char *last = osy_call_header(call, "Last-Event-ID");
+	int64_t seq = 0;
+	OSY_AUTO(osy_buf_done) struct osy_buf run = OSY_BUF(64u * 1024 * 1024);
+	enum osy_code rc = osy_api_write_run(call->pg, call->params[0], false, &run, err);
+
+	if (!rc && last && *last)
+		rc = osy_parse_i64(osy_str(last), 0, INT64_MAX, &seq, err);
+	if (!rc)
+		call->events = osy_events_new(call->context, call->params[0], seq);
+	return rc;
+}
+
+const struct osy_route osy_routes_runs[] = {
+	{"GET", "/runs", OSY_ROLE_VIEWER, list},
+	{"POST", "/runs", OSY_ROLE_OPERATOR, create},
+	{"GET", "/runs/{}", OSY_ROLE_VIEWER, show},
+	{"DELETE", "/runs/{}", OSY_ROLE_OPERATOR, delete_run},
+	{"GET", "/runs/{}/scan", OSY_ROLE_VIEWER, show_scan},
+	{"POST", "/runs/{}/scan", OSY_ROLE_OPERATOR, scan},
+	{"POST", "/runs/{}/start", OSY_ROLE_OPERATOR, start},
+	{"POST", "/runs/{}/abort", OSY_ROLE_OPERATOR, abort_run},
+	{"POST", "/runs/{}/replay", OSY_ROLE_OPERATOR, replay},
+	{"GET", "/runs/{}/events", OSY_ROLE_VIEWER, events},
+	{NULL, NULL, OSY_ROLE_NONE, NULL},
+};

@@ -1,0 +1,110 @@
+/* /templates */
+#include <stdio.h>
+
+#include "api.h"
+#include "osy/mem.h"
+#include "template.h"
+
+static void write_template(
+	struct osy_json_writer *w, const struct osy_pg_result *result, size_t row, bool whole)
+{
+	osy_jw_object(w);
+	osy_api_put_text(w, "name", result, row, 0);
+	osy_api_put_int(w, "version", result, row, 1);
+	osy_api_put_time(w, "updatedAt", result, row, 2);
+	if (whole) {
+		osy_api_put_text(w, "body", result, row, 3);
+		osy_jw_key(w, "doc");
+		osy_jw_raw(w, osy_pg_str(result, row, 4));
+	}
+	osy_jw_object_end(w);
+}
+
+static enum osy_code list(struct osy_call *call, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	struct osy_json_writer w = osy_json_writer(&call->out);
+	enum osy_code rc = osy_pg_do(call->pg, &result, err,
+		"SELECT name, version, updated_at FROM template ORDER BY name");
+
+	if (rc)
+		return rc;
+	osy_api_items(&w);
+	for (size_t i = 0; i < osy_pg_rows(result); i++)
+		write_template(&w, result, i, false);
+	osy_api_items_end(&w, NULL);
+	return OSY_OK;
+}
+
+static enum osy_code show(struct osy_call *call, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	struct osy_json_writer w = osy_json_writer(&call->out);
+	enum osy_code rc = osy_pg_do(call->pg, &result, err,
+		"SELECT name, version, updated_at, body, doc FROM template WHERE name = $1",
+		OSY_PG_Z(call->params[0]));
+
+	if (rc)
+		return rc;
+	if (!osy_pg_rows(result))
+		return osy_fail(err, OSY_E_NOT_FOUND,
+			"there is no template named %s; `orgsync template list` shows those "
+			"there are",
+			call->params[0]);
+	write_template(&w, result, 0, true);
+	return OSY_OK;
+}
+
+static enum osy_code apply(struct osy_call *call, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	OSY_AUTO(osy_buf_done) struct osy_buf doc = OSY_BUF(8u * 1024 * 1024);
+	const char *file = osy_call_query(call, "file");
+	struct osy_json_writer w = osy_json_writer(&call->out);
+	char name[64];
+	enum osy_code rc;
+
+	if (!osy_utf8_valid(call->body) ||
+		(call->body.len && memchr(call->body.p, 0, call->body.len)))
+		return osy_fail(err, OSY_E_INVALID, "the template is not text in UTF-8");
+	rc = osy_template_check(call->body, file && *file ? file : "the template", name, &doc, err);
+	if (!rc)
+		rc = osy_pg_do(call->pg, &result, err,
+			"INSERT INTO template (name, body, doc) VALUES ($1, $2, $3) ON CONFLICT "
+			"(name) DO UPDATE SET "
+			"version = template.version + (template.body <> EXCLUDED.body)::int, body "
+			"= EXCLUDED.body, "
+			"doc = EXCLUDED.doc, updated_at = now() RETURNING name, version, "
+			"updated_at",
+			OSY_PG_Z(name), OSY_PG_TEXT(call->body), OSY_PG_TEXT(osy_buf_str(&doc)));
+	if (rc)
+		return rc;
+	osy_call_audit(call, "template.apply", name);
+	write_template(&w, result, 0, false);
+	return OSY_OK;
+}
+
+static enum osy_code remove_template(struct osy_call *call, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	/* Runs hold their own copy, so a template may go at any time. */
+	enum osy_code rc = osy_pg_do(call->pg, &result, err,
+		"DELETE FROM template WHERE name = $1 RETURNING name", OSY_PG_Z(call->params[0]));
+
+	if (rc)
+		return rc;
+	if (!osy_pg_rows(result))
+		return osy_fail(
+			err, OSY_E_NOT_FOUND, "there is no template named %s", call->params[0]);
+	osy_call_audit(call, "template.remove", call->params[0]);
+	call->status = 204;
+	return OSY_OK;
+}
+
+const struct osy_route osy_routes_templates[] = {
+	{"GET", "/templates", OSY_ROLE_VIEWER, list},
+	{"POST", "/templates", OSY_ROLE_OPERATOR, apply},
+	{"GET", "/templates/{}", OSY_ROLE_VIEWER, show},
+	{"DELETE", "/templates/{}", OSY_ROLE_OPERATOR, remove_template},
+	{NULL, NULL, OSY_ROLE_NONE, NULL},
+};
