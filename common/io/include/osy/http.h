@@ -7,6 +7,11 @@
  * been executed is never repeated here. Whether the request can have reached the server is told by
  * the error: OSY_E_UNREACHABLE: no (no connection was made); OSY_E_NO_REPLY: perhaps (sent, or
  * partly sent, and no whole reply came); OSY_E_TIMEOUT: perhaps (too slow).
+ *
+ * The silent retry is stopped for every method but GET and HEAD, also without a body. A reply whose
+ * headers are cut off, or one of HTTP/1.1 that says no length (it ends where its connection ends),
+ * counts as not whole. CURL_CA_BUNDLE and SSL_CERT_FILE name another certificate authority, the
+ * usual proxy variables a proxy (not for plain requests).
  */
 #ifndef OSY_HTTP_H
 #define OSY_HTTP_H
@@ -62,7 +67,8 @@ struct osy_http *osy_http_free(
 enum osy_code osy_http_start(struct osy_http *http, const struct osy_http_request *request,
 	osy_http_done done, void *arg, struct osy_http_call **ret /* may be NULL */,
 	struct osy_err *err) OSY_CHECKED;
-void osy_http_cancel(struct osy_http_call *call); /* before its own done is called, also from within another's */
+/* Before its own done is called; also from within another's. */
+void osy_http_cancel(struct osy_http_call *call);
 size_t osy_http_in_flight(const struct osy_http *http);
 /*
  * Waits at most timeout_ms for the network, a wake-up or one of the fds to be readable, calls the
@@ -72,8 +78,8 @@ void osy_http_poll(struct osy_http *http, unsigned timeout_ms, const int *fds, s
 	bool *ret_readable);
 void osy_http_wakeup(struct osy_http *http); /* any thread, also a signal handler's thread */
 /* A whole request on the spot (polls until it is done); reply is the caller's:
- * osy_buf_done(&reply->body). Its code is
- * returned. Its headers live until the next osy_http_run(). */
+ * osy_buf_done(&reply->body). Its code is returned. Its headers live until the next osy_http_run().
+ */
 enum osy_code osy_http_run(struct osy_http *http, const struct osy_http_request *request,
 	struct osy_http_reply *reply, struct osy_err *err) OSY_CHECKED;
 
