@@ -1,0 +1,237 @@
+# shellcheck shell=bash
+#
+# What the end-to-end tests share. A test file sources it, calls e2e_begin, makes assertions, and ends with e2e_end, which
+# prints the TAP plan. Everything lies in a folder of its own under $TMPDIR; when the shell ends, all that it started is
+# stopped and the folder is removed (kept when KEEP=1 or when an assertion failed and KEEP_FAILED=1).
+#
+# Backends: with ORGSYNC_E2E_STACK (a folder of tests/stack) a test makes a database of its own in that stack and a topic prefix
+# of its own; without, or when it asks for it (e2e_begin own), it starts a stack of its own, which it may kill.
+
+set -u
+export LC_ALL=C.UTF-8
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+BIN=${ORGSYNC_BIN:-$ROOT/build/bin}
+TAP_N=0
+TAP_FAILED=0
+PIDS=()
+
+# ---- TAP ---------------------------------------------------------------------------------------------
+
+diag() {
+	local line
+	while IFS= read -r line; do printf '# %s\n' "$line"; done <<<"$*"
+}
+
+ok() { # STATUS NAME
+	TAP_N=$((TAP_N + 1))
+	if [[ $1 -eq 0 ]]; then
+		printf 'ok %d - %s\n' "$TAP_N" "$2"
+	else
+		TAP_FAILED=$((TAP_FAILED + 1))
+		printf 'not ok %d - %s\n' "$TAP_N" "$2"
+	fi
+	return "$1"
+}
+
+is() { # GOT WANT NAME
+	if [[ $1 == "$2" ]]; then
+		ok 0 "$3"
+	else
+		ok 1 "$3"
+		diag "got:  $1"
+		diag "want: $2"
+		return 1
+	fi
+}
+
+like() { # TEXT REGEX NAME
+	if [[ $1 =~ $2 ]]; then
+		ok 0 "$3"
+	else
+		ok 1 "$3"
+		diag "got:  $1"
+		diag "want: /$2/"
+		return 1
+	fi
+}
+
+runs() { # NAME COMMAND...: the command ends with 0
+	local name=$1 out
+	shift
+	if out=$("$@" 2>&1); then
+		ok 0 "$name"
+	else
+		ok 1 "$name"
+		diag "$(tail -40 <<<"$out")"
+		return 1
+	fi
+}
+
+bail() {
+	printf 'Bail out! %s\n' "$*"
+	exit 1
+}
+
+# ---- begin and end -----------------------------------------------------------------------------------
+
+e2e_cleanup() {
+	local status=$?
+	trap - EXIT
+	for pid in "${PIDS[@]-}"; do [[ -n $pid ]] && kill -CONT "$pid" 2>/dev/null && kill -TERM "$pid" 2>/dev/null; done
+	for pid in "${PIDS[@]-}"; do
+		[[ -n $pid ]] || continue
+		for _ in {1..50}; do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+		kill -KILL "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done
+	if [[ -d $T/stack ]]; then "$ROOT/tests/stack" down --dir "$T/stack" >/dev/null 2>&1; fi
+	if [[ -n ${E2E_DATABASE:-} ]]; then
+		psql -q "$E2E_ADMIN_URL" -c "DROP DATABASE IF EXISTS $E2E_DATABASE WITH (FORCE)" >/dev/null 2>&1
+	fi
+	if [[ ${KEEP:-0} == 1 || (${KEEP_FAILED:-0} == 1 && ($TAP_FAILED -gt 0 || $status -ne 0)) ]]; then
+		diag "kept: $T"
+	else
+		rm -rf "$T"
+	fi
+	exit "$status"
+}
+
+e2e_begin() { # [own]
+	T=$(mktemp -d "${TMPDIR:-/tmp}/orgsync-e2e.XXXXXX") || bail "no temporary folder"
+	chmod 755 "$T"
+	trap e2e_cleanup EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	for program in orgsync orgsync-coordinator orgsync-worker orgsync-simulator; do
+		[[ -x $BIN/$program ]] || bail "$BIN/$program is missing; run make build"
+	done
+	if [[ ${1:-} != own && -n ${ORGSYNC_E2E_STACK:-} ]]; then
+		eval "$("$ROOT/tests/stack" env --dir "$ORGSYNC_E2E_STACK")" || bail "no stack at $ORGSYNC_E2E_STACK"
+		E2E_ADMIN_URL=$ORGSYNC_POSTGRES_URL
+		E2E_DATABASE=t_$$_$RANDOM
+		psql -q "$E2E_ADMIN_URL" -c "CREATE DATABASE $E2E_DATABASE" >/dev/null || bail "no database"
+		ORGSYNC_POSTGRES_URL=$(sed -E "s#/orgsync(\\?|\$)#/$E2E_DATABASE\\1#" <<<"$ORGSYNC_POSTGRES_URL")
+		STACK_DIR=$ORGSYNC_E2E_STACK
+	else
+		STACK_DIR=$T/stack
+		"$ROOT/tests/stack" up --dir "$STACK_DIR" >"$T/stack.log" 2>&1 || bail "no stack: $(tail -3 "$T/stack.log")"
+		eval "$("$ROOT/tests/stack" env --dir "$STACK_DIR")"
+	fi
+	export ORGSYNC_POSTGRES_URL
+	export ORGSYNC_KAFKA_PREFIX=t$$x$RANDOM
+	export ORGSYNC_API_TOKEN_FILE=$T/token ORGSYNC_LOG_FORMAT=json
+	export PATH=$BIN:$PATH
+	cd "$T" || bail "no folder"
+}
+
+e2e_end() {
+	printf '1..%d\n' "$TAP_N"
+	exit $((TAP_FAILED > 0))
+}
+
+# ---- programs ----------------------------------------------------------------------------------------
+
+free_ports() { # N
+	python3 -c '
+import socket, sys
+s = [socket.socket() for _ in range(int(sys.argv[1]))]
+for x in s: x.bind(("127.0.0.1", 0))
+print(*[x.getsockname()[1] for x in s])' "$1"
+}
+
+wait_for() { # SECONDS COMMAND...: until it succeeds
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < end)) || return 1
+		sleep 0.05
+	done
+}
+
+start_program() { # VARIABLE LOG COMMAND...: in the background; its pid in VARIABLE
+	local -n pid_of=$1
+	local log=$2
+	shift 2
+	"$@" >>"$log" 2>&1 </dev/null &
+	pid_of=$!
+	PIDS+=("$pid_of")
+}
+
+simulators() { # [further arguments]: org src and org dst
+	local ports
+	read -r -a ports < <(free_ports 2)
+	SRC=http://127.0.0.1:${SRC_PORT:=${ports[0]}}
+	DST=http://127.0.0.1:${DST_PORT:=${ports[1]}}
+	start_program SIM_PID "$T/simulator.log" "$BIN/orgsync-simulator" --org "src=$SRC_PORT" --org "dst=$DST_PORT" "$@"
+	wait_for 60 curl -sf "$SRC/__sim/ready" || bail "the simulator does not start: $(tail -5 "$T/simulator.log")"
+	wait_for 60 curl -sf "$DST/__sim/ready" || bail "the simulator does not start"
+}
+
+coordinator() { # [NAME]: log NAME.log, pid in COORDINATOR_PID
+	local name=${1:-coordinator}
+	export ORGSYNC_LISTEN=127.0.0.1:${API_PORT:=$(free_ports 1)}
+	export ORGSYNC_API_URL=http://$ORGSYNC_LISTEN
+	local lines
+	lines=$(grep -c '"coordinator.ready"' "$T/$name.log" 2>/dev/null)
+	start_program COORDINATOR_PID "$T/$name.log" "$BIN/orgsync-coordinator" --bootstrap-token-file "$T/token"
+	wait_for 60 eval "[[ \$(grep -c coordinator.ready '$T/$name.log') -gt ${lines:-0} ]]" ||
+		bail "the coordinator does not start: $(tail -5 "$T/$name.log")"
+}
+
+worker() { # [NAME]: log NAME.log, pid in WORKER_PID
+	local name=${1:-worker} lines
+	lines=$(grep -c '"worker.ready"' "$T/$name.log" 2>/dev/null)
+	start_program WORKER_PID "$T/$name.log" "$BIN/orgsync-worker"
+	wait_for 60 eval "[[ \$(grep -c worker.ready '$T/$name.log') -gt ${lines:-0} ]]" ||
+		bail "the worker does not start: $(tail -5 "$T/$name.log")"
+}
+
+kill9() { # PID
+	kill -KILL "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+	return 0
+}
+
+add_orgs() {
+	printf 'orgsync-secret' >"$T/secret"
+	orgsync org add src --instance-url "$SRC" --auth client-credentials --client-id orgsync --client-secret-file "$T/secret" >/dev/null ||
+		bail "org src cannot be added"
+	orgsync org add dst --instance-url "$DST" --auth client-credentials --client-id orgsync --client-secret-file "$T/secret" >/dev/null ||
+		bail "org dst cannot be added"
+}
+
+seed() { # URL FILE
+	curl -sf --data-binary "@$2" -H 'Content-Type: application/x-ndjson' "$1/__sim/seed" >/dev/null || bail "seeding $1 failed"
+}
+
+# ---- runs --------------------------------------------------------------------------------------------
+
+json() { # EXPRESSION: of d, the JSON on standard input
+	python3 -c 'import json, sys; d = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"
+}
+
+run_get() { # RUN EXPRESSION
+	orgsync run show "$1" -o json | json "$2"
+}
+
+run_ended() { # RUN
+	[[ $(run_get "$1" 'd["state"]' 2>/dev/null) =~ ^(Synced|Aborted|Not\ Started)$ ]]
+}
+
+wait_ended() { # RUN [SECONDS]
+	wait_for "${2:-120}" run_ended "$1" && return 0
+	diag "run $1: $(orgsync run show "$1" -o json 2>&1 | head -c 3000)"
+	return 1
+}
+
+create_run() { # TEMPLATE-NAME: prints the id
+	orgsync run create --template "$1" --source src --target dst
+}
+
+check_orgs() { # RUN [arguments for the checker]: the judge
+	local run=$1
+	shift
+	orgsync run show "$run" -o json >"$T/run.json" || return 1
+	orgsync run errors "$run" --csv "$T/errors.csv" >/dev/null || return 1
+	python3 "$ROOT/tests/checker/check" orgs "$SRC" "$DST" --run "$T/run.json" --failed "$T/errors.csv" "$@"
+}
