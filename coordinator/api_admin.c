@@ -247,7 +247,7 @@ static void check_org(struct osy_call *call, struct osy_json_writer *w, const ch
 	struct osy_err err = OSY_ERR_NONE;
 	struct osy_http *http = osy_http_new(1);
 	struct osy_org *org = NULL;
-	struct osy_org_identity identity = {{0}};
+	struct osy_org_identity identity = {.org_id = ""};
 	char what[128], detail[256] = "", advice[256];
 	enum osy_code rc = osy_org_store_open(
 		call->pg, &settings->secret_key, name, http, settings->allow_http_orgs, &org, &err);

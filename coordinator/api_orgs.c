@@ -122,7 +122,7 @@ static enum osy_code add(struct osy_call *call, struct osy_err *err)
 		NULL};
 	OSY_AUTO(osy_json_free_at) struct osy_json *body = NULL;
 	OSY_AUTO(osy_org_login_done) struct osy_org_login login = {0};
-	struct osy_org_identity identity = {{0}};
+	struct osy_org_identity identity = {.org_id = ""};
 	const char *name = NULL, *auth = NULL;
 	enum osy_code rc = osy_call_json(call, members, &body, err);
 
@@ -157,7 +157,7 @@ static enum osy_code add(struct osy_call *call, struct osy_err *err)
 static enum osy_code test(struct osy_call *call, struct osy_err *err)
 {
 	OSY_AUTO(osy_org_login_done) struct osy_org_login login = {0};
-	struct osy_org_identity identity = {{0}};
+	struct osy_org_identity identity = {.org_id = ""};
 	const char *name = call->params[0];
 	struct osy_json_writer w = osy_json_writer(&call->out);
 	enum osy_code rc = osy_org_store_login(

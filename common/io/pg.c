@@ -492,7 +492,7 @@ enum osy_code osy_pg_begin(struct osy_pg *pg, struct osy_err *err)
 
 enum osy_code osy_pg_commit(struct osy_pg *pg, struct osy_err *err)
 {
-	PGresult *result;
+	PGresult *result = NULL;
 	bool rolled_back;
 	enum osy_code rc;
 
