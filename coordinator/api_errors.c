@@ -19,7 +19,7 @@
 	"o.name = $3) AND "                                                                     \
 	"($4::text IS NULL OR f.code = $4) AND ($5::text IS NULL OR position(lower($5) in "     \
 	"lower(f.message)) > 0) AND "                                                           \
-	"($6 = 'all' OR f.kind = $6) ORDER BY f.seq LIMIT $7"
+	"($6 = 'all' OR f.kind = $6 OR ($6 = 'failed' AND f.kind <> 'notice')) ORDER BY f.seq LIMIT $7"
 
 static const char *const failure_keys[] = {"sourceId", "targetId", "object", "kind", "code",
 	"message", "fields", "attempt", "pass", "at"};
@@ -35,7 +35,7 @@ static enum osy_code ask_failures(struct osy_call *call, int64_t after, int64_t 
 	return osy_pg_do(call->pg, ret, err, FAILURES, OSY_PG_Z(call->params[0]), OSY_PG_I64(after),
 		OSY_PG_Z(osy_call_query(call, "object")), OSY_PG_Z(osy_call_query(call, "code")),
 		OSY_PG_Z(osy_call_query(call, "message")),
-		OSY_PG_Z(kind && *kind ? kind : "record"), OSY_PG_I64(limit));
+		OSY_PG_Z(kind && *kind ? kind : "failed"), OSY_PG_I64(limit));
 }
 
 static void write_failure(struct osy_json_writer *w, const struct osy_pg_result *result, size_t row)
