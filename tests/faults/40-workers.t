@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Two, then four workers share the lanes; SIGTERM drains one.
+. "$(dirname "$0")/lib.sh"
+LATENCY=60
+faults_begin
+worker one
+ONE=$WORKER_PID
+worker two
+start_trial demo
+owners() { psql -qtA "$ORGSYNC_POSTGRES_URL" -c "SELECT count(DISTINCT owner) FROM lane WHERE run = '$RUN' AND owner IS NOT NULL"; }
+has_owners() { [[ $(owners) -eq $1 ]]; }
+runs "two workers share the lanes" wait_for 30 has_owners 2
+worker three
+worker four
+runs "four workers share the lanes" wait_for 30 has_owners 4
+kill -TERM "$ONE"
+gone() { ! kill -0 "$ONE" 2>/dev/null; }
+runs "SIGTERM: it ends by itself" wait_for 30 gone
+wait "$ONE"
+is $? 0 "with status 0"
+like "$(tail -5 "$T/one.log")" draining "and said that it drains"
+is "$(psql -qtA "$ORGSYNC_POSTGRES_URL" -c "SELECT count(*) FROM batch WHERE run = '$RUN' AND attempts > 1")" 0 "nothing was done twice"
+judge "after draining" demo
+e2e_end

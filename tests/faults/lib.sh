@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+#
+# Faults at random moments of a run. A trial: fresh orgs and data, a run, something dies at a random share of its progress, comes
+# back, and the run must end Synced by itself; the checker finds no loss and no duplicate. SEED repeats a test's moments.
+
+# shellcheck source=../e2e/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
+DEMO=$ROOT/tests/demo
+RECORDS=${RECORDS:-6000}
+LATENCY=${LATENCY:-15}
+SEED=${SEED:-$RANDOM}
+RANDOM=$SEED
+
+# Short, because the simulator's requests are short.
+export ORGSYNC_REQUEST_LIMIT_MS=${ORGSYNC_REQUEST_LIMIT_MS:-3000}
+
+faults_begin() {
+	e2e_begin own
+	diag "SEED=$SEED"
+	"$DEMO/make-data" --records "$RECORDS" >"$T/demo.jsonl" 2>/dev/null
+	simulators --schema "dst:$DEMO/target-schema.json" --latency "$LATENCY"
+	coordinator
+	add_orgs
+	seed "$SRC" "$T/demo.jsonl"
+	orgsync template apply -f "$DEMO/template.yaml" >/dev/null || bail "the template is refused"
+	orgsync template apply -f "$DEMO/template-nokey.yaml" >/dev/null || bail "the template is refused"
+	EXPECTED=$(json 'd["totals"]["total"]' <"$T/demo.jsonl.expect.json")
+}
+
+# What is settled of a run so far.
+settled() { # RUN
+	run_get "$1" 'sum(d["totals"][k] for k in ("inserted","updated","existing","skipped","failed"))' 2>/dev/null || echo 0
+}
+
+reached() { # RUN RECORDS
+	[[ $(settled "$1") -ge $2 ]] || run_ended "$1"
+}
+
+wait_reached() { # RUN PERCENT
+	wait_for 120 reached "$1" $((EXPECTED * $2 / 100))
+}
+
+start_trial() { # TEMPLATE: fresh target, fresh id map; a run started, id in RUN
+	curl -sf -X POST "$DST/__sim/reset" >/dev/null || bail "the target cannot be emptied"
+	curl -sf -X DELETE "$DST/__sim/faults" >/dev/null
+	psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null 2>&1
+	orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
+	RUN=$(create_run "$1") || bail "no run"
+	orgsync run start "$RUN" >/dev/null || bail "the run does not start"
+}
+
+judge() { # NAME TEMPLATE: the end of a trial
+	local name=$1 template=$2 file=$DEMO/template.yaml key=(--key Ext_Id__c)
+	if [[ $template == demo-nokey ]]; then file=$DEMO/template-nokey.yaml key=(); fi
+	wait_ended "$RUN" "${TRIAL_SECONDS:-120}"
+	is "$(run_get "$RUN" 'd["state"]')" Synced "$name: Synced by itself"
+	runs "$name: no loss, no duplicate" check_orgs "$RUN" --template "$file" "${key[@]}"
+	runs "$name: the summary is exact" python3 "$ROOT/tests/e2e/expect.py" "$T/run.json" "$T/errors.csv" "$T/demo.jsonl.expect.json"
+}
