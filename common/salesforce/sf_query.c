@@ -85,8 +85,7 @@ enum osy_code osy_sf_count(
 	struct osy_org *org, struct osy_str soql, int64_t *ret, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done)
-	struct osy_buf path = OSY_BUF(PATH_MAX_BYTES),
-		       body = OSY_BUF(1u << 20);
+	struct osy_buf path = OSY_BUF(PATH_MAX_BYTES), body = OSY_BUF(1u << 20);
 	OSY_AUTO(osy_json_free_at) struct osy_json *tree = NULL;
 	enum osy_code code;
 
@@ -124,8 +123,7 @@ enum osy_code osy_sf_query(struct osy_org *org, struct osy_str soql, const char 
 	size_t field_count, size_t max_rows, osy_sf_row row, void *arg, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done)
-	struct osy_buf path = OSY_BUF(PATH_MAX_BYTES),
-		       body = OSY_BUF(64u << 20);
+	struct osy_buf path = OSY_BUF(PATH_MAX_BYTES), body = OSY_BUF(64u << 20);
 	struct bounded bounded = {row, arg, max_rows};
 	enum osy_code code = soql_to_path(soql, &path, err);
 

@@ -122,8 +122,11 @@ static enum osy_code read_entry(
 	}
 	if (token != OSY_PULL_OBJECT_END)
 		return unclear(pull, "a row is cut off", err);
-	if (entry->fault_code.p && !entry->has_success)
+	if (entry->fault_code.p && !entry->has_success) {
+		entry->row.success = false;
+		entry->row.status_code = entry->fault_code;
 		return OSY_OK;
+	}
 	if (!entry->has_success) {
 		if (!entry->has_errors && !entry->row.id.p)
 			return unclear(pull, "a row says neither success nor failure", err);
@@ -144,8 +147,7 @@ static enum osy_code read_rows(struct osy_str body, size_t count, struct osy_sf_
 	struct osy_json_pull pull;
 	enum osy_pull token;
 	struct entry entry;
-	size_t seen = 0;
-	bool fault = false;
+	size_t seen = 0, faults = 0;
 
 	osy_json_pull_init(&pull, body);
 	if (osy_json_pull_next(&pull) != OSY_PULL_ARRAY)
@@ -154,12 +156,13 @@ static enum osy_code read_rows(struct osy_str body, size_t count, struct osy_sf_
 		const enum osy_code code = read_entry(&pull, &entry, err);
 		if (code)
 			return code;
-		fault |= entry.fault_code.p && !entry.has_success;
+		faults += entry.fault_code.p && !entry.has_success;
 		if (seen < count)
 			rows[seen] = entry.row;
 	}
 	if (token != OSY_PULL_ARRAY_END || osy_json_pull_next(&pull) != OSY_PULL_END)
 		return unclear(&pull, "the list of rows is cut off", err);
+	const bool fault = seen && faults == seen;
 	if (!fault && seen != count)
 		return osy_fail(err, OSY_E_NO_REPLY, "the org answered for %zu records of %zu",
 			seen, count);

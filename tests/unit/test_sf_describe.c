@@ -11,15 +11,23 @@
 
 static const char small[] =
 	"{\"updateable\":true,\"fields\":["
-	"{\"name\":\"Id\",\"type\":\"id\",\"nillable\":false,\"defaultedOnCreate\":true,\"createable\":false},"
-	"{\"name\":\"Name\",\"label\":\"N\\u00e4me\",\"type\":\"string\",\"length\":80,\"createable\":true,"
-	"\"updateable\":true,\"nillable\":false,\"defaultedOnCreate\":false,\"compoundFieldName\":\"Name\"},"
-	"{\"name\":\"Amount__c\",\"type\":\"currency\",\"precision\":18,\"scale\":2,\"createable\":true,\"nillable\":true},"
-	"{\"name\":\"OwnerId\",\"type\":\"reference\",\"referenceTo\":[\"Group\",\"User\"],\"relationshipName\":\"Owner\","
-	"\"createable\":true,\"nillable\":false,\"defaultedOnCreate\":true,\"relationshipOrder\":null},"
-	"{\"name\":\"Master__c\",\"type\":\"reference\",\"referenceTo\":[\"Account\"],\"relationshipName\":\"Master__r\","
+	"{\"name\":\"Id\",\"type\":\"id\",\"nillable\":false,\"defaultedOnCreate\":true,"
+	"\"createable\":false},"
+	"{\"name\":\"Name\",\"label\":\"N\\u00e4me\",\"type\":\"string\",\"length\":80,"
+	"\"createable\":true,"
+	"\"updateable\":true,\"nillable\":false,\"defaultedOnCreate\":false,\"compoundFieldName\":"
+	"\"Name\"},"
+	"{\"name\":\"Amount__c\",\"type\":\"currency\",\"precision\":18,\"scale\":2,\"createable\":"
+	"true,\"nillable\":true},"
+	"{\"name\":\"OwnerId\",\"type\":\"reference\",\"referenceTo\":[\"Group\",\"User\"],"
+	"\"relationshipName\":\"Owner\","
+	"\"createable\":true,\"nillable\":false,\"defaultedOnCreate\":true,\"relationshipOrder\":"
+	"null},"
+	"{\"name\":\"Master__c\",\"type\":\"reference\",\"referenceTo\":[\"Account\"],"
+	"\"relationshipName\":\"Master__r\","
 	"\"relationshipOrder\":0,\"cascadeDelete\":true,\"polymorphicForeignKey\":false},"
-	"{\"name\":\"Stage\",\"type\":\"picklist\",\"picklistValues\":[{\"active\":true,\"value\":\"a\"},"
+	"{\"name\":\"Stage\",\"type\":\"picklist\",\"picklistValues\":[{\"active\":true,\"value\":"
+	"\"a\"},"
 	"{\"active\":false,\"value\":\"b\"},{\"value\":\"c\"}],\"restrictedPicklist\":true},"
 	"{\"name\":\"Odd\",\"type\":\"neverheardof\",\"scale\":99999999999}"
 	"],\"name\":\"Thing__c\",\"keyPrefix\":\"a01\",\"custom\":true,\"queryable\":true}";
@@ -74,21 +82,24 @@ static void every_cut_is_an_error(void **state)
 	(void)state;
 	for (size_t n = 0; n < sizeof(small) - 1; n++) {
 		OSY_AUTO_FREE char *copy = osy_xstrndup(small, n);
-		assert_int_not_equal(osy_sf_describe_parse((struct osy_str){copy, n}, &object, &err), OSY_OK);
+		assert_int_not_equal(
+			osy_sf_describe_parse((struct osy_str){copy, n}, &object, &err), OSY_OK);
 		assert_null(object);
 	}
 }
 
 static void what_is_no_describe(void **state)
 {
-	static const char *const bad[] = {"null", "[]", "{}", "{\"name\":\"X\"}", "{\"name\":\"X\",\"fields\":{}}",
-		"{\"name\":\"X\",\"fields\":[{}]}", "{\"name\":\"X\",\"fields\":[1]}", "{\"name\":\"\",\"fields\":[]}"};
+	static const char *const bad[] = {"null", "[]", "{}", "{\"name\":\"X\"}",
+		"{\"name\":\"X\",\"fields\":{}}", "{\"name\":\"X\",\"fields\":[{}]}",
+		"{\"name\":\"X\",\"fields\":[1]}", "{\"name\":\"\",\"fields\":[]}"};
 	struct osy_sf_object *object = NULL;
 	struct osy_err err;
 
 	(void)state;
 	for (size_t i = 0; i < OSY_COUNT(bad); i++)
-		assert_int_equal(osy_sf_describe_parse(osy_str(bad[i]), &object, &err), OSY_E_INVALID);
+		assert_int_equal(
+			osy_sf_describe_parse(osy_str(bad[i]), &object, &err), OSY_E_INVALID);
 	assert_null(osy_sf_object_free(NULL));
 }
 
@@ -96,7 +107,8 @@ static void type_names(void **state)
 {
 	(void)state;
 	for (int t = 0; t <= OSY_T_CATEGORY; t++)
-		assert_int_equal(osy_sf_type_parse(osy_str(osy_sf_type_name((enum osy_sf_type)t))), t);
+		assert_int_equal(
+			osy_sf_type_parse(osy_str(osy_sf_type_name((enum osy_sf_type)t))), t);
 	assert_int_equal(osy_sf_type_parse(OSY_STR("")), OSY_T_OTHER);
 	assert_int_equal(osy_sf_type_parse(OSY_STR_NULL), OSY_T_OTHER);
 }
@@ -122,9 +134,11 @@ static void recorded_describes(void **state)
 		const char *path, *name, *prefix, *field;
 		enum osy_sf_type type;
 	} files[] = {
-		{"describe/cumulusci/Account.json", "Account", "001", "BillingStreet", OSY_T_TEXTAREA},
+		{"describe/cumulusci/Account.json", "Account", "001", "BillingStreet",
+			OSY_T_TEXTAREA},
 		{"describe/cumulusci/Contact.json", "Contact", "003", "AccountId", OSY_T_REFERENCE},
-		{"describe/cumulusci/Opportunity.json", "Opportunity", "006", "Amount", OSY_T_CURRENCY},
+		{"describe/cumulusci/Opportunity.json", "Opportunity", "006", "Amount",
+			OSY_T_CURRENCY},
 		{"describe/cumulusci/Event.json", "Event", "00U", "WhoId", OSY_T_REFERENCE},
 		{"describe/amaxa/Task.json", "Task", "00T", "WhatId", OSY_T_REFERENCE},
 		{"describe/amaxa/Attachment.json", "Attachment", "00P", "Body", OSY_T_BASE64},

@@ -10,8 +10,9 @@
 static void checksums_of_recorded_ids(void **state)
 {
 	/* from salesforce-wire.md section 2 and recorded describes */
-	static const char *const ids[] = {"012000000000000AAA", "701E0000000JuFHIA0", "701E00000005ZqAIAU",
-		"01gRO0000016PIAYA2", "001D000000IqhSLIAZ", "005D0000001KyEIIA0"};
+	static const char *const ids[] = {"012000000000000AAA", "701E0000000JuFHIA0",
+		"701E00000005ZqAIAU", "01gRO0000016PIAYA2", "001D000000IqhSLIAZ",
+		"005D0000001KyEIIA0"};
 	struct osy_id id;
 	char text[19];
 
@@ -28,9 +29,10 @@ static void checksums_of_recorded_ids(void **state)
 
 static void what_is_no_id(void **state)
 {
-	static const char *const bad[] = {"", "001", "00100000000000", "0010000000000000", "012000000000000AAB",
-		"012000000000000aaa", "012000000000000AA", "01200000000000-", "01200000000000\xc3\xa9", "0120000000 0000",
-		"012000000000000AAAA", "701E0000000juFHIA0"};
+	static const char *const bad[] = {"", "001", "00100000000000", "0010000000000000",
+		"012000000000000AAB", "012000000000000aaa", "012000000000000AA", "01200000000000-",
+		"01200000000000\xc3\xa9", "0120000000 0000", "012000000000000AAAA",
+		"701E0000000juFHIA0"};
 	struct osy_id id;
 
 	(void)state;
@@ -82,7 +84,8 @@ static void round_trip(const char *text)
 
 static void packing_keeps_every_id(void **state)
 {
-	static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	static const char alphabet[] =
+		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 	uint64_t seed = 42;
 	char text[16] = "a0X";
 

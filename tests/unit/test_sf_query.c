@@ -33,8 +33,8 @@ static enum osy_code add_row(const struct osy_str *values, void *arg, struct osy
 	return OSY_OK;
 }
 
-static void expect_rows(const char *body, bool array, const char *const *fields, size_t count, const char *rows_text,
-	struct osy_sf_page *page)
+static void expect_rows(const char *body, bool array, const char *const *fields, size_t count,
+	const char *rows_text, struct osy_sf_page *page)
 {
 	struct rows rows = {.text = OSY_BUF(1u << 20), .fields = count};
 	struct osy_err err = OSY_ERR_NONE;
@@ -45,15 +45,18 @@ static void expect_rows(const char *body, bool array, const char *const *fields,
 	osy_buf_done(&rows.text);
 }
 
-#define FIELDS(...) (const char *const[]){__VA_ARGS__}, OSY_COUNT(((const char *const[]){__VA_ARGS__}))
+#define FIELDS(...) \
+	(const char *const[]){__VA_ARGS__}, OSY_COUNT(((const char *const[]){__VA_ARGS__}))
 
 static void pages_in_any_order(void **state)
 {
 	struct osy_sf_page page;
 
 	(void)state;
-	expect_rows("{\"totalSize\":5,\"done\":false,\"nextRecordsUrl\":\"/services/data/v60.0/query/01g-2000\","
-		    "\"records\":[{\"attributes\":{\"type\":\"A\",\"url\":\"/x\"},\"Id\":\"1\",\"Name\":\"n\"},"
+	expect_rows("{\"totalSize\":5,\"done\":false,\"nextRecordsUrl\":\"/services/data/v60.0/"
+		    "query/01g-2000\","
+		    "\"records\":[{\"attributes\":{\"type\":\"A\",\"url\":\"/"
+		    "x\"},\"Id\":\"1\",\"Name\":\"n\"},"
 		    "{\"attributes\":{\"type\":\"A\"},\"Id\":\"2\",\"Name\":null}]}",
 		false, FIELDS("Id", "Name"), "\"1\"|\"n\"\n\"2\"|-\n", &page);
 	assert_int_equal(page.total_size, 5);
@@ -61,15 +64,18 @@ static void pages_in_any_order(void **state)
 	assert_int_equal(page.rows, 2);
 	assert_true(osy_str_is(page.next_path, "/services/data/v60.0/query/01g-2000"));
 	/* other orders, blanks, omissions, other case, keys nobody asked for, attributes last */
-	expect_rows(" { \"records\" : [ { \"NAME\" : 1.50 , \"x\" : { \"y\" : [ 1 , { } ] } , \"id\" : \"1\" } ,\n"
-		    "{ \"id\" : \"2\" }, {\"Name\":false,\"id\":\"3\",\"attributes\":{}}, {}, {\"Id\":\"5\",\"Name\":2} ] ,"
+	expect_rows(" { \"records\" : [ { \"NAME\" : 1.50 , \"x\" : { \"y\" : [ 1 , { } ] } , "
+		    "\"id\" : \"1\" } ,\n"
+		    "{ \"id\" : \"2\" }, {\"Name\":false,\"id\":\"3\",\"attributes\":{}}, {}, "
+		    "{\"Id\":\"5\",\"Name\":2} ] ,"
 		    " \"done\" : true , \"extra\":{\"records\":[]}, \"totalSize\" : 5 } ",
-		false, FIELDS("Name", "Id"), "1.50|\"1\"\n-|\"2\"\nfalse|\"3\"\n-|-\n2|\"5\"\n", &page);
+		false, FIELDS("Name", "Id"), "1.50|\"1\"\n-|\"2\"\nfalse|\"3\"\n-|-\n2|\"5\"\n",
+		&page);
 	assert_true(page.done);
 	assert_null(page.next_path.p);
 	assert_int_equal(page.rows, 5);
-	expect_rows("{\"records\":[],\"totalSize\":7,\"done\":true,\"nextRecordsUrl\":null}", false, FIELDS("Id"), "",
-		&page);
+	expect_rows("{\"records\":[],\"totalSize\":7,\"done\":true,\"nextRecordsUrl\":null}", false,
+		FIELDS("Id"), "", &page);
 	assert_int_equal(page.total_size, 7);
 	/* done left out: the next page tells */
 	expect_rows("{\"records\":[],\"totalSize\":7}", false, FIELDS("Id"), "", &page);
@@ -82,24 +88,28 @@ static void parents(void **state)
 
 	(void)state;
 	expect_rows("{\"done\":true,\"totalSize\":4,\"records\":["
-		    "{\"attributes\":{\"type\":\"C\"},\"Id\":\"1\",\"Owner\":{\"attributes\":{\"type\":\"User\"},"
+		    "{\"attributes\":{\"type\":\"C\"},\"Id\":\"1\",\"Owner\":{\"attributes\":{"
+		    "\"type\":\"User\"},"
 		    "\"Username\":\"u\",\"Profile\":{\"Name\":\"p\"}},\"Name\":\"a\"},"
 		    "{\"Id\":\"2\",\"Owner\":null,\"Name\":\"b\"},"
 		    "{\"Owner\":{\"Profile\":null,\"Username\":\"v\"},\"Id\":\"3\"},"
 		    "{\"Owner\":[{\"Username\":\"z\"}],\"Id\":\"4\",\"Name\":\"d\"}]}",
 		false, FIELDS("Id", "Owner.Username", "owner.profile.name", "Name"),
-		"\"1\"|\"u\"|\"p\"|\"a\"\n\"2\"|-|-|\"b\"\n\"3\"|\"v\"|-|-\n\"4\"|-|-|\"d\"\n", &page);
-	/* a parent as a whole and what lies in it; a name asked for twice */
-	expect_rows("{\"done\":true,\"totalSize\":1,\"records\":[{\"A\":{\"B\":1},\"C\":2}]}", false,
-		FIELDS("A", "A.B", "C", "c"), "{\"B\":1}|1|2|2\n", &page);
-	/* the parent's name is no name of the record */
-	expect_rows("{\"done\":true,\"totalSize\":1,\"records\":[{\"Username\":1,\"Owner\":{\"Id\":2}}]}", false,
-		FIELDS("Owner.Username", "Id"), "-|-\n", &page);
-	/* sub-queries are values as they are */
-	expect_rows("{\"done\":true,\"totalSize\":1,\"records\":[{\"Contacts\":{\"totalSize\":1,\"done\":true,\"records\":"
-		    "[{\"Id\":\"c\"}]},\"Id\":\"1\"}]}",
-		false, FIELDS("Id", "Contacts"), "\"1\"|{\"totalSize\":1,\"done\":true,\"records\":[{\"Id\":\"c\"}]}\n",
+		"\"1\"|\"u\"|\"p\"|\"a\"\n\"2\"|-|-|\"b\"\n\"3\"|\"v\"|-|-\n\"4\"|-|-|\"d\"\n",
 		&page);
+	/* a parent as a whole and what lies in it; a name asked for twice */
+	expect_rows("{\"done\":true,\"totalSize\":1,\"records\":[{\"A\":{\"B\":1},\"C\":2}]}",
+		false, FIELDS("A", "A.B", "C", "c"), "{\"B\":1}|1|2|2\n", &page);
+	/* the parent's name is no name of the record */
+	expect_rows("{\"done\":true,\"totalSize\":1,\"records\":[{\"Username\":1,\"Owner\":{\"Id\":"
+		    "2}}]}",
+		false, FIELDS("Owner.Username", "Id"), "-|-\n", &page);
+	/* sub-queries are values as they are */
+	expect_rows("{\"done\":true,\"totalSize\":1,\"records\":[{\"Contacts\":{\"totalSize\":1,"
+		    "\"done\":true,\"records\":"
+		    "[{\"Id\":\"c\"}]},\"Id\":\"1\"}]}",
+		false, FIELDS("Id", "Contacts"),
+		"\"1\"|{\"totalSize\":1,\"done\":true,\"records\":[{\"Id\":\"c\"}]}\n", &page);
 }
 
 static void aggregates_and_escaped_keys(void **state)
@@ -107,11 +117,12 @@ static void aggregates_and_escaped_keys(void **state)
 	struct osy_sf_page page;
 
 	(void)state;
-	expect_rows("{\"totalSize\":2,\"done\":true,\"records\":[{\"attributes\":{\"type\":\"AggregateResult\"},"
+	expect_rows("{\"totalSize\":2,\"done\":true,\"records\":[{\"attributes\":{\"type\":"
+		    "\"AggregateResult\"},"
 		    "\"CampaignId\":\"701\",\"expr0\":300.0},{\"expr0\":400,\"CampaignId\":null}]}",
 		false, FIELDS("CampaignId", "expr0"), "\"701\"|300.0\n-|400\n", &page);
-	expect_rows("{\"totalSize\":1,\"done\":true,\"records\":[{\"N\\u0061me\":1}]}", false, FIELDS("Name"), "1\n",
-		&page);
+	expect_rows("{\"totalSize\":1,\"done\":true,\"records\":[{\"N\\u0061me\":1}]}", false,
+		FIELDS("Name"), "1\n", &page);
 }
 
 static void arrays_of_retrieves(void **state)
@@ -130,7 +141,9 @@ static void arrays_of_retrieves(void **state)
 static void changing_orders(void **state)
 {
 	static const char *const names[] = {"F0", "F1", "F2", "F3", "F4", "F5", "F6"};
-	OSY_AUTO(osy_buf_done) struct osy_buf body = OSY_BUF(1u << 20), expected = OSY_BUF(1u << 20);
+	OSY_AUTO(osy_buf_done)
+	struct osy_buf body = OSY_BUF(1u << 20),
+		       expected = OSY_BUF(1u << 20);
 	struct osy_sf_page page;
 	uint64_t seed = 1;
 
@@ -167,7 +180,8 @@ static void expect_error(const char *body, size_t len, bool array)
 	struct rows rows = {.text = OSY_BUF(1u << 16), .fields = 2};
 	struct osy_sf_page page = {.rows = 77};
 	struct osy_err err = OSY_ERR_NONE;
-	OSY_AUTO_FREE char *copy = osy_xmalloc(len ? len : 1); /* no NUL behind it: overruns show under ASan */
+	OSY_AUTO_FREE char *copy =
+		osy_xmalloc(len ? len : 1); /* no NUL behind it: overruns show under ASan */
 
 	memcpy(copy, body, len);
 	const enum osy_code code = osy_sf_page_read((struct osy_str){copy, len}, array,
@@ -182,9 +196,10 @@ static void expect_error(const char *body, size_t len, bool array)
 
 static void every_cut_is_an_error(void **state)
 {
-	static const char query[] =
-		"{\"totalSize\":2,\"done\":false,\"nextRecordsUrl\":\"/services/data/v60.0/query/01g-2\",\"records\":["
-		"{\"attributes\":{\"type\":\"A\"},\"Id\":\"1\",\"Owner\":{\"Name\":\"n\\u00e9\"}},{\"Id\":null}]}";
+	static const char query[] = "{\"totalSize\":2,\"done\":false,\"nextRecordsUrl\":\"/"
+				    "services/data/v60.0/query/01g-2\",\"records\":["
+				    "{\"attributes\":{\"type\":\"A\"},\"Id\":\"1\",\"Owner\":{"
+				    "\"Name\":\"n\\u00e9\"}},{\"Id\":null}]}";
 	static const char list[] = "[{\"Id\":\"1\",\"Owner\":{\"Name\":\"n\"}},null]";
 
 	(void)state;
@@ -196,12 +211,15 @@ static void every_cut_is_an_error(void **state)
 
 static void what_is_no_page(void **state)
 {
-	static const char *const bad[] = {"null", "[]", "{}", "1", "{\"records\":{}}", "{\"records\":null}",
-		"{\"records\":[1]}", "{\"records\":[null]}", "{\"done\":false,\"records\":[]}",
-		"{\"records\":[],\"totalSize\":\"x\"}", "{\"records\":[],\"totalSize\":1.5}", "{\"records\":[]} x",
-		"{\"records\":[],\"nextRecordsUrl\":5}", "{\"records\":[],\"nextRecordsUrl\":\"\\/a\"}",
-		"{\"records\":[],\"records\":[]}", "[{\"message\":\"m\",\"errorCode\":\"MALFORMED_QUERY\"}]",
-		"{\"records\":[{\"Id\":}]}", "{\"records\":[{\"Owner\":{\"Name\":]}]}", "<html></html>"};
+	static const char *const bad[] = {"null", "[]", "{}", "1", "{\"records\":{}}",
+		"{\"records\":null}", "{\"records\":[1]}", "{\"records\":[null]}",
+		"{\"done\":false,\"records\":[]}", "{\"records\":[],\"totalSize\":\"x\"}",
+		"{\"records\":[],\"totalSize\":1.5}", "{\"records\":[]} x",
+		"{\"records\":[],\"nextRecordsUrl\":5}",
+		"{\"records\":[],\"nextRecordsUrl\":\"\\/a\"}", "{\"records\":[],\"records\":[]}",
+		"[{\"message\":\"m\",\"errorCode\":\"MALFORMED_QUERY\"}]",
+		"{\"records\":[{\"Id\":}]}", "{\"records\":[{\"Owner\":{\"Name\":]}]}",
+		"<html></html>"};
 
 	(void)state;
 	for (size_t i = 0; i < OSY_COUNT(bad); i++)
@@ -234,7 +252,8 @@ static void soql_literals(void **state)
 	assert_string_equal(out.p, "'O\\'Neil \\\\ \"x\"\\n\\r\\t\\b\\f\xc3\xa9 %_'");
 	osy_buf_reset(&out);
 	osy_soql_path(OSY_STR("SELECT Id FROM A WHERE N = 'a+b&c'"), false, &out);
-	assert_string_equal(out.p, "query?q=SELECT%20Id%20FROM%20A%20WHERE%20N%20%3D%20%27a%2Bb%26c%27");
+	assert_string_equal(
+		out.p, "query?q=SELECT%20Id%20FROM%20A%20WHERE%20N%20%3D%20%27a%2Bb%26c%27");
 	osy_buf_reset(&out);
 	osy_soql_path(OSY_STR("x"), true, &out);
 	assert_string_equal(out.p, "queryAll?q=x");

@@ -19,11 +19,12 @@ static void check(const struct pair *p, bool expected)
 {
 	const struct osy_str a = osy_str(p->a), b = osy_str(p->b);
 	const bool equal = osy_sf_value_equal(p->type, p->scale, a, b);
-	const bool same = osy_sf_value_hash(p->type, p->scale, a, 7) == osy_sf_value_hash(p->type, p->scale, b, 7);
+	const bool same = osy_sf_value_hash(p->type, p->scale, a, 7) ==
+			  osy_sf_value_hash(p->type, p->scale, b, 7);
 
 	if (equal != expected || same != expected)
-		print_error("%s scale %d: %s / %s: equal %d, hash %d\n", osy_sf_type_name(p->type), p->scale,
-			p->a ? p->a : "-", p->b ? p->b : "-", equal, same);
+		print_error("%s scale %d: %s / %s: equal %d, hash %d\n", osy_sf_type_name(p->type),
+			p->scale, p->a ? p->a : "-", p->b ? p->b : "-", equal, same);
 	assert_int_equal(equal, expected);
 	assert_int_equal(same, expected);
 	assert_int_equal(osy_sf_value_equal(p->type, p->scale, b, a), expected);
@@ -49,18 +50,25 @@ static void equal_values(void **state)
 		{OSY_T_CURRENCY, 2, "0.005", "0.01"},
 		{OSY_T_CURRENCY, 2, "0.0049", "0"},
 		{OSY_T_CURRENCY, 2, "5e-3", "1e-2"},
-		{OSY_T_PERCENT, 18, "9007199254740993.000000000000000001", "9007199254740993.0000000000000000010"},
+		{OSY_T_PERCENT, 18, "9007199254740993.000000000000000001",
+			"9007199254740993.0000000000000000010"},
 		{OSY_T_DOUBLE, 2, "\"1.10\"", "1.1"},
 		{OSY_T_DOUBLE, 2, "1e-999999999999999999999", "0"},
 		{OSY_T_INT, 5, "3.0", "3"},
 		{OSY_T_LONG, 0, "9223372036854775807", "9223372036854775807.0"},
 		{OSY_T_DATETIME, 0, "\"2026-11-24T17:03:05.000+0000\"", "\"2026-11-24T17:03:05Z\""},
-		{OSY_T_DATETIME, 0, "\"2026-11-24T17:03:05.999Z\"", "\"2026-11-24T17:03:05.000+0000\""},
-		{OSY_T_DATETIME, 0, "\"2026-11-24T19:33:05.000+02:30\"", "\"2026-11-24T17:03:05.000+0000\""},
-		{OSY_T_DATETIME, 0, "\"2026-11-24T23:30:00-01:00\"", "\"2026-11-25T00:30:00.000Z\""},
-		{OSY_T_DATETIME, 0, "\"1969-12-31T23:59:59.999Z\"", "\"1969-12-31T23:59:59.000+0000\""},
-		{OSY_T_DATETIME, 0, "\"1700-03-01T00:00:00+0100\"", "\"1700-02-28T23:00:00.000+0000\""},
-		{OSY_T_DATETIME, 0, "\"2024-03-01T00:30:00+0100\"", "\"2024-02-29T23:30:00.000+0000\""},
+		{OSY_T_DATETIME, 0, "\"2026-11-24T17:03:05.999Z\"",
+			"\"2026-11-24T17:03:05.000+0000\""},
+		{OSY_T_DATETIME, 0, "\"2026-11-24T19:33:05.000+02:30\"",
+			"\"2026-11-24T17:03:05.000+0000\""},
+		{OSY_T_DATETIME, 0, "\"2026-11-24T23:30:00-01:00\"",
+			"\"2026-11-25T00:30:00.000Z\""},
+		{OSY_T_DATETIME, 0, "\"1969-12-31T23:59:59.999Z\"",
+			"\"1969-12-31T23:59:59.000+0000\""},
+		{OSY_T_DATETIME, 0, "\"1700-03-01T00:00:00+0100\"",
+			"\"1700-02-28T23:00:00.000+0000\""},
+		{OSY_T_DATETIME, 0, "\"2024-03-01T00:30:00+0100\"",
+			"\"2024-02-29T23:30:00.000+0000\""},
 		{OSY_T_DATE, 0, "\"2026-11-24T00:00:00.000Z\"", "\"2026-11-24\""},
 		{OSY_T_TIME, 0, "\"10:30:00.000Z\"", "\"10:30:00Z\""},
 		{OSY_T_TIME, 0, "\"00:30:00.000+0100\"", "\"23:30:00.000Z\""},
@@ -106,8 +114,10 @@ static void different_values(void **state)
 		{OSY_T_CURRENCY, 2, "2.675", "2.67"},
 		{OSY_T_LONG, 0, "9007199254740993", "9007199254740992"},
 		{OSY_T_DOUBLE, 18, "0.100000000000000001", "0.1"},
-		{OSY_T_DATETIME, 0, "\"2026-11-24T17:03:05.000+0000\"", "\"2026-11-24T17:03:06.000+0000\""},
-		{OSY_T_DATETIME, 0, "\"2026-11-24T17:03:05.000+0000\"", "\"2026-11-24T17:03:05.000+0100\""},
+		{OSY_T_DATETIME, 0, "\"2026-11-24T17:03:05.000+0000\"",
+			"\"2026-11-24T17:03:06.000+0000\""},
+		{OSY_T_DATETIME, 0, "\"2026-11-24T17:03:05.000+0000\"",
+			"\"2026-11-24T17:03:05.000+0100\""},
 		{OSY_T_DATE, 0, "\"2026-11-24\"", "\"2026-11-25\""},
 		{OSY_T_TIME, 0, "\"10:30:00.000Z\"", "\"10:30:00.001Z\""},
 		{OSY_T_STRING, 0, "\"a\"", "\"A\""},
@@ -129,7 +139,8 @@ static void different_values(void **state)
 		check(&pairs[i], false);
 }
 
-/* Decimals against integers: k thousandths rounded half up to hundredths, both signs, in several spellings. */
+/* Decimals against integers: k thousandths rounded half up to hundredths, both signs, in several
+ * spellings. */
 static void rounding_agrees_with_integers(void **state)
 {
 	char exact[64], rounded[64], exponent[64];
@@ -138,12 +149,15 @@ static void rounding_agrees_with_integers(void **state)
 	for (int k = -3000; k <= 3000; k++) {
 		const int magnitude = k < 0 ? -k : k, hundredths = (magnitude + 5) / 10;
 		const char *sign = k < 0 ? "-" : "";
-		snprintf(exact, sizeof(exact), "%s%d.%03d", sign, magnitude / 1000, magnitude % 1000);
+		snprintf(exact, sizeof(exact), "%s%d.%03d", sign, magnitude / 1000,
+			magnitude % 1000);
 		snprintf(exponent, sizeof(exponent), "%s%d00e-5", sign, magnitude);
-		snprintf(rounded, sizeof(rounded), "%s%d.%02d", sign, hundredths / 100, hundredths % 100);
+		snprintf(rounded, sizeof(rounded), "%s%d.%02d", sign, hundredths / 100,
+			hundredths % 100);
 		check(&(struct pair){OSY_T_DOUBLE, 2, exact, rounded}, true);
 		check(&(struct pair){OSY_T_DOUBLE, 2, exponent, rounded}, true);
-		snprintf(rounded, sizeof(rounded), "%s%d.%02d", sign, (hundredths + 1) / 100, (hundredths + 1) % 100);
+		snprintf(rounded, sizeof(rounded), "%s%d.%02d", sign, (hundredths + 1) / 100,
+			(hundredths + 1) % 100);
 		check(&(struct pair){OSY_T_DOUBLE, 2, exact, rounded}, false);
 	}
 }
@@ -173,9 +187,10 @@ static void long_values(void **state)
 
 static void what_is_no_json_does_no_harm(void **state)
 {
-	static const char *const odd[] = {"", "\"", "\"\\", "\"\\\"", "-", "+", ".", "e5", "1e", "1e+", "1.", "{}", "[",
-		"\"\\u00\"", "\"2026-\"", "\"2026-13-01T00:00:00Z\"", "\"2026-11-24T\"", "\"2026-11-24T25:61\"",
-		"\"2026-11-24T10:00:00+\"", "\"2026-11-24T10:00:00+0\"", "\"10:\"", "\"10:00:00.\"", ";;;"};
+	static const char *const odd[] = {"", "\"", "\"\\", "\"\\\"", "-", "+", ".", "e5", "1e",
+		"1e+", "1.", "{}", "[", "\"\\u00\"", "\"2026-\"", "\"2026-13-01T00:00:00Z\"",
+		"\"2026-11-24T\"", "\"2026-11-24T25:61\"", "\"2026-11-24T10:00:00+\"",
+		"\"2026-11-24T10:00:00+0\"", "\"10:\"", "\"10:00:00.\"", ";;;"};
 
 	(void)state;
 	for (size_t i = 0; i < OSY_COUNT(odd); i++) {
