@@ -29,6 +29,8 @@ const struct sim_rec *sim_path_rec(const struct sim_org *org, const struct sim_p
 	}
 	obj = org->object[sim_oid_obj(r->oid)];
 	*ret_field = p->field && p->owner == obj ? p->field : sim_field_find(obj, p->name);
+	if (!p->field && sim_is(p->name, "Type"))
+		*ret_field = NULL; /* the kind of the record, not a field of it */
 	return r;
 }
 

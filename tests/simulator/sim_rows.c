@@ -88,12 +88,14 @@ static void sim_row(struct sim_buf *b, struct sim_query *q, const struct sim_sha
 			sim_row_parent(b, q, s, obj, r);
 			continue;
 		}
+		if (!f && sim_is(s->name, "Type")) {
+			sim_buf_jstr(b, obj->name);
+			continue;
+		}
 		if (!f || f->idx >= obj->nfields || obj->field[f->idx] != f)
 			f = sim_field_find(obj, s->name);
 		if (f)
 			sim_value_out(b, q->org, obj, r, f);
-		else if (sim_is(s->name, "Type"))
-			sim_buf_jstr(b, obj->name);
 		else
 			sim_buf_add(b, "null", 4);
 	}
