@@ -142,8 +142,7 @@ static void changing_orders(void **state)
 {
 	static const char *const names[] = {"F0", "F1", "F2", "F3", "F4", "F5", "F6"};
 	OSY_AUTO(osy_buf_done)
-	struct osy_buf body = OSY_BUF(1u << 20),
-		       expected = OSY_BUF(1u << 20);
+	struct osy_buf body = OSY_BUF(1u << 20), expected = OSY_BUF(1u << 20);
 	struct osy_sf_page page;
 	uint64_t seed = 1;
 
