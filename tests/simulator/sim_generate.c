@@ -17,7 +17,7 @@ struct sim_gen {
 	struct sim_object *obj;
 	struct sim_arena arena;
 	uint64_t state, no, count, seed;
-	int64_t fields;
+	int64_t fields, start_ms, spread_ms;
 	struct sim_object *parent;
 	struct sim_field *link;
 };
@@ -182,6 +182,8 @@ uint64_t sim_generate(struct sim_org *org, const struct sim_json *spec, const ch
 	g.state = g.seed * 7919;
 	g.count = (uint64_t)sim_json_i64(spec, "count", 1);
 	g.fields = sim_json_i64(spec, "fields", 12);
+	g.start_ms = sim_now_ms();
+	g.spread_ms = sim_json_i64(spec, "spreadSeconds", 0) * 1000;
 	while (g.no < g.count) {
 		pthread_rwlock_wrlock(&org->db);
 		for (int i = 0; i < 500 && g.no < g.count; i++, g.no++) {
@@ -191,6 +193,8 @@ uint64_t sim_generate(struct sim_org *org, const struct sim_json *spec, const ch
 
 			sim_gen_one(&g, &row);
 			t.now_ms = org->last_ms = now > org->last_ms ? now : org->last_ms;
+			if (g.spread_ms)
+				t.now_ms = g.start_ms - g.spread_ms + (int64_t)((double)g.spread_ms * (double)g.no / (double)g.count);
 			row.id = sim_oid(g.obj->idx, sim_store_new_serial(g.obj->store));
 			sim_write_past_rules(&t, &row);
 		}

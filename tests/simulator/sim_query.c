@@ -14,6 +14,7 @@ struct sim_cand {
 	uint32_t *list;
 	size_t n, cap;
 	bool by_stamp; /* LIST in order of SystemModstamp, else by id */
+	bool capped;   /* there are more in the log */
 	bool desc;
 };
 
@@ -142,7 +143,7 @@ static bool sim_by_stamp(const struct sim_query *q)
 }
 
 /* the log's entries of [lo, hi) ms, when they are few or wanted in that order */
-static bool sim_log_list(const struct sim_query *q, int64_t lo, int64_t hi, struct sim_cand *cand)
+static bool sim_log_list(const struct sim_query *q, int64_t lo, int64_t hi, size_t cap, struct sim_cand *cand)
 {
 	struct sim_store *st = q->obj->store;
 	size_t from, to;
@@ -158,12 +159,17 @@ static bool sim_log_list(const struct sim_query *q, int64_t lo, int64_t hi, stru
 
 		if (r && r->log_at == (uint32_t)i)
 			sim_cand_add(cand, st->log[i].serial);
+		if (sim_by_stamp(q) && cand->n >= cap) {
+			cand->capped = true;
+			break;
+		}
 	}
 	cand->by_stamp = true;
 	return true;
 }
 
-static void sim_plan(const struct sim_query *q, struct sim_cand *cand)
+/* cap: of candidates that come in the order wanted, so many will do for a first try */
+static void sim_plan(const struct sim_query *q, size_t cap, struct sim_cand *cand)
 {
 	struct sim_cond *eq = sim_find_equal(q, q->where);
 	int64_t lo = INT64_MIN, hi = INT64_MAX;
@@ -175,7 +181,7 @@ static void sim_plan(const struct sim_query *q, struct sim_cand *cand)
 		return;
 	}
 	sim_find_range(q, q->where, SIM_SYS_STAMP, &lo, &hi);
-	if ((lo != INT64_MIN || sim_by_stamp(q)) && sim_log_list(q, lo, hi, cand)) {
+	if ((lo != INT64_MIN || sim_by_stamp(q)) && sim_log_list(q, lo, hi, cap, cand)) {
 		if (!sim_by_stamp(q)) {
 			cand->by_stamp = false;
 			sim_cand_sort(cand);
@@ -295,6 +301,7 @@ struct sim_run {
 	struct sim_sorter sorter;
 	bool natural;
 	size_t want; /* enough records */
+	bool stopped; /* there were enough */
 	int64_t last_sec;
 };
 
@@ -333,6 +340,7 @@ static void sim_run_all(struct sim_run *run, struct sim_result *ret)
 		}
 		pthread_rwlock_unlock(&run->q->org->db);
 	}
+	run->stopped = !more;
 }
 
 static void sim_cut_result(const struct sim_query *q, struct sim_result *ret)
@@ -393,9 +401,41 @@ static void sim_plan_children(const struct sim_query *q, uint64_t parent, struct
 	sim_cand_sort(cand);
 }
 
+/* false: the capped candidates did not hold enough */
+static bool sim_run_try(struct sim_run *run, uint64_t parent, size_t cap, struct sim_result *ret)
+{
+	struct sim_query *q = run->q;
+	bool enough;
+
+	pthread_rwlock_rdlock(&q->org->db);
+	if (parent)
+		sim_plan_children(q, parent, &run->cand);
+	else
+		sim_plan(q, cap, &run->cand);
+	pthread_rwlock_unlock(&q->org->db);
+	run->natural = q->aggregate || sim_natural_order(q, &run->cand);
+	run->sorter = (struct sim_sorter){.q = q};
+	run->stopped = false;
+	run->last_sec = 0;
+	sim_run_all(run, ret);
+	enough = !run->cand.capped || run->stopped;
+	if (!run->natural && enough) {
+		qsort_r(run->sorter.row, run->sorter.n, sizeof(*run->sorter.row), sim_sorted_cmp, q);
+		for (size_t i = 0; i < run->sorter.n; i++)
+			sim_result_add(ret, run->sorter.row[i]->serial);
+	}
+	free(run->cand.list);
+	free(run->sorter.row);
+	sim_arena_done(&run->sorter.arena);
+	if (!enough)
+		ret->n = 0;
+	return enough;
+}
+
 void sim_query_run(struct sim_query *q, uint64_t parent, struct sim_result *ret)
 {
 	struct sim_run run = {.q = q, .want = SIZE_MAX};
+	size_t cap = SIZE_MAX;
 
 	sim_run_semi(q, q->where);
 	if (q->obj->store->log_unsorted) {
@@ -403,27 +443,12 @@ void sim_query_run(struct sim_query *q, uint64_t parent, struct sim_result *ret)
 		sim_store_sort_log(q->obj->store);
 		pthread_rwlock_unlock(&q->org->db);
 	}
-	pthread_rwlock_rdlock(&q->org->db);
-	if (parent)
-		sim_plan_children(q, parent, &run.cand);
-	else
-		sim_plan(q, &run.cand);
-	pthread_rwlock_unlock(&q->org->db);
-	run.natural = q->aggregate || sim_natural_order(q, &run.cand);
-	run.sorter.q = q;
-	if (q->limit >= 0 && !q->ngroup)
+	if (q->limit >= 0 && !q->aggregate) {
 		run.want = (size_t)(q->limit + q->offset);
-	if (q->aggregate)
-		run.want = SIZE_MAX;
-	sim_run_all(&run, ret);
-	if (!run.natural) {
-		qsort_r(run.sorter.row, run.sorter.n, sizeof(*run.sorter.row), sim_sorted_cmp, q);
-		for (size_t i = 0; i < run.sorter.n; i++)
-			sim_result_add(ret, run.sorter.row[i]->serial);
+		cap = run.want * 4 + 4096;
 	}
+	while (!sim_run_try(&run, parent, cap, ret))
+		cap *= 8;
 	if (!q->aggregate)
 		sim_cut_result(q, ret);
-	free(run.cand.list);
-	free(run.sorter.row);
-	sim_arena_done(&run.sorter.arena);
 }
