@@ -243,8 +243,7 @@ static void random_trees_round_trip(void **state)
 	(void)state;
 	for (int i = 0; i < 3000; i++) {
 		OSY_AUTO(osy_json_free_at)
-		struct osy_json *j = random_tree(0),
-				*back = NULL, *again = NULL;
+		struct osy_json *j = random_tree(0), *back = NULL, *again = NULL;
 		OSY_AUTO(osy_buf_done) struct osy_buf a = OSY_BUF(1 << 24), b = OSY_BUF(1 << 24);
 		struct osy_err err;
 
