@@ -53,7 +53,8 @@ void sim_buf_str(struct sim_buf *b, const char *s);
 void sim_buf_s(struct sim_buf *b, struct sim_str s);
 void sim_buf_ch(struct sim_buf *b, char c);
 void sim_buf_u64(struct sim_buf *b, uint64_t v);
-void sim_buf_fmt(struct sim_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sim_buf_fmt(struct sim_buf *b, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), nonnull(1, 2)));
 void sim_buf_json(struct sim_buf *b, struct sim_str s);	 /* with quotes, escaped */
 void sim_buf_clean(struct sim_buf *b, struct sim_str s); /* with quotes, nothing to escape */
 void sim_buf_jstr(struct sim_buf *b, const char *s);	 /* NULL gives null */
@@ -62,7 +63,8 @@ struct sim_str sim_buf_view(const struct sim_buf *b);
 
 void *sim_arena_get(struct sim_arena *a, size_t size);
 struct sim_str sim_arena_dup(struct sim_arena *a, struct sim_str s);
-char *sim_arena_fmt(struct sim_arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+char *sim_arena_fmt(struct sim_arena *a, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), nonnull(1, 2)));
 void sim_arena_done(struct sim_arena *a);
 
 /* UTF-8: characters of a text; as UTF-16 units when asked. -1 when it is not valid. */

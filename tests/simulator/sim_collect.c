@@ -44,8 +44,8 @@ static void sim_run_rows(struct sim_req *req, struct sim_resp *resp, struct sim_
 		t.keep_undo = true;
 		t.undo = *req->undo;
 	}
+	t.pause_us = sim_latency(req, (size_t)n);
 	sim_txn_run(&t);
-	sim_pause(req, (size_t)n);
 	if (req->undo)
 		*req->undo = t.undo;
 	sim_txn_end(&t);

@@ -80,13 +80,17 @@ int sim_err_status(const struct sim_err *e)
 	return 400;
 }
 
-void sim_pause(struct sim_req *req, size_t n)
+int64_t sim_latency(struct sim_req *req, size_t n)
 {
 	int64_t us = req->base_us + (int64_t)n * req->org->latency_record_us;
 
 	req->base_us = 0;
-	if (us > 0)
-		sim_sleep_us(us);
+	return us;
+}
+
+void sim_pause(struct sim_req *req, size_t n)
+{
+	sim_sleep_us(sim_latency(req, n));
 }
 
 struct sim_str sim_req_arg(struct sim_req *req, const char *name)

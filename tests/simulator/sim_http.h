@@ -63,6 +63,7 @@ void sim_handle(struct sim_req *req, struct sim_resp *resp);
 void sim_dispatch(struct sim_req *req, struct sim_resp *resp); /* behind /services/data/vXX.X/ */
 /* sleeps the request's latency and that of n records */
 void sim_pause(struct sim_req *req, size_t n);
+int64_t sim_latency(struct sim_req *req, size_t n); /* the same as a number; taken once */
 const struct sim_json *sim_req_json(struct sim_req *req, struct sim_resp *resp); /* NULL: replied */
 struct sim_str sim_req_arg(struct sim_req *req, const char *name);
 struct sim_object *sim_req_object(struct sim_req *req, struct sim_resp *resp, struct sim_str name);

@@ -203,8 +203,8 @@ static void sim_ingest_chunk(struct sim_job *j, struct sim_object *o, size_t fro
 		}
 		sim_ingest_in(j, &a, &j->row[from + i], &row[i]);
 	}
+	t.pause_us = (int64_t)n * j->org->latency_record_us;
 	sim_txn_run(&t);
-	sim_sleep_us((int64_t)n * j->org->latency_record_us);
 	sim_txn_end(&t);
 	for (size_t i = 0; i < n; i++) {
 		struct sim_ingest_row *r = &j->row[from + i];

@@ -13,8 +13,8 @@ static void sim_one(struct sim_req *req, struct sim_txn *t, struct sim_row *row)
 		t->keep_undo = true;
 		t->undo = *req->undo;
 	}
+	t->pause_us = sim_latency(req, 1);
 	sim_txn_run(t);
-	sim_pause(req, 1);
 	if (req->undo)
 		*req->undo = t->undo;
 	sim_txn_end(t);

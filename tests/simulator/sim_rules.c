@@ -33,7 +33,7 @@ uint64_t sim_work_ref(const struct sim_work *w, const char *name)
 	return v;
 }
 
-static void sim_defaults(struct sim_work *w)
+void sim_defaults(struct sim_work *w)
 {
 	static const struct sim_str on = {"t", 1};
 

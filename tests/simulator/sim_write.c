@@ -289,6 +289,7 @@ bool sim_write_past_rules(struct sim_txn *t, struct sim_row *row)
 	struct sim_rec *rec;
 
 	sim_work_fill(&work, t, row, NULL);
+	sim_defaults(&work);
 	sim_derive(&work);
 	rec = sim_work_build(&work);
 	rec->oid = row->id;
@@ -384,6 +385,7 @@ void sim_txn_run(struct sim_txn *t)
 	for (int i = 0; i < t->n; i++)
 		if (!t->row[i].err.code && !t->seed)
 			sim_lock_row(t, &t->row[i], deadline);
+	sim_sleep_us(t->pause_us);
 	sim_commit(t);
 	t->org->stats.written += (uint64_t)t->written;
 }

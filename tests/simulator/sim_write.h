@@ -1,7 +1,7 @@
 /*
  * Writing records as one transaction: convert rows, lock rows, then check and apply under the
- * org's write lock. The caller builds the rows, runs the transaction, reads the results, sleeps
- * its latency and then ends it, which releases the row locks.
+ * org's write lock. The caller builds the rows, runs the transaction, reads the results and
+ * ends it, which releases the row locks. A request in its latency has not committed yet.
  */
 #ifndef SIM_WRITE_H
 #define SIM_WRITE_H
@@ -55,6 +55,7 @@ struct sim_txn {
 	int64_t now_ms;
 	uint64_t first_new[SIM_MAX_OBJECTS]; /* serial before this transaction, + 1 */
 	const struct sim_err *fault;	     /* every row fails with it */
+	int64_t pause_us; /* latency, slept between taking the row locks and committing */
 	int written;
 	struct sim_err call_err; /* refuses the whole call */
 };
@@ -86,6 +87,7 @@ struct sim_rec *sim_rec_copy(const struct sim_rec *r);
 bool sim_delete_row(struct sim_txn *t, struct sim_row *row, uint64_t oid);
 bool sim_rules_check(struct sim_work *w);
 void sim_derive(struct sim_work *w);
+void sim_defaults(struct sim_work *w);
 bool sim_special_check(struct sim_work *w);
 bool sim_row_fail(struct sim_txn *t, struct sim_row *row, const char *code, const char *field,
 	const char *fmt, ...) __attribute__((format(printf, 5, 6)));

@@ -798,6 +798,21 @@ class Trouble(Base):
         self.assertEqual(post()[0], 401)
         self.org.login()
 
+    def test_commit_is_last(self):
+        a = self.org.new("Account", Name="a")
+        self.org.admin("POST", "latency", {"ms": 400})
+        self.addCleanup(self.org.admin, "POST", "latency", {"ms": 0})
+        out = []
+        put = lambda n: out.append(self.org.insert(rec("Contact", LastName=n, AccountId=a)))
+        start = time.time()
+        ts = [threading.Thread(target=put, args=(n,)) for n in "xy"]
+        [t.start() for t in ts]
+        time.sleep(0.2)
+        self.assertEqual(self.org.admin("GET", "count").get("Contact", 0), 0)
+        [t.join() for t in ts]
+        self.assertEqual([r[0]["success"] for r in out], [True, True])
+        self.assertGreater(time.time() - start, 0.75)  # one parent: one after the other
+
     def test_limits(self):
         self.org.admin("POST", "limits", {"dailyMax": 1000, "dailyRemaining": 2})
         self.addCleanup(self.org.admin, "POST", "limits", {"dailyMax": 15000000, "concurrent": 0})
