@@ -1,0 +1,200 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "drive_run.h"
+#include "osy/clock.h"
+#include "osy/mem.h"
+
+/* ---- A run's row, locked, and what may be asked in its state ---- */
+struct asked {
+	enum osy_run_state state;
+	bool published, wants;
+	const char *run;
+};
+
+static enum osy_code ask_begin(
+	struct osy_pg *pg, const char *run, struct asked *ret, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
+	enum osy_code rc = osy_pg_begin(pg, err);
+
+	if (!rc)
+		rc = osy_pg_do(pg, &row, err,
+			"SELECT state, published, wanted IS NOT NULL FROM run WHERE id = $1 FOR "
+			"UPDATE",
+			OSY_PG_Z(run));
+	if (!rc && osy_pg_rows(row) == 0)
+		rc = osy_fail(err, OSY_E_NOT_FOUND,
+			"there is no run '%s'; `orgsync run list` shows those that are", run);
+	if (!rc && !osy_run_state_parse(osy_pg_str(row, 0, 0), &ret->state))
+		rc = osy_fail(err, OSY_E_INTERNAL, "run %s is in an unknown state", run);
+	if (rc) {
+		osy_pg_rollback(pg);
+		return rc;
+	}
+	ret->published = osy_pg_i64(row, 0, 1, 0) != 0;
+	ret->wants = osy_pg_i64(row, 0, 2, 0) != 0;
+	ret->run = run;
+	return OSY_OK;
+}
+
+/* Ends the transaction: with this UPDATE of the run (parameter $1 is its id), or without any. */
+static enum osy_code ask_end(
+	struct osy_pg *pg, const struct asked *asked, const char *sql, struct osy_err *err)
+{
+	enum osy_code rc = OSY_OK;
+
+	if (!sql) {
+		osy_pg_rollback(pg);
+		return OSY_OK;
+	}
+	rc = osy_pg_do(pg, NULL, err, sql, OSY_PG_Z(asked->run));
+	if (!rc)
+		rc = osy_pg_do(pg, NULL, err, "UPDATE world SET version = version + 1");
+	if (!rc)
+		return osy_pg_commit(pg, err);
+	osy_pg_rollback(pg);
+	return rc;
+}
+
+static enum osy_code refuse(
+	struct osy_pg *pg, const struct asked *asked, const char *what, struct osy_err *err)
+{
+	osy_pg_rollback(pg);
+	return osy_fail(err, OSY_E_STATE, "run %s is in state '%s' and cannot be %s", asked->run,
+		osy_run_state_name(asked->state), what);
+}
+
+enum osy_code osy_drive_ask_scan(struct osy_pg *pg, const char *run, struct osy_err *err)
+{
+	struct asked asked;
+	enum osy_code rc = ask_begin(pg, run, &asked, err);
+
+	if (rc)
+		return rc;
+	if (asked.state == OSY_RUN_SCANNING)
+		return ask_end(pg, &asked, NULL, err);
+	if ((asked.state != OSY_RUN_NOT_STARTED && asked.state != OSY_RUN_SCANNED) || asked.wants)
+		return refuse(pg, &asked, "scanned", err);
+	return ask_end(pg, &asked,
+		"UPDATE run SET state = 'Scan In Progress', problem = NULL WHERE id = $1", err);
+}
+
+enum osy_code osy_drive_ask_start(struct osy_pg *pg, const char *run, struct osy_err *err)
+{
+	struct asked asked;
+	enum osy_code rc = ask_begin(pg, run, &asked, err);
+
+	if (rc)
+		return rc;
+	if (asked.state == OSY_RUN_SYNCING)
+		return ask_end(pg, &asked, NULL, err);
+	if (asked.state == OSY_RUN_NOT_STARTED)
+		return ask_end(pg, &asked,
+			"UPDATE run SET state = 'Scan In Progress', wanted = 'start', problem = "
+			"NULL WHERE "
+			"id = $1",
+			err);
+	if (asked.state == OSY_RUN_SCANNING || asked.state == OSY_RUN_SCANNED)
+		return ask_end(pg, &asked, "UPDATE run SET wanted = 'start' WHERE id = $1", err);
+	return refuse(pg, &asked, "started", err);
+}
+
+enum osy_code osy_drive_ask_abort(struct osy_pg *pg, const char *run, struct osy_err *err)
+{
+	struct asked asked;
+	enum osy_code rc = ask_begin(pg, run, &asked, err);
+
+	if (rc)
+		return rc;
+	if (asked.state == OSY_RUN_ABORTED)
+		return ask_end(pg, &asked, NULL, err);
+	if (asked.state == OSY_RUN_NOT_STARTED || asked.state == OSY_RUN_SCANNED)
+		return ask_end(pg, &asked,
+			"UPDATE run SET state = 'Aborted', phase = 'Aborted', wanted = NULL, "
+			"ended_at = "
+			"now() WHERE id = $1",
+			err);
+	if (asked.state == OSY_RUN_SCANNING || asked.state == OSY_RUN_SYNCING ||
+		asked.state == OSY_RUN_PAUSED)
+		return ask_end(pg, &asked, "UPDATE run SET wanted = 'abort' WHERE id = $1", err);
+	return refuse(pg, &asked, "aborted", err);
+}
+
+enum osy_code osy_drive_ask_replay(struct osy_pg *pg, const char *run, struct osy_err *err)
+{
+	struct asked asked;
+	enum osy_code rc = ask_begin(pg, run, &asked, err);
+
+	if (rc)
+		return rc;
+	if (asked.state != OSY_RUN_SYNCED && asked.state != OSY_RUN_ABORTED)
+		return refuse(pg, &asked, "replayed", err);
+	if (!asked.published) {
+		osy_pg_rollback(pg);
+		return osy_fail(err, OSY_E_STATE,
+			"run %s was aborted before everything was read, so its journal is not "
+			"whole; "
+			"create a new run instead of a replay",
+			run);
+	}
+	return ask_end(pg, &asked,
+		"UPDATE run SET state = 'Sync In Progress', phase = 'Initializing', pass = pass + "
+		"1, "
+		"open_stage = 0, wanted = NULL, problem = NULL, ended_at = NULL WHERE id = $1",
+		err);
+}
+
+/* ---- Creating ---- */
+static enum osy_code check_orgs(
+	struct osy_pg *pg, const char *source, const char *target, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
+	enum osy_code rc = osy_pg_do(pg, &rows, err,
+		"SELECT s.name IS NOT NULL, t.name IS NOT NULL, coalesce(s.org_id = t.org_id, "
+		"false) FROM "
+		"(SELECT 1) one LEFT JOIN org s ON s.name = $1 LEFT JOIN org t ON t.name = $2",
+		OSY_PG_Z(source), OSY_PG_Z(target));
+
+	if (rc)
+		return rc;
+	for (int i = 0; i < 2; i++) {
+		if (!osy_pg_i64(rows, 0, i, 0))
+			return osy_fail(err, OSY_E_NOT_FOUND,
+				"there is no org '%s'; `orgsync org list` shows those that are",
+				i ? target : source);
+	}
+	if (strcmp(source, target) == 0 || osy_pg_i64(rows, 0, 2, 0))
+		return osy_fail(err, OSY_E_INVALID,
+			"source '%s' and target '%s' are the same org; a run needs two", source,
+			target);
+	return OSY_OK;
+}
+
+enum osy_code osy_drive_create(struct osy_pg *pg, const char *template_name, const char *source,
+	const char *target, const char *name, const char *created_by, char ret_run[40],
+	struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
+	char run[40];
+	enum osy_code rc = check_orgs(pg, source, target, err);
+
+	if (rc)
+		return rc;
+	osy_new_id("", run, sizeof(run));
+	rc = osy_pg_do(pg, &row, err,
+		"INSERT INTO run (id, name, template, doc, source, target, created_by) SELECT $1, "
+		"$2, t.name, "
+		"t.doc, $4, $5, $6 FROM template t WHERE t.name = $3 RETURNING id",
+		OSY_PG_Z(run), name && name[0] ? OSY_PG_Z(name) : OSY_PG_NULL,
+		OSY_PG_Z(template_name), OSY_PG_Z(source), OSY_PG_Z(target),
+		OSY_PG_Z(created_by ? created_by : ""));
+	if (rc)
+		return rc;
+	if (osy_pg_rows(row) == 0)
+		return osy_fail(err, OSY_E_NOT_FOUND,
+			"there is no template '%s'; `orgsync template list` shows those that are",
+			template_name);
+	memcpy(ret_run, run, sizeof(run));
+	return OSY_OK;
+}

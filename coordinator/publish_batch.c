@@ -1,0 +1,147 @@
+#include <stdlib.h>
+
+#include "osy/log.h"
+#include "osy/mem.h"
+#include "publish.h"
+#include "read.h"
+
+/* More than this cannot go into one message (the broker's limit is about 1 MB). */
+#define ROW_MOST_BYTES (920u * 1024)
+
+void publish_object_init(struct publish_object *object, struct osy_drive *drive,
+	const struct osy_spec_object *spec, const struct osy_checkpoint_object *from)
+{
+	*object = (struct publish_object){
+		.drive = drive, .object = spec, .published = from->published};
+	object->ready_end = &object->ready;
+	object->reader = osy_reader_new(drive, spec, from->last_id);
+	object->names = osy_xcalloc(spec->field_count + 1, sizeof(*object->names));
+	for (size_t i = 0; i < spec->field_count; i++)
+		object->names[i] = spec->fields[i].name;
+	object->lanes = osy_xcalloc((size_t)spec->lanes, sizeof(*object->lanes));
+	for (int i = 0; i < spec->lanes; i++)
+		osy_batch_writer_init(&object->lanes[i]);
+}
+
+void publish_ready_free(struct publish_ready *ready)
+{
+	osy_buf_done(&ready->message);
+	free(ready);
+}
+
+void publish_object_done(struct publish_object *object)
+{
+	struct publish_ready *ready;
+
+	while ((ready = publish_object_next(object)))
+		publish_ready_free(ready);
+	for (int i = 0; object->lanes && i < object->object->lanes; i++)
+		osy_batch_writer_done(&object->lanes[i]);
+	free(object->lanes);
+	free(object->names);
+	osy_reader_free(object->reader);
+	*object = (struct publish_object){0};
+}
+
+static void cut_lane(struct publish_object *object, int lane)
+{
+	struct osy_batch_writer *writer = &object->lanes[lane];
+	struct publish_ready *ready = osy_xcalloc(1, sizeof(*ready));
+
+	*ready = (struct publish_ready){
+		.message = OSY_BUF(16u * 1024 * 1024), .lane = lane, .count = writer->head.count};
+	object->bytes -= writer->rows.len;
+	writer->head.object = object->object->index;
+	writer->head.stage = object->object->stage;
+	writer->head.pass = 1;
+	osy_batch_finish(writer, object->names, object->object->field_count, &ready->message);
+	osy_batch_writer_done(writer); /* an idle lane holds no memory */
+	osy_batch_writer_init(writer);
+	object->bytes += ready->message.len;
+	object->ready_count++;
+	*object->ready_end = ready;
+	object->ready_end = &ready->next;
+}
+
+void publish_object_cut(struct publish_object *object)
+{
+	for (int i = 0; i < object->object->lanes; i++) {
+		if (object->lanes[i].head.count)
+			cut_lane(object, i);
+	}
+}
+
+struct publish_ready *publish_object_next(struct publish_object *object)
+{
+	struct publish_ready *ready = object->ready;
+
+	if (!ready)
+		return NULL;
+	object->ready = ready->next;
+	if (!object->ready)
+		object->ready_end = &object->ready;
+	object->ready_count--;
+	object->bytes -= ready->message.len;
+	return ready;
+}
+
+static int lane_of(
+	const struct publish_object *object, const struct osy_id *id, const struct osy_str *values)
+{
+	const struct osy_spec_object *spec = object->object;
+	struct osy_id parent;
+
+	if (spec->lock_field >= 0 && values[spec->lock_field].p &&
+		osy_id_parse_json(values[spec->lock_field], &parent))
+		id = &parent;
+	return (int)(osy_hash(id->c, 15, 0) % (uint64_t)spec->lanes);
+}
+
+/* A record too large for a message goes without its largest values: rare, and said in the log. */
+static size_t shrink(const struct publish_object *object, const struct osy_id *id,
+	struct osy_str *values, size_t bytes)
+{
+	while (bytes > ROW_MOST_BYTES) {
+		size_t largest = 0;
+		for (size_t i = 1; i < object->object->field_count; i++) {
+			if (values[i].len > values[largest].len)
+				largest = i;
+		}
+		osy_log(OSY_WARN, "record.too_large", OSY_KV("run", object->drive->run),
+			OSY_KV("object", object->object->name), OSY_KV("record", id->c),
+			OSY_KV("left_out", object->names[largest]));
+		bytes -= values[largest].len;
+		values[largest] = OSY_STR_NULL;
+	}
+	return bytes;
+}
+
+enum osy_code publish_object_row(const struct osy_str *values, void *arg, struct osy_err *err)
+{
+	struct publish_object *object = arg;
+	size_t count = object->object->field_count, bytes = 0;
+	OSY_AUTO_FREE struct osy_str *copy = NULL;
+	struct osy_id id;
+
+	if (!osy_id_parse_json(values[0], &id))
+		return osy_fail(
+			err, OSY_E_SALESFORCE, "a record of %s has no id", object->object->name);
+	values++;
+	for (size_t i = 0; i < count; i++)
+		bytes += values[i].len;
+	int lane = lane_of(object, &id, values);
+	if (bytes > ROW_MOST_BYTES) {
+		copy = osy_xcalloc(count, sizeof(*copy));
+		memcpy(copy, values, count * sizeof(*copy));
+		bytes = shrink(object, &id, copy, bytes);
+		values = copy;
+	}
+	struct osy_batch_writer *writer = &object->lanes[lane];
+	if (writer->head.count && !osy_batch_fits(writer, bytes, count))
+		cut_lane(object, lane);
+	size_t before = writer->rows.len;
+	osy_batch_add(writer, &id, values, count);
+	object->bytes += writer->rows.len - before;
+	object->published++;
+	return OSY_OK;
+}

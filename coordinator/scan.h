@@ -1,0 +1,37 @@
+/*
+ * Inside of the scan: what is gathered between the template and the report.
+ */
+#ifndef OSY_SCAN_H
+#define OSY_SCAN_H
+
+#include "drive_run.h"
+#include "plan.h"
+
+struct scan_missing {
+	int object, field;
+	int64_t count;
+};
+
+struct scan {
+	struct osy_drive *drive;
+	struct osy_template *template;
+	struct osy_org_identity source, target;
+	struct osy_sf_object **sources, **targets; /* describes, in the template's order */
+	struct osy_plan plan;
+	int64_t *target_counts; /* an object of the spec */
+	struct scan_missing *missing;
+	size_t missing_count;
+};
+
+/* scan_describe.c: describes of all objects in both orgs; an unknown one is an error that names the
+ * nearest. */
+enum osy_code scan_describe(struct scan *scan, struct osy_err *err) OSY_CHECKED;
+/* scan_count.c: what the filters select, what the target holds, parents that the selection misses,
+ * the standard price books. */
+enum osy_code scan_count(struct scan *scan, struct osy_err *err) OSY_CHECKED;
+/* scan_report.c */
+void scan_report(const struct scan *scan, struct osy_buf *out);
+/* Ends the scan in time when the program stops or the run is aborted. */
+enum osy_code scan_may_go_on(struct scan *scan, struct osy_err *err) OSY_CHECKED;
+
+#endif

@@ -1,0 +1,164 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "osy/mem.h"
+#include "osy/sf_query.h"
+#include "scan.h"
+
+#define MAX_SOQL (100 * 1024)
+
+static enum osy_code count_selected(
+	struct scan *scan, struct osy_spec_object *object, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(MAX_SOQL);
+
+	osy_buf_addf(&soql, "SELECT COUNT() FROM %s", object->name);
+	if (object->where)
+		osy_buf_addf(&soql, " WHERE %s", object->where);
+	enum osy_code rc =
+		osy_sf_count(scan->drive->source, osy_buf_str(&soql), &object->selected, err);
+	if (rc == OSY_E_SALESFORCE)
+		return osy_err_prefix(err,
+			"template '%s', object %s: org '%s' refuses the query of the filter "
+			"(where: "
+			"%.100s)",
+			scan->template->name, object->name, scan->drive->source_name,
+			object->where ? object->where : "");
+	if (!rc && object->limit && object->selected > object->limit)
+		object->selected = object->limit;
+	return rc;
+}
+
+static enum osy_code count_target(
+	struct scan *scan, struct osy_spec_object *object, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(MAX_SOQL);
+	int64_t *ret = &scan->target_counts[object->index];
+
+	osy_buf_addf(&soql, "SELECT COUNT() FROM %s", object->target);
+	enum osy_code rc = osy_sf_count(scan->drive->target, osy_buf_str(&soql), ret, err);
+	if (!rc)
+		object->target_empty = *ret == 0;
+	return rc;
+}
+
+/* Whether the run selects only some records of it. */
+static bool is_partial(const struct osy_spec_object *object)
+{
+	return object->where || object->limit;
+}
+
+/*
+ * Children whose parent the selection misses. A parent with a limit, or in several legs, cannot be
+ * asked for by one query; an org that refuses the query is no fault of the run.
+ */
+static enum osy_code count_missing(struct scan *scan, const struct osy_spec_object *object,
+	size_t field_index, struct osy_err *err)
+{
+	const struct osy_spec_field *field = &object->fields[field_index];
+	const struct osy_spec_object *parent =
+		field->parent_count == 1 ? &scan->plan.objects[field->parents[0]] : NULL;
+	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(MAX_SOQL);
+	int64_t count = 0;
+
+	if (!parent || !parent->where || parent->limit || parent == object)
+		return OSY_OK;
+	osy_buf_addf(&soql,
+		"SELECT COUNT() FROM %s WHERE %s%s%s%s != null AND %s NOT IN (SELECT Id FROM %s "
+		"WHERE "
+		"%s)",
+		object->name, object->where ? "(" : "", object->where ? object->where : "",
+		object->where ? ") AND " : "", field->name, field->name, parent->name,
+		parent->where);
+	enum osy_code rc = osy_sf_count(scan->drive->source, osy_buf_str(&soql), &count, err);
+	if (rc == OSY_E_SALESFORCE) {
+		osy_plan_notice(&scan->plan,
+			"parents of %s.%s that the filter of %s leaves out could not be counted",
+			object->name, field->name, parent->name);
+		*err = OSY_ERR_NONE;
+		return OSY_OK;
+	}
+	if (rc || count == 0)
+		return rc;
+	scan->missing =
+		osy_xrealloc(scan->missing, (scan->missing_count + 1) * sizeof(*scan->missing));
+	scan->missing[scan->missing_count++] = (struct scan_missing){
+		.object = object->index, .field = (int)field_index, .count = count};
+	return OSY_OK;
+}
+
+static enum osy_code count_all_missing(struct scan *scan, struct osy_err *err)
+{
+	enum osy_code rc = OSY_OK;
+	bool partial = false;
+
+	for (size_t i = 0; i < scan->plan.spec.object_count; i++)
+		partial |= is_partial(&scan->plan.objects[i]);
+	for (size_t i = 0; partial && i < scan->plan.spec.object_count; i++) {
+		const struct osy_spec_object *object = &scan->plan.objects[i];
+		for (size_t j = 0; !rc && j < object->field_count; j++)
+			rc = count_missing(scan, object, j, err);
+	}
+	return rc;
+}
+
+/* ---- The standard price books, which nobody can create: source and target are the same one. ----
+ */
+static enum osy_code take_id(const struct osy_str *values, void *arg, struct osy_err *err)
+{
+	(void)err;
+	(void)!osy_id_parse_json(values[0], arg);
+	return OSY_OK;
+}
+
+static enum osy_code standard_pricebook(
+	struct osy_org *org, struct osy_id *ret, struct osy_err *err)
+{
+	static const char *const fields[] = {"Id"};
+
+	return osy_sf_query(org,
+		OSY_STR("SELECT Id FROM Pricebook2 WHERE IsStandard = true LIMIT 1"), fields, 1, 10,
+		take_id, ret, err);
+}
+
+static enum osy_code find_pins(struct scan *scan, struct osy_err *err)
+{
+	struct osy_spec_pin *pin;
+	enum osy_code rc;
+
+	if (!scan->plan.standard_pricebook)
+		return OSY_OK;
+	pin = osy_arena_calloc(&scan->plan.arena, 1, sizeof(*pin));
+	rc = standard_pricebook(scan->drive->source, &pin->source, err);
+	if (!rc)
+		rc = standard_pricebook(scan->drive->target, &pin->target, err);
+	if (!rc && osy_id_is_set(&pin->source) && osy_id_is_set(&pin->target)) {
+		scan->plan.spec.pins = pin;
+		scan->plan.spec.pin_count = 1;
+	} else if (!rc) {
+		osy_plan_notice(&scan->plan,
+			"org '%s' has no standard price book that our user may see: its prices "
+			"will fail",
+			osy_id_is_set(&pin->source) ? scan->drive->target_name
+						    : scan->drive->source_name);
+	}
+	return rc;
+}
+
+enum osy_code scan_count(struct scan *scan, struct osy_err *err)
+{
+	enum osy_code rc = OSY_OK;
+
+	scan->target_counts =
+		osy_xcalloc(scan->plan.spec.object_count + 1, sizeof(*scan->target_counts));
+	for (size_t i = 0; !rc && i < scan->plan.spec.object_count; i++) {
+		rc = scan_may_go_on(scan, err);
+		if (!rc)
+			rc = count_selected(scan, &scan->plan.objects[i], err);
+		if (!rc)
+			rc = count_target(scan, &scan->plan.objects[i], err);
+	}
+	if (!rc)
+		rc = count_all_missing(scan, err);
+	return rc ? rc : find_pins(scan, err);
+}

@@ -1,0 +1,103 @@
+#include "osy/json_write.h"
+#include "scan.h"
+
+/* What one can expect: pages of 2,000 read, requests of 1,000 records written. */
+#define PAGE 2000
+#define REQUEST 1000
+#define RECORDS_PER_SECOND_PER_LANE 150
+
+static int64_t parts(int64_t records, int64_t size)
+{
+	return (records + size - 1) / size;
+}
+
+static void estimate(
+	const struct scan *scan, int64_t *ret_source, int64_t *ret_target, int64_t *ret_seconds)
+{
+	const struct osy_spec *spec = &scan->plan.spec;
+	int64_t source = 0, target = 0, ms = 0;
+
+	for (size_t i = 0; i < spec->object_count; i++) {
+		const struct osy_spec_object *object = &spec->objects[i];
+		source += parts(object->selected, PAGE) + 1;
+		if (!object->match_only)
+			target += parts(object->selected, REQUEST);
+		if (!object->target_empty && object->match != OSY_MATCH_NONE)
+			target += parts(object->selected, REQUEST);
+		ms += 1000 * object->selected / (RECORDS_PER_SECOND_PER_LANE * object->lanes);
+	}
+	*ret_source = source;
+	*ret_target = target;
+	*ret_seconds = (ms + 999) / 1000;
+}
+
+static void write_objects(const struct scan *scan, struct osy_json_writer *w)
+{
+	const struct osy_spec *spec = &scan->plan.spec;
+
+	osy_jw_key(w, "objects");
+	osy_jw_array(w);
+	for (size_t i = 0; i < spec->object_count; i++) {
+		const struct osy_spec_object *object = &spec->objects[i];
+		osy_jw_object(w);
+		osy_jw_put_str(w, "name", osy_str(object->name));
+		osy_jw_put_str(w, "target", osy_str(object->target));
+		osy_jw_put_i64(w, "stage", object->stage);
+		osy_jw_put_i64(w, "selected", object->selected);
+		osy_jw_put_i64(w, "targetCount", scan->target_counts[i]);
+		osy_jw_put_i64(w, "lanes", object->lanes);
+		osy_jw_put_i64(w, "fields", (int64_t)object->field_count);
+		osy_jw_object_end(w);
+	}
+	osy_jw_array_end(w);
+	osy_jw_key(w, "order");
+	osy_jw_array(w);
+	for (int stage = 1; stage <= spec->stages; stage++) {
+		for (size_t i = 0; i < spec->object_count; i++) {
+			if (spec->objects[i].stage == stage)
+				osy_jw_str(w, osy_str(spec->objects[i].name));
+		}
+	}
+	osy_jw_array_end(w);
+}
+
+static void write_missing(const struct scan *scan, struct osy_json_writer *w)
+{
+	osy_jw_key(w, "missingParents");
+	osy_jw_array(w);
+	for (size_t i = 0; i < scan->missing_count; i++) {
+		const struct scan_missing *missing = &scan->missing[i];
+		const struct osy_spec_object *object = &scan->plan.objects[missing->object];
+		const struct osy_spec_field *field = &object->fields[missing->field];
+		osy_jw_object(w);
+		osy_jw_put_str(w, "object", osy_str(object->name));
+		osy_jw_put_str(w, "field", osy_str(field->name));
+		osy_jw_put_str(w, "parent", osy_str(scan->plan.objects[field->parents[0]].name));
+		osy_jw_put_i64(w, "count", missing->count);
+		osy_jw_object_end(w);
+	}
+	osy_jw_array_end(w);
+}
+
+void scan_report(const struct scan *scan, struct osy_buf *out)
+{
+	struct osy_json_writer w = osy_json_writer(out);
+	int64_t source, target, seconds;
+
+	estimate(scan, &source, &target, &seconds);
+	osy_jw_object(&w);
+	write_objects(scan, &w);
+	write_missing(scan, &w);
+	osy_jw_key(&w, "apiCalls");
+	osy_jw_object(&w);
+	osy_jw_put_i64(&w, "source", source);
+	osy_jw_put_i64(&w, "target", target);
+	osy_jw_object_end(&w);
+	osy_jw_put_i64(&w, "estimatedSeconds", seconds);
+	osy_jw_key(&w, "notices");
+	osy_jw_array(&w);
+	for (size_t i = 0; i < scan->plan.notice_count; i++)
+		osy_jw_str(&w, osy_str(scan->plan.notices[i]));
+	osy_jw_array_end(&w);
+	osy_jw_object_end(&w);
+}

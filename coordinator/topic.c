@@ -1,0 +1,152 @@
+#include <stdio.h>
+
+#include "drive_run.h"
+#include "osy/clock.h"
+#include "osy/log.h"
+#include "osy/mem.h"
+
+/* One lock for all decisions who may begin: "osyq" */
+#define QUEUE_LOCK 0x6f737971
+
+/* The run that ours must wait for: one that writes the same objects of the same org and began, or
+ * asked, before. */
+static enum osy_code find_blocker(
+	struct osy_drive *drive, struct osy_buf *ret_why, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
+	enum osy_code rc = osy_pg_do(
+		drive->pg, NULL, err, "SELECT pg_advisory_xact_lock($1)", OSY_PG_I64(QUEUE_LOCK));
+
+	if (!rc)
+		rc = osy_pg_do(drive->pg, &rows, err,
+			"SELECT r.id, o.target_name FROM run me JOIN org mo ON mo.name = me.target "
+			"JOIN "
+			"run_object mine ON mine.run = me.id JOIN run r ON r.id <> me.id AND "
+			"r.state IN "
+			"('Sync In Progress', 'Paused', 'Rollback', 'Rollback Started') JOIN org "
+			"ro ON "
+			"ro.name = r.target AND ro.org_id = mo.org_id JOIN run_object o ON o.run = "
+			"r.id "
+			"AND o.target_name = mine.target_name WHERE me.id = $1 AND (r.phase = "
+			"'Executing' "
+			"OR (r.started_at, r.id) < (me.started_at, me.id)) ORDER BY r.started_at, "
+			"r.id, "
+			"o.object LIMIT 1",
+			OSY_PG_Z(drive->run));
+	if (rc || osy_pg_rows(rows) == 0)
+		return rc;
+	struct osy_str run = osy_pg_str(rows, 0, 0), object = osy_pg_str(rows, 0, 1);
+	osy_buf_addf(ret_why, "waits for run %.*s, which writes %.*s of the same org", (int)run.len,
+		run.p, (int)object.len, object.p);
+	return OSY_OK;
+}
+
+/* One try to begin; *ret_begun false: why says for whom we wait. */
+static enum osy_code try_to_begin(
+	struct osy_drive *drive, bool *ret_begun, struct osy_buf *why, struct osy_err *err)
+{
+	enum osy_code rc = osy_drive_begin(drive, err);
+
+	if (rc)
+		return rc;
+	rc = find_blocker(drive, why, err);
+	if (!rc && why->len == 0)
+		rc = osy_pg_do(drive->pg, NULL, err,
+			"UPDATE run SET phase = 'Executing', problem = NULL WHERE id = $1",
+			OSY_PG_Z(drive->run));
+	if (rc || why->len) {
+		osy_pg_rollback(drive->pg);
+		return rc;
+	}
+	*ret_begun = true;
+	return osy_drive_commit(drive, err);
+}
+
+static enum osy_code wait_for_turn(struct osy_drive *drive, struct osy_err *err)
+{
+	enum osy_code rc = OSY_OK;
+	bool begun = false, said = false;
+
+	while (!rc && !begun) {
+		OSY_AUTO(osy_buf_done) struct osy_buf why = OSY_BUF(1024);
+		rc = try_to_begin(drive, &begun, &why, err);
+		if (rc || begun)
+			break;
+		if (!said)
+			osy_log(OSY_INFO, "run.waits", OSY_KV("run", drive->run),
+				OSY_KV("why", why.p));
+		if (!drive->waiting) {
+			drive->waiting = true;
+			osy_driver_waiting(drive->driver, true);
+		}
+		if (!said)
+			osy_drive_problem(drive, why.p);
+		said = true;
+		for (int64_t until = osy_mono_ms() + 500; !rc && osy_mono_ms() < until;)
+			rc = osy_drive_wait(drive, 200, err);
+		if (!rc)
+			rc = osy_drive_load(drive, err);
+		if (drive->wants_abort)
+			break;
+	}
+	if (drive->waiting) {
+		drive->waiting = false;
+		osy_driver_waiting(drive->driver, false);
+	}
+	return rc;
+}
+
+static enum osy_code make_topic(struct osy_drive *drive, struct osy_err *err)
+{
+	static const struct osy_kafka_property properties[] = {
+		{"retention.ms", "-1"},
+		{"retention.bytes", "-1"},
+		{"cleanup.policy", "delete"},
+	};
+
+	return osy_kafka_topic_create(drive->kafka, drive->topic, (unsigned)drive->spec->lanes + 1,
+		properties, OSY_COUNT(properties), err);
+}
+
+static enum osy_code open_lanes(struct osy_drive *drive, struct osy_err *err)
+{
+	enum osy_code rc = osy_drive_begin(drive, err);
+
+	if (rc)
+		return rc;
+	rc = osy_pg_do(drive->pg, NULL, err,
+		"INSERT INTO lane (run, pass, lane) SELECT $1, $2, n FROM generate_series(0, $3 - "
+		"1) n ON "
+		"CONFLICT DO NOTHING",
+		OSY_PG_Z(drive->run), OSY_PG_I32(drive->pass), OSY_PG_I32(drive->spec->lanes));
+	if (!rc)
+		rc = osy_pg_do(drive->pg, NULL, err,
+			"UPDATE run SET open_stage = 1, problem = NULL WHERE id = $1",
+			OSY_PG_Z(drive->run));
+	if (rc) {
+		osy_pg_rollback(drive->pg);
+		return rc;
+	}
+	rc = osy_drive_commit(drive, err);
+	if (!rc)
+		drive->open_stage = 1;
+	return rc;
+}
+
+enum osy_code osy_topic_enter(struct osy_drive *drive, struct osy_err *err)
+{
+	enum osy_code rc = OSY_OK;
+
+	if (!drive->executing)
+		rc = wait_for_turn(drive, err);
+	if (rc || drive->wants_abort)
+		return rc;
+	drive->executing = true;
+	rc = make_topic(drive, err);
+	if (!rc)
+		rc = open_lanes(drive, err);
+	if (!rc)
+		osy_log(OSY_INFO, "run.begun", OSY_KV("run", drive->run),
+			OSY_KV_INT("pass", drive->pass), OSY_KV_INT("lanes", drive->spec->lanes));
+	return rc;
+}
