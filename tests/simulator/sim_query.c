@@ -436,9 +436,13 @@ void sim_query_run(struct sim_query *q, uint64_t parent, struct sim_result *ret)
 {
 	struct sim_run run = {.q = q, .want = SIZE_MAX};
 	size_t cap = SIZE_MAX;
+	bool unsorted;
 
 	sim_run_semi(q, q->where);
-	if (q->obj->store->log_unsorted) {
+	pthread_rwlock_rdlock(&q->org->db);
+	unsorted = q->obj->store->log_unsorted;
+	pthread_rwlock_unlock(&q->org->db);
+	if (unsorted) {
 		pthread_rwlock_wrlock(&q->org->db);
 		sim_store_sort_log(q->obj->store);
 		pthread_rwlock_unlock(&q->org->db);

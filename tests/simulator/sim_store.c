@@ -146,6 +146,11 @@ static void sim_log_compact(struct sim_store *st)
 
 static void sim_log_add(struct sim_store *st, struct sim_rec *r)
 {
+	const struct sim_log_entry *had = r->log_at < st->nlog ? &st->log[r->log_at] : NULL;
+
+	/* a record that comes back by an undo still has its entry: the log stays sorted */
+	if (had && had->ms == r->stamp && had->serial == sim_oid_serial(r->oid))
+		return;
 	if (st->nlog > 65536 && st->nlog > 3 * (st->live + st->deleted))
 		sim_log_compact(st);
 	if (st->nlog == st->log_cap) {

@@ -7,7 +7,10 @@ struct sim_rec *sim_rec_copy(const struct sim_rec *r)
 	size_t size = sizeof(*r) + r->nslots * 6u + r->bytes;
 	struct sim_rec *c = sim_alloc(size);
 
-	memcpy((void *)c, (const void *)r, size);
+	/* the references are other threads' to count */
+	memcpy((char *)c + offsetof(struct sim_rec, oid), (const char *)r + offsetof(struct sim_rec, oid),
+		size - offsetof(struct sim_rec, oid));
+	c->log_at = 0;
 	atomic_init(&c->refs, 1);
 	return c;
 }
