@@ -20,8 +20,9 @@ struct sim_job {
 	struct sim_arena arena;
 	const char *version;
 	uint64_t user;
-	int64_t created_ms, ready_ms, done_ms;
-	const char *state; /* as set; InProgress and JobComplete follow from the clock for queries */
+	int64_t created_ms, ready_ms;
+	_Atomic int64_t done_ms;
+	const char *_Atomic state; /* as set; InProgress and JobComplete follow from the clock for queries */
 	const char *error;
 	char *operation, *object, *ext_field, *soql;
 	char delimiter;
@@ -38,7 +39,8 @@ struct sim_job {
 	struct sim_str *column;
 	int ncolumns;
 	struct sim_ingest_row *row;
-	size_t nrows, processed, failed;
+	size_t nrows;
+	_Atomic size_t processed, failed;
 };
 
 struct sim_job *sim_job_new(struct sim_req *req, bool ingest);

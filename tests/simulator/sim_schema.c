@@ -142,10 +142,13 @@ static void sim_custom_prefix(struct sim_org *org, char out[4])
 	static const char abc[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 	uint64_t n = sim_hash(sim_cstr(org->name), false, 7) % 400 + org->nobjects;
 
-	out[0] = 'a';
-	out[1] = abc[n / 62 % 62];
-	out[2] = abc[n % 62];
-	out[3] = 0;
+	do {
+		out[0] = 'a';
+		out[1] = abc[n / 62 % 62];
+		out[2] = abc[n % 62];
+		out[3] = 0;
+		n++;
+	} while (sim_id_object(org, (struct sim_str){out, 3}));
 }
 
 struct sim_object *sim_object_add(struct sim_org *org, struct sim_str name, const char *prefix)
@@ -157,7 +160,7 @@ struct sim_object *sim_object_add(struct sim_org *org, struct sim_str name, cons
 	o->custom = name.len > 3 && !memcmp(name.p + name.len - 3, "__c", 3);
 	o->createable = o->updateable = o->deletable = o->queryable = true;
 	o->undeletable = o->replicateable = true;
-	if (prefix)
+	if (prefix && !sim_id_object(org, sim_cstr(prefix)))
 		memcpy(o->prefix, prefix, 3);
 	else
 		sim_custom_prefix(org, o->prefix);

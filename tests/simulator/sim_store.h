@@ -46,7 +46,8 @@ struct sim_store {
 	struct sim_rec ***chunk; /* serial -> record */
 	size_t nchunks;
 	uint64_t top;	    /* serials 1 .. top were given out */
-	uint64_t live, deleted, auto_no;
+	_Atomic uint64_t live, deleted;
+	uint64_t auto_no;
 	uint64_t builtin; /* serials up to here survive a reset */
 	struct sim_log_entry *log;
 	size_t nlog, log_cap;

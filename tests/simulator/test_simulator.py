@@ -823,6 +823,18 @@ class Trouble(Base):
         s, _, d = self.org.call("GET", DATA + "/limits")
         self.assertEqual((s, d), (403, [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]))
 
+    def test_concurrent(self):
+        self.org.admin("POST", "limits", {"concurrent": 2})
+        self.org.admin("POST", "latency", {"ms": 300})
+        self.addCleanup(self.org.admin, "POST", "limits", {"concurrent": 0})
+        self.addCleanup(self.org.admin, "POST", "latency", {"ms": 0})
+        out = []
+        ts = [threading.Thread(target=lambda: out.append(self.org.call("GET", DATA + "/limits"))) for _ in range(4)]
+        [t.start() for t in ts]
+        [t.join() for t in ts]
+        self.assertEqual(sorted(r[0] for r in out), [200, 200, 403, 403])
+        self.assertEqual([r[2][0]["message"] for r in out if r[0] == 403][0], "ConcurrentRequests (Concurrent API Requests) Limit exceeded.")
+
     def test_transport(self):
         big = {"records": [rec("Account", Name="é\u20ac\U0001F600 %d" % i, Description="d" * 500) for i in range(200)]}
         body = gzip.compress(json.dumps(big).encode())
