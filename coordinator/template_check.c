@@ -32,7 +32,7 @@ static const struct key fields_keys[] = {
 
 const struct key template_object_keys[] = {
 	{"name", KEY_NAME, NULL, 0, 0, NULL, NULL},
-	{"target", KEY_NAME, NULL, 0, 0, NULL, NULL},
+	{"target", KEY_NAME, NULL, 0, 0, "name", NULL},
 	TEXT("where", 20000),
 	TEXT("orderBy", 2000),
 	NUMBER("limit", NULL, 1, 1000000),
@@ -128,6 +128,8 @@ static enum osy_code check_member(const struct check *check, const struct osy_js
 		rc = check_value(check, container, key, where, &value, err);
 	} else if (key->fallback) {
 		rc = osy_json_parse(osy_str(key->fallback), "a default", &value, err);
+	} else if (key->kind == KEY_NAME && key->choices) {
+		value = osy_json_new_str(osy_json_get_str(container, key->choices));
 	}
 	if (!rc && value)
 		osy_json_put(out, key->name, value);
@@ -192,8 +194,6 @@ static enum osy_code check_one(const struct check *check, const struct osy_json 
 		rc = check_together(check, object, out, where + 7, err);
 	if (rc)
 		return rc;
-	if (!osy_json_get(out, "target"))
-		osy_json_put(out, "target", osy_json_new_str(name));
 	osy_json_push(all, out);
 	out = NULL;
 	return OSY_OK;

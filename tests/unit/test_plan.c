@@ -1,0 +1,320 @@
+/* coordinator: from template and describes to the spec */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "osy/mem.h"
+#include "plan.h"
+
+#define NONE ((const char *const[]){NULL})
+
+/* ---- Describes, short ---- */
+static struct osy_sf_field text(const char *name)
+{
+	return (struct osy_sf_field){.name = name,
+		.type = OSY_T_STRING,
+		.length = 80,
+		.createable = true,
+		.updateable = true,
+		.nillable = true,
+		.filterable = true,
+		.relationship_order = -1,
+		.reference_to = NONE,
+		.picklist = NONE};
+}
+
+static struct osy_sf_field lookup(const char *name, const char *const *to)
+{
+	struct osy_sf_field field = text(name);
+
+	field.type = OSY_T_REFERENCE;
+	field.reference_to = to;
+	while (to[field.reference_count])
+		field.reference_count++;
+	return field;
+}
+
+#define TO(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define OBJECT(n, prefix, array)                                                     \
+	{                                                                            \
+		.name = (n), .label = (n), .key_prefix = prefix, .createable = true, \
+		.updateable = true, .queryable = true, .fields = (array),            \
+		.field_count = OSY_COUNT(array)                                      \
+	}
+
+static struct osy_template *template_of(const char *yaml)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf doc = OSY_BUF(1 << 20);
+	struct osy_template *template = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+	char name[64];
+
+	if (osy_template_check(osy_str(yaml), "t", name, &doc, &err) ||
+		osy_template_read(osy_buf_str(&doc), &template, &err))
+		fail_msg("%s: %s", yaml, err.msg);
+	return template;
+}
+
+/* The same describes in both orgs. */
+static enum osy_code plan_of(const char *yaml, struct osy_sf_object **sources,
+	struct osy_sf_object **targets, struct osy_plan *plan, struct osy_template **ret,
+	struct osy_err *err)
+{
+	*ret = template_of(yaml);
+	return osy_plan_build(plan, *ret, sources, targets, "src", "dst", err);
+}
+
+static bool has_notice(const struct osy_plan *plan, const char *part)
+{
+	for (size_t i = 0; i < plan->notice_count; i++) {
+		if (strstr(plan->notices[i], part))
+			return true;
+	}
+	return false;
+}
+
+static int field_of(const struct osy_spec_object *object, const char *name)
+{
+	for (size_t i = 0; i < object->field_count; i++) {
+		if (strcmp(object->fields[i].name, name) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+static void fields_and_lookups(void **state)
+{
+	struct osy_sf_field account[] = {text("Name"), text("Formula__c"), text("Auto__c"),
+		text("BillingAddress"), text("Only_Here__c"), text("Ext__c"),
+		lookup("ParentId", TO("Account")), lookup("OwnerId", TO("Group", "User")),
+		text("CreatedDate"), text("Id"), text("Out__c")};
+	struct osy_sf_field contact[] = {text("LastName"), lookup("AccountId", TO("Account"))};
+	struct osy_sf_field target_account[OSY_COUNT(account)];
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	account[1].calculated = true;
+	account[1].createable = account[1].updateable = false;
+	account[2].auto_number = true;
+	account[3].type = OSY_T_ADDRESS;
+	account[5].external_id = account[5].unique = true;
+	account[7].nillable = false;
+	account[7].defaulted_on_create = true;
+	account[9].type = OSY_T_ID;
+	memcpy(target_account, account, sizeof(account));
+	target_account[4].name = "Another__c";
+	struct osy_sf_object source_a = OBJECT("Account", "001", account);
+	struct osy_sf_object target_a = OBJECT("Account", "001", target_account);
+	struct osy_sf_object c = OBJECT("Contact", "003", contact);
+	if (plan_of("name: x\nobjects:\n  - name: Contact\n  - name: Account\n    fields: "
+		    "{exclude: [Out__c]}\n"
+		    "    match: {externalId: Ext__c}\n",
+		    (struct osy_sf_object *[]){&c, &source_a},
+		    (struct osy_sf_object *[]){&c, &target_a}, &plan, &template, &err))
+		fail_msg("%s", err.msg);
+	const struct osy_spec_object *ac = &plan.spec.objects[1], *co = &plan.spec.objects[0];
+	assert_int_equal(plan.spec.stages, 2);
+	assert_int_equal(ac->stage, 1);
+	assert_int_equal(co->stage, 2);
+	assert_int_equal(ac->field_count, 3);
+	assert_int_equal(field_of(ac, "Name"), 0);
+	assert_int_equal(field_of(ac, "Ext__c"), 1);
+	const struct osy_spec_field *parent = &ac->fields[field_of(ac, "ParentId")];
+	assert_true(parent->link && !parent->required);
+	assert_int_equal(parent->parents[0], 1);
+	assert_int_equal(ac->lock_field, -1);
+	assert_int_equal(ac->match, OSY_MATCH_EXTERNAL_ID);
+	assert_int_equal(ac->keys[0], 1);
+	assert_string_equal(ac->match_field, "Ext__c");
+	assert_true(ac->match_unique && !ac->claim);
+	assert_int_equal(co->lock_field, 1); /* Contact -> Account by the platform's rule */
+	assert_false(co->fields[1].link);
+	assert_int_equal(co->fields[1].parents[0], 1);
+	assert_true(has_notice(&plan, "Account.Only_Here__c is not in the target"));
+	assert_true(has_notice(&plan, "Account.OwnerId points to Group and others"));
+	assert_false(has_notice(&plan, "Formula__c"));
+	osy_plan_done(&plan);
+	osy_template_free(template);
+}
+
+/* One object with one change; what the sentence must say. */
+static void assert_plan_fails(const char *yaml, struct osy_sf_object *source,
+	struct osy_sf_object *target, const char *want)
+{
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	if (plan_of(yaml, &source, &target, &plan, &template, &err) != OSY_E_INVALID)
+		fail_msg("planned: %s", yaml);
+	if (!strstr(err.msg, want))
+		fail_msg("%s: %s", yaml, err.msg);
+	osy_plan_done(&plan);
+	osy_template_free(template);
+}
+
+static void refusals(void **state)
+{
+	struct osy_sf_field fields[] = {text("Name"), text("Formula__c"), text("Body"),
+		lookup("Need__c", TO("Other__c")), lookup("Self__c", TO("Thing__c"))};
+	struct osy_sf_field no_fields[] = {text("Name")};
+
+	(void)state;
+	fields[1].calculated = true;
+	fields[2].type = OSY_T_BASE64;
+	struct osy_sf_object thing = OBJECT("Thing__c", "a00", fields);
+	struct osy_sf_object less = OBJECT("Thing__c", "a00", no_fields);
+#define T(body) "name: crm\nobjects: [{name: Thing__c, " body "}]\n"
+	assert_plan_fails(T("fields: {include: [Nmae]}"), &thing, &thing,
+		"template 'crm', object Thing__c: field 'Nmae' is not on Thing__c in org 'src' (or "
+		"our user "
+		"may not see it); did you mean 'Name'?");
+	assert_plan_fails(T("fields: {include: [Need__c]}"), &thing, &less,
+		"field 'Need__c' is not on Thing__c in org 'dst'");
+	assert_plan_fails(T("fields: {exclude: [Nix]}"), &thing, &thing, "field 'Nix'");
+	assert_plan_fails(
+		T("fields: {include: [Formula__c]}"), &thing, &thing, "is calculated in org 'dst'");
+	assert_plan_fails(T("fields: {include: [Body]}"), &thing, &thing, "holds a file");
+	assert_plan_fails(T("map: {Name: Formula__c}"), &thing, &thing, "is calculated");
+	assert_plan_fails(T("map: {Formula__c: Name}, fields: {include: [Name]}"), &thing, &thing,
+		"both go to 'Name'");
+	assert_plan_fails(T("map: {Name: Self__c}"), &thing, &thing, "is a lookup in the target");
+	assert_plan_fails(T("match: {externalId: Name}"), &thing, &thing, "neither");
+	assert_plan_fails(T("match: {keys: [Need__c]}"), &thing, &thing,
+		"match key 'Need__c' is a lookup to Other__c, which is not in the template");
+	assert_plan_fails(T("match: {keys: [Self__c]}"), &thing, &thing, "lies in a cycle");
+	assert_plan_fails(T("match: {sourceId: Name}"), &thing, &thing, "external-id text field");
+	fields[3].nillable = false;
+	assert_plan_fails(
+		T("insert: true"), &thing, &thing, "lookup 'Need__c' to Other__c is required");
+	fields[3].nillable = true;
+	fields[4].nillable = false;
+	assert_plan_fails(T("insert: true"), &thing, &thing, "Thing__c.Self__c -> Thing__c");
+	fields[4].nillable = true;
+	thing.createable = false;
+	assert_plan_fails(T("insert: true"), &thing, &thing, "cannot be inserted in org 'dst'");
+}
+
+static void skip_missing(void **state)
+{
+	struct osy_sf_field fields[] = {text("Name"), text("A__c")};
+	struct osy_sf_field less[] = {text("Name")};
+	struct osy_sf_object source = OBJECT("Thing__c", "a00", fields);
+	struct osy_sf_object target = OBJECT("Thing__c", "a00", less);
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	if (plan_of("name: x\nobjects: [{name: Thing__c, fields: {include: [Name, A__c, Nix]}}]\n"
+		    "options: {skipMissingFields: true}\n",
+		    (struct osy_sf_object *[]){&source}, (struct osy_sf_object *[]){&target}, &plan,
+		    &template, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(plan.spec.objects[0].field_count, 1);
+	assert_true(has_notice(&plan, "Thing__c.A__c is not in both orgs"));
+	assert_true(has_notice(&plan, "Thing__c.Nix is not in both orgs"));
+	osy_plan_done(&plan);
+	osy_template_free(template);
+}
+
+static void price_books_in_two_legs(void **state)
+{
+	struct osy_sf_field book[] = {text("Name")}, product[] = {text("Name")};
+	struct osy_sf_field entry[] = {lookup("Pricebook2Id", TO("Pricebook2")),
+		lookup("Product2Id", TO("Product2")), text("UnitPrice")};
+	struct osy_sf_field line[] = {lookup("PricebookEntryId", TO("PricebookEntry")),
+		text("UnitPrice"), text("TotalPrice")};
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		entry[i].nillable = false;
+		entry[i].updateable = false;
+	}
+	struct osy_sf_object all[] = {OBJECT("OpportunityLineItem", "00k", line),
+		OBJECT("PricebookEntry", "01u", entry), OBJECT("Pricebook2", "01s", book),
+		OBJECT("Product2", "01t", product)};
+	struct osy_sf_object *objects[] = {&all[0], &all[1], &all[2], &all[3]};
+	if (plan_of("name: x\nobjects:\n  - name: OpportunityLineItem\n  - name: PricebookEntry\n"
+		    "    where: IsActive = true\n    match: {keys: [Pricebook2Id, Product2Id]}\n"
+		    "  - name: Pricebook2\n  - name: Product2\n",
+		    objects, objects, &plan, &template, &err))
+		fail_msg("%s", err.msg);
+	const struct osy_spec_object *o = plan.spec.objects;
+	assert_true(plan.standard_pricebook);
+	assert_int_equal(plan.spec.object_count, 5);
+	assert_string_equal(o[1].name, o[2].name);
+	assert_string_equal(o[1].where, "Pricebook2.IsStandard = true AND (IsActive = true)");
+	assert_string_equal(o[2].where, "Pricebook2.IsStandard = false AND (IsActive = true)");
+	assert_int_equal(o[3].stage, 1);
+	assert_int_equal(o[4].stage, 1);
+	assert_int_equal(o[1].stage, 2);
+	assert_int_equal(o[2].stage, 3);
+	assert_int_equal(o[0].stage, 4);
+	assert_int_equal(o[0].fields[0].parent_count, 2);
+	assert_int_equal(field_of(&o[0], "TotalPrice"), -1);
+	assert_int_equal(o[1].lock_field, field_of(&o[1], "Product2Id"));
+	assert_int_equal(o[1].key_count, 2);
+	assert_true(o[1].claim);
+	assert_int_equal(o[2].index, 2);
+	osy_plan_done(&plan);
+	osy_template_free(template);
+}
+
+static void lanes(void **state)
+{
+	struct osy_sf_field account[] = {text("Name")};
+	struct osy_sf_field contact[] = {text("LastName"), lookup("AccountId", TO("Account"))};
+	struct osy_sf_field opportunity[] = {text("Name"), lookup("AccountId", TO("Account"))};
+	struct osy_sf_object all[] = {OBJECT("Account", "001", account),
+		OBJECT("Contact", "003", contact), OBJECT("Opportunity", "006", opportunity)};
+	struct osy_sf_object *objects[] = {&all[0], &all[1], &all[2]};
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	if (plan_of("name: x\nobjects: [{name: Account}, {name: Contact}, {name: Opportunity}]\n",
+		    objects, objects, &plan, &template, &err))
+		fail_msg("%s", err.msg);
+	plan.objects[0].selected = 3500;
+	plan.objects[1].selected = 100000;
+	plan.objects[2].selected = 10;
+	osy_plan_lanes(&plan, 64);
+	assert_int_equal(plan.objects[0].lanes, 3);
+	assert_int_equal(plan.objects[1].lanes, 20);
+	assert_int_equal(plan.objects[2].lanes, 20); /* they lock the same accounts */
+	assert_int_equal(plan.spec.lanes, 20);
+	plan.objects[0].selected = 12000;
+	plan.objects[1].selected = 1000000;
+	osy_plan_lanes(&plan, 64);
+	assert_int_equal(plan.objects[0].lanes, 8);
+	assert_int_equal(plan.spec.lanes, 64);
+	plan.objects[0].selected = 0;
+	osy_plan_lanes(&plan, 4);
+	assert_int_equal(plan.objects[0].lanes, 1);
+	assert_int_equal(plan.spec.lanes, 4);
+	osy_plan_done(&plan);
+	osy_template_free(template);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fields_and_lookups),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(skip_missing),
+		cmocka_unit_test(price_books_in_two_legs),
+		cmocka_unit_test(lanes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

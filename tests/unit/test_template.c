@@ -1,0 +1,202 @@
+/* coordinator: the template check */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "osy/mem.h"
+#include "template.h"
+
+static void assert_refused(const char *text, const char *want)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf doc = OSY_BUF(1 << 20);
+	struct osy_err err = OSY_ERR_NONE;
+	char name[64];
+
+	if (osy_template_check(osy_str(text), "t.yaml", name, &doc, &err) != OSY_E_INVALID)
+		fail_msg("taken: %s", text);
+	if (!strstr(err.msg, want))
+		fail_msg("%s: %s", text, err.msg);
+	assert_int_equal(doc.len, 0);
+}
+
+static struct osy_template *assert_taken(const char *text)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf doc = OSY_BUF(1 << 20), again = OSY_BUF(1 << 20);
+	struct osy_template *template = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+	char name[64];
+
+	if (osy_template_check(osy_str(text), "t.yaml", name, &doc, &err))
+		fail_msg("%s: %s", text, err.msg);
+	/* What was normalised can be applied again and stays as it is. */
+	if (osy_template_check(osy_buf_str(&doc), "doc", name, &again, &err))
+		fail_msg("%s: %s", doc.p, err.msg);
+	assert_string_equal(doc.p, again.p);
+	if (osy_template_read(osy_buf_str(&doc), &template, &err))
+		fail_msg("%s: %s", doc.p, err.msg);
+	assert_string_equal(template->name, name);
+	return template;
+}
+
+static void defaults(void **state)
+{
+	(void)state;
+	struct osy_template *t = assert_taken("name: crm\nobjects:\n  - name: Account\n");
+	const struct osy_template_object *o = t->objects;
+
+	assert_int_equal(t->object_count, 1);
+	assert_true(t->continue_on_error && t->snapshots && !t->skip_missing_fields);
+	assert_int_equal(t->api_reserve_percent, 10);
+	assert_int_equal(t->lanes, 64);
+	assert_string_equal(t->duplicate_rules, "allow-save");
+	assert_string_equal(o->name, "Account");
+	assert_string_equal(o->target, "Account");
+	assert_true(o->all_fields && o->insert && o->update && !o->match_only && !o->write_nulls);
+	assert_int_equal(o->include_count, 0);
+	assert_int_equal(o->batch_size, 200);
+	assert_int_equal(o->match, OSY_MATCH_NONE);
+	assert_null(o->where);
+	assert_null(o->order_by);
+	assert_int_equal(o->limit, 0);
+	osy_template_free(t);
+}
+
+static void everything(void **state)
+{
+	(void)state;
+	struct osy_template *t = assert_taken(
+		"name: crm-2\n"
+		"objects:\n"
+		"  - name: Account\n"
+		"    target: Customer__c\n"
+		"    where: \"Industry = 'Energy'\"\n"
+		"    orderBy: Name\n"
+		"    limit: 1000\n"
+		"    fields: {include: [\"*\", Name], exclude: [Description]}\n"
+		"    map: {Legacy_Id__c: Ext_Id__c}\n"
+		"    nulls: write\n"
+		"    match: {externalId: Ext_Id__c}\n"
+		"    update: false\n"
+		"    batchSize: 50\n"
+		"    api: rest\n"
+		"  - {name: Contact, match: {keys: [LastName, Email]}, mode: match-only}\n"
+		"  - {name: Case, match: {id: true}}\n"
+		"  - {name: Lead, match: {sourceId: Src__c}}\n"
+		"  - {name: Task, match: none, values: null}\n"
+		"users: {match: [username, federationId, email]}\n"
+		"recordTypes: developerName\n"
+		"options: {continueOnError: false, skipMissingFields: true, deltaSync: false, "
+		"lanes: 8,\n"
+		"  duplicateRules: respect, snapshots: false, apiReservePercent: 0}\n");
+	const struct osy_template_object *o = t->objects;
+
+	assert_int_equal(t->object_count, 5);
+	assert_false(t->continue_on_error || t->snapshots);
+	assert_true(t->skip_missing_fields);
+	assert_int_equal(t->lanes, 8);
+	assert_string_equal(o->target, "Customer__c");
+	assert_string_equal(o->where, "Industry = 'Energy'");
+	assert_string_equal(o->order_by, "Name");
+	assert_int_equal(o->limit, 1000);
+	assert_true(o->all_fields);
+	assert_int_equal(o->include_count, 1);
+	assert_string_equal(o->include[0], "Name");
+	assert_string_equal(o->exclude[0], "Description");
+	assert_string_equal(o->map[0].source, "Legacy_Id__c");
+	assert_string_equal(o->map[0].target, "Ext_Id__c");
+	assert_true(o->write_nulls && !o->update);
+	assert_int_equal(o->match, OSY_MATCH_EXTERNAL_ID);
+	assert_string_equal(o->match_fields[0], "Ext_Id__c");
+	assert_int_equal(o->batch_size, 50);
+	assert_int_equal(o[1].match, OSY_MATCH_KEYS);
+	assert_int_equal(o[1].match_count, 2);
+	assert_true(o[1].match_only);
+	assert_int_equal(o[2].match, OSY_MATCH_SAME_ID);
+	assert_int_equal(o[3].match, OSY_MATCH_SOURCE_ID);
+	assert_int_equal(o[4].match, OSY_MATCH_NONE);
+	osy_template_free(t);
+}
+
+#define ONE(body) "name: x\nobjects:\n  - name: Account\n    " body "\n"
+
+static void refusals(void **state)
+{
+	static const char *const cases[][2] = {
+		{ONE("wehre: a"), "t.yaml, line 4: unknown key 'wehre' in object Account; did you "
+				  "mean 'where'?"},
+		{"nmae: x\nobjects: [{name: A}]\n",
+			"line 1: unknown key 'nmae' in the template; did you mean 'name'?"},
+		{"name: x\nobjects: [{name: A}]\noptions:\n  lane: 3\n",
+			"line 4: unknown key 'lane' in"},
+		{"name: x\nobjects: [{name: A}]\nqqqqqqqqqqqq: 1\n",
+			"unknown key 'qqqqqqqqqqqq' in the template"},
+		{"objects: [{name: A}]\n", "needs a name"},
+		{"name: x/y\nobjects: [{name: A}]\n", "needs a name"},
+		{"name: x\n", "objects must be a list"},
+		{"name: x\nobjects: []\n", "objects must be a list"},
+		{"name: x\nobjects: [Account]\n", "item 1 of objects"},
+		{"name: x\nobjects:\n  - name: Account\n  - name: account\n",
+			"line 4: object account is listed twice"},
+		{"- a\n", "a template is a mapping"},
+		{ONE("batchSize: 201"), "batchSize must be a whole number from 1 to 200"},
+		{ONE("batchSize: many"), "batchSize must be a whole number"},
+		{ONE("limit: 0"), "limit must be a whole number from 1"},
+		{ONE("insert: yes"), "insert must be true or false"},
+		{ONE("nulls: both"), "nulls must be ignore or write"},
+		{ONE("mode: match-only"), "needs a match key"},
+		{ONE("insert: false\n    update: false"), "neither insert nor update"},
+		{ONE("match: {externalId: A, id: true}"), "match must be"},
+		{ONE("match: {}"), "match must be"},
+		{ONE("match: {id: false}"), "match must be"},
+		{ONE("match: {keys: []}"), "match must be"},
+		{ONE("match: externalId"), "match must be"},
+		{ONE("match: {externalID: A}"), "did you mean 'externalId'?"},
+		{ONE("fields: {include: []}"), "fields.include of object Account is empty"},
+		{ONE("fields: {include: [Name, name]}"), "names name twice"},
+		{ONE("fields: {exclude: [\"*\"]}"), "item 1 of exclude is not a field name"},
+		{ONE("fields: [Name]"), "fields must be a mapping"},
+		{ONE("map: {A: 'B C'}"), "must be a field name"},
+		{ONE("target: 'a b'"), "target must be the API name"},
+		{ONE("mask: {Email: hash}"), "line 4: mask is not supported yet"},
+		{ONE("values: {A: {b: c}}"), "values is not supported yet"},
+		{ONE("api: bulk"), "api: bulk is not supported yet"},
+		{"name: x\nobjects: [{name: A}]\noptions: {deltaSync: true}\n",
+			"deltaSync is not supported yet"},
+		{"name: x\nobjects: [{name: A}]\noptions: {lanes: 0}\n",
+			"lanes must be a whole number"},
+		{"name: x\nobjects: [{name: A}]\nrecordTypes: id\n",
+			"recordTypes is not supported yet"},
+		{"name: x\nobjects: [{name: A}]\nusers: {fallback: a@b.c}\n",
+			"fallback is not supported yet"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < OSY_COUNT(cases); i++)
+		assert_refused(cases[i][0], cases[i][1]);
+}
+
+static void nearest(void **state)
+{
+	static const char *const names[] = {"Name", "BillingCity", "Phone"};
+
+	(void)state;
+	assert_string_equal(osy_nearest("nmae", names, 3), "Name");
+	assert_string_equal(osy_nearest("BilingCity", names, 3), "BillingCity");
+	assert_null(osy_nearest("Zzzzzzzz", names, 3));
+	assert_null(osy_nearest("x", names, 0));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(everything),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(nearest),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
