@@ -41,8 +41,10 @@ static const struct option sim_options[] = {
 static int sim_usage(FILE *to, int rc)
 {
 	fputs("usage: orgsync-simulator --org NAME=PORT [--org NAME=PORT ...]\n"
-	      "    [--schema [NAME:]FILE] [--seed [NAME:]FILE] [--faults [NAME:]FILE] [--jwt-key [NAME:]FILE]\n"
-	      "    [--latency MS] [--latency-per-record US] [--session-ttl SECONDS] [--threads N] [--log FILE]\n",
+	      "    [--schema [NAME:]FILE] [--seed [NAME:]FILE] [--faults [NAME:]FILE] [--jwt-key "
+	      "[NAME:]FILE]\n"
+	      "    [--latency MS] [--latency-per-record US] [--session-ttl SECONDS] [--threads N] "
+	      "[--log FILE]\n",
 		to);
 	return rc;
 }
@@ -52,7 +54,8 @@ static bool sim_add_org(struct sim_main *m, const char *arg)
 	struct sim_str rest = sim_cstr(arg), name = sim_cut(&rest, '=');
 	int64_t port = 0;
 
-	if (!name.len || !sim_to_i64(rest, &port) || port < 1 || port > 65535 || m->norgs == SIM_MAX_ORGS) {
+	if (!name.len || !sim_to_i64(rest, &port) || port < 1 || port > 65535 ||
+		m->norgs == SIM_MAX_ORGS) {
 		fprintf(stderr, "simulator: --org takes NAME=PORT, not '%s'\n", arg);
 		return false;
 	}
@@ -82,15 +85,24 @@ static bool sim_parse(struct sim_main *m, int argc, char **argv)
 				return false;
 			m->file[m->nfiles++] = (struct sim_file){(char)c, optarg};
 			break;
-		case 'l': m->latency = n; break;
-		case 'r': m->latency_record = n; break;
-		case 't': m->ttl = n; break;
-		case 'n': m->threads = (unsigned)n; break;
+		case 'l':
+			m->latency = n;
+			break;
+		case 'r':
+			m->latency_record = n;
+			break;
+		case 't':
+			m->ttl = n;
+			break;
+		case 'n':
+			m->threads = (unsigned)n;
+			break;
 		case 'L':
 			if (!freopen(optarg, "a", stderr))
 				return false;
 			break;
-		default: return false;
+		default:
+			return false;
 		}
 	}
 	return m->norgs && optind == argc;
@@ -183,8 +195,8 @@ static bool sim_start(struct sim_main *m)
 			m->org[i]->session_ttl_ms = m->ttl * 1000;
 		m->server[i] = sim_server_start(m->org[i], m->threads ? m->threads : 2000);
 		if (!m->server[i]) {
-			fprintf(stderr, "simulator: cannot listen on port %d for org %s\n", m->org[i]->port,
-				m->org[i]->name);
+			fprintf(stderr, "simulator: cannot listen on port %d for org %s\n",
+				m->org[i]->port, m->org[i]->name);
 			return false;
 		}
 	}

@@ -25,7 +25,8 @@ static void sim_ok(struct sim_resp *resp)
 
 static void sim_a_ready(struct sim_req *req, struct sim_resp *resp)
 {
-	sim_buf_fmt(&resp->body, "{\"ready\":true,\"org\":\"%s\",\"organizationId\":\"%s\"}", req->org->name, req->org->id);
+	sim_buf_fmt(&resp->body, "{\"ready\":true,\"org\":\"%s\",\"organizationId\":\"%s\"}",
+		req->org->name, req->org->id);
 }
 
 static void sim_a_seed(struct sim_req *req, struct sim_resp *resp)
@@ -73,14 +74,16 @@ static void sim_a_count(struct sim_req *req, struct sim_resp *resp)
 	sim_buf_ch(&resp->body, '{');
 	for (unsigned i = 0; i < req->org->nobjects; i++)
 		if (req->org->object[i]->store->live) {
-			sim_buf_fmt(&resp->body, "%s\"%s\":%llu", first ? "" : ",", req->org->object[i]->name,
+			sim_buf_fmt(&resp->body, "%s\"%s\":%llu", first ? "" : ",",
+				req->org->object[i]->name,
 				(unsigned long long)req->org->object[i]->store->live);
 			first = false;
 		}
 	sim_buf_ch(&resp->body, '}');
 }
 
-static void sim_dump_one(struct sim_req *req, struct sim_buf *b, const struct sim_object *o, struct sim_rec *r)
+static void sim_dump_one(
+	struct sim_req *req, struct sim_buf *b, const struct sim_object *o, struct sim_rec *r)
 {
 	struct sim_str s;
 
@@ -145,7 +148,8 @@ static void sim_a_faults(struct sim_req *req, struct sim_resp *resp)
 		return;
 	}
 	if (doc->type == SIM_J_ARR || sim_json_get(doc, "faults")) {
-		const struct sim_json *list = doc->type == SIM_J_ARR ? doc : sim_json_get(doc, "faults");
+		const struct sim_json *list =
+			doc->type == SIM_J_ARR ? doc : sim_json_get(doc, "faults");
 
 		for (const struct sim_json *v = list->child; v; v = v->next)
 			sim_fault_add(req->org, v);
@@ -196,12 +200,15 @@ static void sim_a_stats(struct sim_req *req, struct sim_resp *resp)
 	}
 	sim_buf_fmt(b, "{\"requests\":%llu,\"byCall\":{", (unsigned long long)s->requests);
 	for (int i = 0; i < s->ncalls; i++)
-		sim_buf_fmt(b, "%s\"%s\":%llu", i ? "," : "", s->by_call[i].call, (unsigned long long)s->by_call[i].n);
+		sim_buf_fmt(b, "%s\"%s\":%llu", i ? "," : "", s->by_call[i].call,
+			(unsigned long long)s->by_call[i].n);
 	sim_buf_fmt(b,
-		"},\"recordsWritten\":%llu,\"inFlight\":%llu,\"maxInFlight\":%llu,\"lockWaits\":%llu,"
+		"},\"recordsWritten\":%llu,\"inFlight\":%llu,\"maxInFlight\":%llu,\"lockWaits\":%"
+		"llu,"
 		"\"faultsFired\":%llu}",
-		(unsigned long long)s->written, (unsigned long long)s->in_flight, (unsigned long long)s->max_in_flight,
-		(unsigned long long)s->lock_waits, (unsigned long long)s->faults);
+		(unsigned long long)s->written, (unsigned long long)s->in_flight,
+		(unsigned long long)s->max_in_flight, (unsigned long long)s->lock_waits,
+		(unsigned long long)s->faults);
 	pthread_mutex_unlock(&req->org->side);
 }
 
@@ -255,8 +262,10 @@ static void sim_a_settings(struct sim_req *req, struct sim_resp *resp)
 
 		for (size_t i = 0; i < SIM_COUNT(sim_switches); i++)
 			if (sim_is(v->key, sim_switches[i].key) && v->type == SIM_J_STR &&
-				(sim_is(v->text, sim_switches[i].on) || sim_is(v->text, sim_switches[i].off))) {
-				*(bool *)((char *)set + sim_switches[i].at) = sim_is(v->text, sim_switches[i].on);
+				(sim_is(v->text, sim_switches[i].on) ||
+					sim_is(v->text, sim_switches[i].off))) {
+				*(bool *)((char *)set + sim_switches[i].at) =
+					sim_is(v->text, sim_switches[i].on);
 				known = true;
 			}
 		for (size_t i = 0; i < SIM_COUNT(sim_numbers); i++)
@@ -265,13 +274,15 @@ static void sim_a_settings(struct sim_req *req, struct sim_resp *resp)
 				known = true;
 			}
 		if (!known) {
-			sim_bad(resp, sim_arena_fmt(req->arena, "unknown setting or value: %.*s", SIM_P(v->key)));
+			sim_bad(resp, sim_arena_fmt(req->arena, "unknown setting or value: %.*s",
+					      SIM_P(v->key)));
 			return;
 		}
 	}
 	for (size_t i = 0; i < SIM_COUNT(sim_switches); i++, first = false)
 		sim_buf_fmt(&resp->body, "%s\"%s\":\"%s\"", first ? "{" : ",", sim_switches[i].key,
-			*(bool *)((char *)set + sim_switches[i].at) ? sim_switches[i].on : sim_switches[i].off);
+			*(bool *)((char *)set + sim_switches[i].at) ? sim_switches[i].on
+								    : sim_switches[i].off);
 	for (size_t i = 0; i < SIM_COUNT(sim_numbers); i++)
 		sim_buf_fmt(&resp->body, ",\"%s\":%lld", sim_numbers[i].key,
 			(long long)*(int64_t *)((char *)set + sim_numbers[i].at));
@@ -289,7 +300,8 @@ static void sim_a_lock(struct sim_req *req, struct sim_resp *resp)
 		uint64_t oid;
 
 		if (sim_id_parse(req->org, v->text, &oid) == SIM_ID_OK)
-			ok &= sim_lock(&held, oid, sim_mono_ms() + req->org->set.lock_wait_ms, &waited);
+			ok &= sim_lock(
+				&held, oid, sim_mono_ms() + req->org->set.lock_wait_ms, &waited);
 	}
 	sim_sleep_us(sim_json_i64(doc, "ms", 0) * 1000);
 	sim_unlock_all(&held);
@@ -325,7 +337,8 @@ void sim_admin(struct sim_req *req, struct sim_resp *resp)
 	resp->type = "application/json";
 	for (size_t i = 0; i < SIM_COUNT(sim_doors); i++)
 		if (sim_eq(name, sim_cstr(sim_doors[i].name)) &&
-			(!*sim_doors[i].method || sim_eq(req->method, sim_cstr(sim_doors[i].method)))) {
+			(!*sim_doors[i].method ||
+				sim_eq(req->method, sim_cstr(sim_doors[i].method)))) {
 			sim_doors[i].handler(req, resp);
 			return;
 		}

@@ -20,7 +20,8 @@ static void sim_oauth_error(struct sim_resp *resp, const char *error, const char
 
 static void sim_session_new(struct sim_org *org, uint64_t user, char token[120])
 {
-	static const char abc[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
+	static const char abc[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
 	struct sim_session *s;
 	int n = snprintf(token, 120, "%.15s!AQ", org->id);
 
@@ -34,7 +35,8 @@ static void sim_session_new(struct sim_org *org, uint64_t user, char token[120])
 			org->nsessions -= 500;
 		} else {
 			org->session_cap = org->session_cap ? org->session_cap * 2 : 16;
-			org->session = sim_realloc(org->session, (size_t)org->session_cap * sizeof(*s));
+			org->session =
+				sim_realloc(org->session, (size_t)org->session_cap * sizeof(*s));
 		}
 	}
 	s = &org->session[org->nsessions++];
@@ -92,9 +94,10 @@ static void sim_token_reply(struct sim_req *req, struct sim_resp *resp, uint64_t
 
 	sim_session_new(req->org, user, token);
 	sim_id_text(req->org, user, id);
-	n = snprintf(sign, sizeof(sign), "http://127.0.0.1:%d/id/%s/%s%lld", req->org->port, req->org->id, id,
-		(long long)sim_now_ms());
-	HMAC(EVP_sha256(), SIM_SECRET, (int)strlen(SIM_SECRET), (unsigned char *)sign, (size_t)n, mac, &len);
+	n = snprintf(sign, sizeof(sign), "http://127.0.0.1:%d/id/%s/%s%lld", req->org->port,
+		req->org->id, id, (long long)sim_now_ms());
+	HMAC(EVP_sha256(), SIM_SECRET, (int)strlen(SIM_SECRET), (unsigned char *)sign, (size_t)n,
+		mac, &len);
 	sim_base64_encode(&sig, (struct sim_str){(char *)mac, len});
 	sim_buf_fmt(&resp->body,
 		"{\"access_token\":\"%s\",\"signature\":\"%.*s\",\"scope\":\"api refresh_token\","
@@ -138,8 +141,8 @@ static bool sim_rs256_ok(struct sim_org *org, struct sim_str text, struct sim_st
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool ok = org->jwt_key && sig.len &&
 		  EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, org->jwt_key) == 1 &&
-		  EVP_DigestVerify(ctx, (const unsigned char *)sig.p, sig.len, (const unsigned char *)text.p,
-			  text.len) == 1;
+		  EVP_DigestVerify(ctx, (const unsigned char *)sig.p, sig.len,
+			  (const unsigned char *)text.p, text.len) == 1;
 
 	EVP_MD_CTX_free(ctx);
 	return ok;
@@ -150,13 +153,15 @@ static bool sim_aud_ok(const struct sim_org *org, struct sim_str aud)
 	char own[64];
 
 	snprintf(own, sizeof(own), "http://127.0.0.1:%d", org->port);
-	return sim_is(aud, "https://login.salesforce.com") || sim_is(aud, "https://test.salesforce.com") ||
-	       sim_is(aud, own) || sim_starts(aud, "http://localhost:");
+	return sim_is(aud, "https://login.salesforce.com") ||
+	       sim_is(aud, "https://test.salesforce.com") || sim_is(aud, own) ||
+	       sim_starts(aud, "http://localhost:");
 }
 
 static void sim_jwt_flow(struct sim_req *req, struct sim_resp *resp, struct sim_str form)
 {
-	struct sim_str jwt = sim_form_get(req->arena, form, "assertion"), rest = jwt, head, body, sig;
+	struct sim_str jwt = sim_form_get(req->arena, form, "assertion"), rest = jwt, head, body,
+		       sig;
 	struct sim_json *h, *b;
 	int64_t now = sim_now_ms() / 1000, exp;
 	uint64_t user;
@@ -246,8 +251,8 @@ void sim_auth_token(struct sim_req *req, struct sim_resp *resp)
 	}
 }
 
-static void sim_user_text(struct sim_buf *b, struct sim_org *org, const struct sim_rec *r, const char *key,
-	const char *field)
+static void sim_user_text(struct sim_buf *b, struct sim_org *org, const struct sim_rec *r,
+	const char *key, const char *field)
 {
 	sim_buf_fmt(b, ",\"%s\":", key);
 	sim_value_out(b, org, org->user_obj, r, sim_field_named(org->user_obj, field));
@@ -269,7 +274,9 @@ void sim_auth_info(struct sim_req *req, struct sim_resp *resp)
 	pthread_rwlock_unlock(&req->org->db);
 	if (!r)
 		return;
-	sim_buf_fmt(b, "{\"sub\":\"http://127.0.0.1:%d/id/%s/%s\",\"id\":\"http://127.0.0.1:%d/id/%s/%s\",",
+	sim_buf_fmt(b,
+		"{\"sub\":\"http://127.0.0.1:%d/id/%s/%s\",\"id\":\"http://127.0.0.1:%d/id/%s/"
+		"%s\",",
 		req->org->port, req->org->id, id, req->org->port, req->org->id, id);
 	sim_buf_fmt(b, "\"user_id\":\"%s\",\"organization_id\":\"%s\"", id, req->org->id);
 	sim_user_text(b, req->org, r, "preferred_username", "Username");
@@ -278,8 +285,9 @@ void sim_auth_info(struct sim_req *req, struct sim_resp *resp)
 	sim_user_text(b, req->org, r, "display_name", "Name");
 	sim_user_text(b, req->org, r, "email", "Email");
 	sim_user_text(b, req->org, r, "active", "IsActive");
-	sim_buf_fmt(b, ",\"user_type\":\"STANDARD\",\"language\":\"en_US\",\"locale\":\"en_US\",\"urls\":{"
-		       "\"rest\":\"http://127.0.0.1:%d/services/data/v{version}/\"}}",
+	sim_buf_fmt(b,
+		",\"user_type\":\"STANDARD\",\"language\":\"en_US\",\"locale\":\"en_US\",\"urls\":{"
+		"\"rest\":\"http://127.0.0.1:%d/services/data/v{version}/\"}}",
 		req->org->port);
 	sim_rec_unref(r);
 }

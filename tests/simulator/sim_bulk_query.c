@@ -1,4 +1,5 @@
-/* Bulk API 2.0 query jobs. The result is a list of records as they were: stable while the job is. */
+/* Bulk API 2.0 query jobs. The result is a list of records as they were: stable while the job is.
+ */
 #include "sim_job.h"
 
 #include <stdlib.h>
@@ -13,7 +14,8 @@ static bool sim_bulk_allowed(struct sim_req *req, struct sim_resp *resp, const s
 	(void)req;
 	if (bad)
 		sim_resp_error(resp, 400, "API_ERROR",
-			"GROUP BY, OFFSET, aggregates, sub-queries, compound and base64 fields are not supported in a "
+			"GROUP BY, OFFSET, aggregates, sub-queries, compound and base64 fields are "
+			"not supported in a "
 			"bulk query");
 	return !bad;
 }
@@ -106,8 +108,10 @@ void sim_bulk_query_patch(struct sim_req *req, struct sim_resp *resp)
 
 	if (!j)
 		return;
-	if (!sim_eq(sim_json_str(doc, "state"), SIM_S("Aborted")) || !strcmp(sim_job_state(j), "JobComplete")) {
-		sim_resp_error(resp, 400, "INVALIDJOBSTATE", "Aborting already completed Job not allowed");
+	if (!sim_eq(sim_json_str(doc, "state"), SIM_S("Aborted")) ||
+		!strcmp(sim_job_state(j), "JobComplete")) {
+		sim_resp_error(
+			resp, 400, "INVALIDJOBSTATE", "Aborting already completed Job not allowed");
 	} else {
 		j->state = "Aborted";
 		sim_job_json(req, &resp->body, j, true);
@@ -123,7 +127,8 @@ void sim_bulk_query_delete(struct sim_req *req, struct sim_resp *resp)
 		return;
 	if (!strcmp(sim_job_state(j), "InProgress")) {
 		sim_resp_error(resp, 400, "API_ERROR",
-			"Error encountered when deleting the job because the job is not terminated");
+			"Error encountered when deleting the job because the job is not "
+			"terminated");
 	} else {
 		sim_job_remove(req->org, j);
 		resp->status = 204;
@@ -194,7 +199,8 @@ static struct sim_job *sim_ready_job(struct sim_req *req, struct sim_resp *resp)
 	if (strcmp(sim_job_state(j), "JobComplete")) {
 		sim_resp_error(resp, 400, "INVALIDJOBSTATE", "The job is not complete");
 	} else if (strcmp(j->version, req->version)) {
-		sim_resp_error(resp, 409, "API_ERROR", "The job was created with another version of the API");
+		sim_resp_error(resp, 409, "API_ERROR",
+			"The job was created with another version of the API");
 	} else {
 		return j;
 	}
@@ -239,14 +245,18 @@ void sim_bulk_query_pages(struct sim_req *req, struct sim_resp *resp)
 	sim_locator_at(sim_req_arg(req, "locator"), &at);
 	sim_buf_str(b, "{\"resultPages\":[");
 	for (; n < 5 && (at < j->nrec || (!n && !j->nrec)); n++, at += max) {
-		sim_buf_fmt(b, "%s{\"resultUrl\":\"/services/data/%s/jobs/query/%s/results?locator=L%zu&maxRecords=%zu\"}",
+		sim_buf_fmt(b,
+			"%s{\"resultUrl\":\"/services/data/%s/jobs/query/%s/"
+			"results?locator=L%zu&maxRecords=%zu\"}",
 			n ? "," : "", j->version, j->id, at * 7919, max);
 		if (!j->nrec)
 			break;
 	}
 	sim_buf_ch(b, ']');
 	if (at < j->nrec)
-		sim_buf_fmt(b, ",\"nextRecordsUrl\":\"/services/data/%s/jobs/query/%s/resultPages?locator=L%zu&maxRecords=%zu\"",
+		sim_buf_fmt(b,
+			",\"nextRecordsUrl\":\"/services/data/%s/jobs/query/%s/"
+			"resultPages?locator=L%zu&maxRecords=%zu\"",
 			j->version, j->id, at * 7919, max);
 	sim_buf_fmt(b, ",\"done\":%s}", at < j->nrec ? "false" : "true");
 	sim_job_release(req->org, j);

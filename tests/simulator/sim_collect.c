@@ -10,12 +10,14 @@ static bool sim_too_many(struct sim_resp *resp, size_t n, size_t max)
 
 	if (n <= max)
 		return false;
-	snprintf(msg, sizeof(msg), "record limit reached. cannot submit more than %zu records in this call", max);
+	snprintf(msg, sizeof(msg),
+		"record limit reached. cannot submit more than %zu records in this call", max);
 	sim_resp_error(resp, 400, "EXCEEDED_ID_LIMIT", msg);
 	return true;
 }
 
-static void sim_reply_row(struct sim_req *req, struct sim_buf *b, const struct sim_row *row, bool upsert)
+static void sim_reply_row(
+	struct sim_req *req, struct sim_buf *b, const struct sim_row *row, bool upsert)
 {
 	if (row->err.code) {
 		sim_buf_str(b, "{\"success\":false,\"errors\":");
@@ -32,10 +34,14 @@ static void sim_reply_row(struct sim_req *req, struct sim_buf *b, const struct s
 	sim_buf_ch(b, '}');
 }
 
-static void sim_run_rows(struct sim_req *req, struct sim_resp *resp, struct sim_row *row, int n, bool all,
-	bool upsert)
+static void sim_run_rows(struct sim_req *req, struct sim_resp *resp, struct sim_row *row, int n,
+	bool all, bool upsert)
 {
-	struct sim_txn t = {.org = req->org, .arena = req->arena, .user = req->user, .row = row, .n = n,
+	struct sim_txn t = {.org = req->org,
+		.arena = req->arena,
+		.user = req->user,
+		.row = row,
+		.n = n,
 		.all_or_none = all};
 
 	if (req->fault_rows)
@@ -69,7 +75,8 @@ static bool sim_row_type(struct sim_req *req, struct sim_resp *resp, struct sim_
 	char msg[200];
 
 	if (row->in->type != SIM_J_OBJ || !type.len) {
-		sim_resp_error(resp, 400, "INVALID_FIELD", "attributes: type: must be given for every record");
+		sim_resp_error(resp, 400, "INVALID_FIELD",
+			"attributes: type: must be given for every record");
 		return false;
 	}
 	row->obj = sim_object_find(req->org, type);
@@ -86,21 +93,25 @@ static void sim_row_id(struct sim_req *req, struct sim_row *row)
 	struct sim_err *e = &row->err;
 
 	if (!id || id->type != SIM_J_STR) {
-		sim_err_set(e, req->arena, "MISSING_ARGUMENT", "Id", "Id not specified in an update call");
+		sim_err_set(e, req->arena, "MISSING_ARGUMENT", "Id",
+			"Id not specified in an update call");
 		return;
 	}
 	switch (sim_id_parse(req->org, id->text, &row->id)) {
 	case SIM_ID_BAD:
-		sim_err_set(e, req->arena, "MALFORMED_ID", "Id", "%s ID: id value of incorrect type: %.*s",
-			row->obj->label, SIM_P(id->text));
+		sim_err_set(e, req->arena, "MALFORMED_ID", "Id",
+			"%s ID: id value of incorrect type: %.*s", row->obj->label,
+			SIM_P(id->text));
 		break;
 	case SIM_ID_FOREIGN:
-		sim_err_set(e, req->arena, "INVALID_CROSS_REFERENCE_KEY", "Id", "invalid cross reference id");
+		sim_err_set(e, req->arena, "INVALID_CROSS_REFERENCE_KEY", "Id",
+			"invalid cross reference id");
 		break;
 	case SIM_ID_OK:
 		if (sim_oid_obj(row->id) != row->obj->idx)
-			sim_err_set(e, req->arena, "MALFORMED_ID", "Id", "%s ID: id value of incorrect type: %.*s",
-				row->obj->label, SIM_P(id->text));
+			sim_err_set(e, req->arena, "MALFORMED_ID", "Id",
+				"%s ID: id value of incorrect type: %.*s", row->obj->label,
+				SIM_P(id->text));
 		break;
 	}
 }
@@ -114,13 +125,15 @@ static bool sim_chunks_ok(struct sim_resp *resp, const struct sim_row *row, size
 		chunks += row[i].obj != row[i - 1].obj;
 		if (row[i].obj->setup != row[0].obj->setup) {
 			sim_resp_error(resp, 400, "MIXED_DML_OPERATION",
-				"DML operation on setup object is not permitted after you have updated a non-setup object");
+				"DML operation on setup object is not permitted after you have "
+				"updated a non-setup object");
 			return false;
 		}
 	}
 	if (chunks <= 10)
 		return true;
-	sim_resp_error(resp, 400, "INVALID_BATCH_SIZE", "The request has more than 10 chunks of different object types");
+	sim_resp_error(resp, 400, "INVALID_BATCH_SIZE",
+		"The request has more than 10 chunks of different object types");
 	return false;
 }
 
@@ -134,7 +147,8 @@ static void sim_collect(struct sim_req *req, struct sim_resp *resp, enum sim_op 
 		return;
 	recs = sim_json_get(doc, "records");
 	if (!recs || recs->type != SIM_J_ARR) {
-		sim_resp_error(resp, 400, "REQUIRED_FIELD_MISSING", "records: the list of records is required");
+		sim_resp_error(resp, 400, "REQUIRED_FIELD_MISSING",
+			"records: the list of records is required");
 		return;
 	}
 	n = sim_json_count(recs);
@@ -150,8 +164,8 @@ static void sim_collect(struct sim_req *req, struct sim_resp *resp, enum sim_op 
 		if (op == SIM_UPDATE)
 			sim_row_id(req, &row[i]);
 		else if (!row[i].obj->createable)
-			sim_err_set(&row[i].err, req->arena, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", NULL,
-				"entity type %s does not support create", row[i].obj->name);
+			sim_err_set(&row[i].err, req->arena, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+				NULL, "entity type %s does not support create", row[i].obj->name);
 	}
 	if (!sim_chunks_ok(resp, row, n))
 		return;
@@ -228,7 +242,8 @@ void sim_collect_delete(struct sim_req *req, struct sim_resp *resp)
 		row[n].op = SIM_DELETE;
 		res = sim_id_parse(req->org, id, &row[n].id);
 		if (res == SIM_ID_BAD)
-			sim_err_set(&row[n].err, req->arena, "MALFORMED_ID", NULL, "malformed id %.*s", SIM_P(id));
+			sim_err_set(&row[n].err, req->arena, "MALFORMED_ID", NULL,
+				"malformed id %.*s", SIM_P(id));
 		else if (res == SIM_ID_FOREIGN || row[n].id == SIM_MASTER_RT)
 			sim_err_set(&row[n].err, req->arena, "INVALID_CROSS_REFERENCE_KEY", NULL,
 				"invalid cross reference id");
@@ -251,7 +266,8 @@ static void sim_retrieve(struct sim_req *req, struct sim_resp *resp, struct sim_
 
 	if (!o)
 		return;
-	sim_buf_fmt(&soql, "SELECT %.*s FROM %s", SIM_P(fields.len ? fields : SIM_S("Id")), o->name);
+	sim_buf_fmt(
+		&soql, "SELECT %.*s FROM %s", SIM_P(fields.len ? fields : SIM_S("Id")), o->name);
 	q = sim_soql_parse(req->org, req->arena, sim_buf_view(&soql), &err);
 	sim_buf_done(&soql);
 	if (!q) {
@@ -282,7 +298,8 @@ static void sim_retrieve(struct sim_req *req, struct sim_resp *resp, struct sim_
 
 void sim_collect_get(struct sim_req *req, struct sim_resp *resp)
 {
-	struct sim_str rest = sim_req_arg(req, "ids"), *ids = sim_arena_get(req->arena, sizeof(*ids) * 2001);
+	struct sim_str rest = sim_req_arg(req, "ids"),
+		       *ids = sim_arena_get(req->arena, sizeof(*ids) * 2001);
 	size_t n = 0;
 
 	while (rest.len && n < 2001)

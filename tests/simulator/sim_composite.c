@@ -17,7 +17,8 @@ struct sim_comp {
 };
 
 /* the value behind "ref.records[0].Id" */
-static struct sim_json *sim_ref_value(struct sim_comp *c, struct sim_str path, const struct sim_done **ret)
+static struct sim_json *sim_ref_value(
+	struct sim_comp *c, struct sim_str path, const struct sim_done **ret)
 {
 	struct sim_str rest = path, ref = sim_cut(&rest, '.');
 	struct sim_json *v = NULL;
@@ -30,7 +31,8 @@ static struct sim_json *sim_ref_value(struct sim_comp *c, struct sim_str path, c
 		return NULL;
 	v = (*ret)->json;
 	if (!v) {
-		struct sim_str copy = sim_arena_dup(c->req->arena, sim_buf_view(&(*ret)->resp.body));
+		struct sim_str copy =
+			sim_arena_dup(c->req->arena, sim_buf_view(&(*ret)->resp.body));
 
 		v = sim_json_parse(c->req->arena, (char *)copy.p, copy.len, NULL);
 		((struct sim_done *)(*ret))->json = v;
@@ -65,7 +67,8 @@ static bool sim_fill(struct sim_comp *c, struct sim_str in, struct sim_buf *out,
 			sim_buf_ch(out, in.p[i++]);
 			continue;
 		}
-		v = sim_ref_value(c, (struct sim_str){in.p + i + 2, (size_t)(end - in.p) - i - 2}, &from);
+		v = sim_ref_value(
+			c, (struct sim_str){in.p + i + 2, (size_t)(end - in.p) - i - 2}, &from);
 		if (!v || v->type >= SIM_J_ARR) {
 			*halt = from && from->failed;
 			return false;
@@ -93,8 +96,8 @@ static bool sim_fill_json(struct sim_comp *c, struct sim_json *v, bool *halt)
 	return ok;
 }
 
-static void sim_sub_call(struct sim_comp *c, struct sim_str method, struct sim_str url, struct sim_json *body,
-	struct sim_resp *resp)
+static void sim_sub_call(struct sim_comp *c, struct sim_str method, struct sim_str url,
+	struct sim_json *body, struct sim_resp *resp)
 {
 	struct sim_req *sub = sim_arena_get(c->req->arena, sizeof(*sub));
 	struct sim_str rest = url, path = sim_cut(&rest, '?'), head;
@@ -114,7 +117,8 @@ static void sim_sub_call(struct sim_comp *c, struct sim_str method, struct sim_s
 	sub->version = sim_arena_dup(c->req->arena, head).p;
 	sub->path = path;
 	if (sim_starts(path, "composite") && !sim_starts(path, "composite/sobjects")) {
-		sim_resp_error(resp, 400, "INVALID_INPUT", "A composite call cannot hold another one");
+		sim_resp_error(
+			resp, 400, "INVALID_INPUT", "A composite call cannot hold another one");
 		return;
 	}
 	sim_dispatch(sub, resp);
@@ -127,16 +131,19 @@ static void sim_one_sub(struct sim_comp *c, struct sim_json *s, struct sim_done 
 	bool halt = false;
 
 	d->ref = sim_json_str(s, "referenceId");
-	if (!sim_fill(c, sim_json_str(s, "url"), &url, &halt) || (body && !sim_fill_json(c, body, &halt))) {
+	if (!sim_fill(c, sim_json_str(s, "url"), &url, &halt) ||
+		(body && !sim_fill_json(c, body, &halt))) {
 		if (halt)
 			sim_resp_error(&d->resp, 400, "PROCESSING_HALTED",
-				"Invalid reference specified. No value for the reference was found; the referenced call failed");
+				"Invalid reference specified. No value for the reference was "
+				"found; the referenced call failed");
 		else
 			sim_resp_error(&d->resp, 400, "PROCESSING_HALTED",
-				"Invalid reference specified. No value for the reference was found");
+				"Invalid reference specified. No value for the reference was "
+				"found");
 	} else {
-		sim_sub_call(c, sim_json_str(s, "method"), sim_arena_dup(c->req->arena, sim_buf_view(&url)), body,
-			&d->resp);
+		sim_sub_call(c, sim_json_str(s, "method"),
+			sim_arena_dup(c->req->arena, sim_buf_view(&url)), body, &d->resp);
 	}
 	d->failed = d->resp.status >= 300;
 	sim_buf_done(&url);
@@ -147,7 +154,8 @@ static bool sim_ref_id_ok(struct sim_str id)
 	if (!id.len || id.p[0] == '_')
 		return false;
 	for (size_t i = 0; i < id.len; i++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", id.p[i]))
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_",
+			    id.p[i]))
 			return false;
 	return true;
 }
@@ -159,13 +167,16 @@ static bool sim_comp_valid(struct sim_resp *resp, const struct sim_json *list)
 	for (const struct sim_json *s = list->child; s; s = s->next, n++) {
 		struct sim_str url = sim_json_str(s, "url"), id = sim_json_str(s, "referenceId");
 
-		heavy += sim_findi(url, SIM_S("/query")) || sim_findi(url, SIM_S("/composite/sobjects"));
+		heavy += sim_findi(url, SIM_S("/query")) ||
+			 sim_findi(url, SIM_S("/composite/sobjects"));
 		if (!sim_ref_id_ok(id)) {
-			sim_resp_error(resp, 400, "INVALID_INPUT", "Provided referenceId is not valid");
+			sim_resp_error(
+				resp, 400, "INVALID_INPUT", "Provided referenceId is not valid");
 			return false;
 		}
 		if (!sim_starts(url, "/services/data/v")) {
-			sim_resp_error(resp, 400, "INVALID_INPUT", "The url of a subrequest must begin with /services/data/vXX.X/");
+			sim_resp_error(resp, 400, "INVALID_INPUT",
+				"The url of a subrequest must begin with /services/data/vXX.X/");
 			return false;
 		}
 		for (const struct sim_json *k = list->child; k != s; k = k->next)
@@ -178,7 +189,8 @@ static bool sim_comp_valid(struct sim_resp *resp, const struct sim_json *list)
 		return true;
 	sim_resp_error(resp, 400, "LIMIT_EXCEEDED",
 		n > 25 ? "The number of subrequests cannot be more than 25"
-		       : "The number of query and sObject Collections subrequests cannot be more than 5");
+		       : "The number of query and sObject Collections subrequests cannot be more "
+			 "than 5");
 	return false;
 }
 
@@ -202,7 +214,8 @@ static void sim_comp_reply(struct sim_comp *c, struct sim_buf *b)
 		sim_sub_body(b, &d->resp);
 		sim_buf_str(b, ",\"httpHeaders\":{");
 		for (int k = 0; k < d->resp.nheaders; k++)
-			sim_buf_fmt(b, "%s\"%s\":\"%s\"", k ? "," : "", d->resp.header[k].name, d->resp.header[k].value);
+			sim_buf_fmt(b, "%s\"%s\":\"%s\"", k ? "," : "", d->resp.header[k].name,
+				d->resp.header[k].value);
 		sim_buf_fmt(b, "},\"httpStatusCode\":%d,\"referenceId\":", d->resp.status);
 		sim_buf_json(b, d->ref);
 		sim_buf_ch(b, '}');
@@ -219,13 +232,15 @@ static void sim_comp_roll_back(struct sim_comp *c, int bad)
 			continue;
 		c->done[i].resp.nheaders = 0;
 		sim_resp_error(&c->done[i].resp, 400, "PROCESSING_HALTED",
-			"The transaction was rolled back since another operation in the same transaction failed.");
+			"The transaction was rolled back since another operation in the same "
+			"transaction failed.");
 	}
 }
 
 void sim_composite(struct sim_req *req, struct sim_resp *resp)
 {
-	const struct sim_json *doc = sim_req_json(req, resp), *list = sim_json_get(doc, "compositeRequest");
+	const struct sim_json *doc = sim_req_json(req, resp),
+			      *list = sim_json_get(doc, "compositeRequest");
 	struct sim_undo *undo = NULL;
 	struct sim_comp c = {.req = req};
 	bool all = sim_json_bool(doc, "allOrNone", false);
@@ -266,7 +281,8 @@ void sim_composite(struct sim_req *req, struct sim_resp *resp)
 
 void sim_batch(struct sim_req *req, struct sim_resp *resp)
 {
-	const struct sim_json *doc = sim_req_json(req, resp), *list = sim_json_get(doc, "batchRequests");
+	const struct sim_json *doc = sim_req_json(req, resp),
+			      *list = sim_json_get(doc, "batchRequests");
 	bool halt = sim_json_bool(doc, "haltOnError", false), failed = false;
 	struct sim_comp c = {.req = req};
 	struct sim_buf rows = {0};
@@ -277,11 +293,14 @@ void sim_batch(struct sim_req *req, struct sim_resp *resp)
 		struct sim_resp sub = {.status = 200};
 
 		if (halt && failed)
-			sim_resp_error(&sub, 412, "BATCH_PROCESSING_HALTED", "Batch processing halted per request");
+			sim_resp_error(&sub, 412, "BATCH_PROCESSING_HALTED",
+				"Batch processing halted per request");
 		else
-			sim_sub_call(&c, sim_json_str(s, "method"), sim_json_str(s, "url"), sim_json_get(s, "richInput"), &sub);
+			sim_sub_call(&c, sim_json_str(s, "method"), sim_json_str(s, "url"),
+				sim_json_get(s, "richInput"), &sub);
 		failed |= sub.status >= 300;
-		sim_buf_fmt(&rows, "%s{\"statusCode\":%d,\"result\":", rows.len ? "," : "", sub.status);
+		sim_buf_fmt(
+			&rows, "%s{\"statusCode\":%d,\"result\":", rows.len ? "," : "", sub.status);
 		sim_sub_body(&rows, &sub);
 		sim_buf_ch(&rows, '}');
 		sim_buf_done(&sub.body);
@@ -302,8 +321,8 @@ struct sim_tree {
 	int n;
 };
 
-static bool sim_tree_collect(struct sim_tree *t, struct sim_object *o, const struct sim_json *list, int parent,
-	const struct sim_field *link)
+static bool sim_tree_collect(struct sim_tree *t, struct sim_object *o, const struct sim_json *list,
+	int parent, const struct sim_field *link)
 {
 	for (const struct sim_json *r = list ? list->child : NULL; r; r = r->next) {
 		struct sim_json *flat, **at, *copy;
@@ -319,7 +338,8 @@ static bool sim_tree_collect(struct sim_tree *t, struct sim_object *o, const str
 		t->parent[t->n] = parent;
 		t->link[t->n++] = link;
 		for (const struct sim_json *v = r->child; v; v = v->next) {
-			const struct sim_json *kids = v->type == SIM_J_OBJ ? sim_json_get(v, "records") : NULL;
+			const struct sim_json *kids =
+				v->type == SIM_J_OBJ ? sim_json_get(v, "records") : NULL;
 			int i;
 
 			if (!kids) {
@@ -330,9 +350,11 @@ static bool sim_tree_collect(struct sim_tree *t, struct sim_object *o, const str
 				continue;
 			}
 			for (i = 0; i < o->ninbound; i++)
-				if (o->inbound[i].field->child_rel && sim_is(v->key, o->inbound[i].field->child_rel))
+				if (o->inbound[i].field->child_rel &&
+					sim_is(v->key, o->inbound[i].field->child_rel))
 					break;
-			if (i == o->ninbound || !sim_tree_collect(t, o->inbound[i].obj, kids, me, o->inbound[i].field))
+			if (i == o->ninbound || !sim_tree_collect(t, o->inbound[i].obj, kids, me,
+							o->inbound[i].field))
 				return false;
 		}
 		*at = NULL;
@@ -344,8 +366,13 @@ static bool sim_tree_collect(struct sim_tree *t, struct sim_object *o, const str
 static int sim_tree_insert(struct sim_tree *t, struct sim_undo **undo)
 {
 	for (int i = 0; i < t->n; i++) {
-		struct sim_txn x = {.org = t->req->org, .arena = t->req->arena, .user = t->req->user,
-			.row = &t->row[i], .n = 1, .keep_undo = true, .undo = *undo};
+		struct sim_txn x = {.org = t->req->org,
+			.arena = t->req->arena,
+			.user = t->req->user,
+			.row = &t->row[i],
+			.n = 1,
+			.keep_undo = true,
+			.undo = *undo};
 		struct sim_json *id;
 		char *text;
 
@@ -353,8 +380,11 @@ static int sim_tree_insert(struct sim_tree *t, struct sim_undo **undo)
 			id = sim_arena_get(t->req->arena, sizeof(*id));
 			text = sim_arena_get(t->req->arena, 19);
 			sim_id_text(t->req->org, t->row[t->parent[i]].id, text);
-			*id = (struct sim_json){.next = t->row[i].in->child, .key = sim_cstr(t->link[i]->name),
-				.text = {text, 18}, .type = SIM_J_STR, .clean = true};
+			*id = (struct sim_json){.next = t->row[i].in->child,
+				.key = sim_cstr(t->link[i]->name),
+				.text = {text, 18},
+				.type = SIM_J_STR,
+				.clean = true};
 			((struct sim_json *)t->row[i].in)->child = id;
 		}
 		sim_txn_run(&x);
@@ -380,7 +410,8 @@ void sim_tree(struct sim_req *req, struct sim_resp *resp)
 	t->req = req;
 	t->n = 0;
 	if (!sim_tree_collect(t, o, sim_json_get(doc, "records"), -1, NULL)) {
-		sim_resp_error(resp, 400, "INVALID_INPUT", "Too many records or an unknown relationship in the tree");
+		sim_resp_error(resp, 400, "INVALID_INPUT",
+			"Too many records or an unknown relationship in the tree");
 		return;
 	}
 	bad = sim_tree_insert(t, &undo);

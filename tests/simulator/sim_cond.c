@@ -52,7 +52,8 @@ bool sim_path_cell(const struct sim_query *q, const struct sim_path *p, const st
 			return false;
 	}
 	if (f->sys == SIM_SYS_CREATED_BY || f->sys == SIM_SYS_MODIFIED_BY) {
-		*ret = (struct sim_cell){.kept = SIM_K_REF, .i64 = (int64_t)sim_ref_oid(q->org, r, f)};
+		*ret = (struct sim_cell){
+			.kept = SIM_K_REF, .i64 = (int64_t)sim_ref_oid(q->org, r, f)};
 		return true;
 	}
 	if (!sim_value_cell(r, f, ret))
@@ -112,7 +113,8 @@ static int sim_against(const struct sim_cell *c, const struct sim_lit *l, const 
 	if (c->kept == SIM_K_BOOL)
 		return (c->i64 > l->lo) - (c->i64 < l->lo);
 	if (c->kept == SIM_K_TEXT && !(f && f->type == SIM_T_DATE))
-		return f && f->case_sensitive && f->unique && sim_eqi(c->s, l->s) && !sim_eq(c->s, l->s)
+		return f && f->case_sensitive && f->unique && sim_eqi(c->s, l->s) &&
+				       !sim_eq(c->s, l->s)
 			       ? 1
 			       : sim_cmpi(c->s, l->s);
 	v = c->i64;
@@ -141,7 +143,8 @@ static bool sim_in_list(const struct sim_cond *c, bool has, const struct sim_cel
 	return false;
 }
 
-static bool sim_test_holds(const struct sim_query *q, const struct sim_cond *c, const struct sim_rec *r)
+static bool sim_test_holds(
+	const struct sim_query *q, const struct sim_cond *c, const struct sim_rec *r)
 {
 	struct sim_cell v = {.kept = SIM_K_NONE};
 	bool has = sim_path_cell(q, &c->path, r, &v);
@@ -149,21 +152,25 @@ static bool sim_test_holds(const struct sim_query *q, const struct sim_cond *c, 
 	int d;
 
 	switch (c->cmp) {
-	case SIM_IN: return sim_in_list(c, has, &v);
-	case SIM_NOT_IN: return !sim_in_list(c, has, &v);
+	case SIM_IN:
+		return sim_in_list(c, has, &v);
+	case SIM_NOT_IN:
+		return !sim_in_list(c, has, &v);
 	case SIM_HAS:
 	case SIM_HAS_NOT:
 		for (size_t i = 0; i < c->nlit; i++)
 			if (has && sim_has_all(v.s, c->lit[i].s))
 				return c->cmp == SIM_HAS;
 		return c->cmp == SIM_HAS_NOT;
-	case SIM_LIKE: return has && !l->null && v.kept == SIM_K_TEXT && sim_like(v.s, l->s);
+	case SIM_LIKE:
+		return has && !l->null && v.kept == SIM_K_TEXT && sim_like(v.s, l->s);
 	case SIM_EQ:
 	case SIM_NE:
 	case SIM_LT:
 	case SIM_LE:
 	case SIM_GT:
-	case SIM_GE: break;
+	case SIM_GE:
+		break;
 	}
 	if (l->null || (!l->s.len && v.kept == SIM_K_TEXT))
 		return c->cmp == SIM_EQ ? !has : c->cmp == SIM_NE && has;
@@ -171,17 +178,24 @@ static bool sim_test_holds(const struct sim_query *q, const struct sim_cond *c, 
 		return c->cmp == SIM_NE;
 	d = sim_against(&v, l, c->path.field);
 	switch (c->cmp) {
-	case SIM_EQ: return !d;
-	case SIM_NE: return d != 0;
-	case SIM_LT: return d < 0;
-	case SIM_LE: return d <= 0;
-	case SIM_GT: return d > 0;
-	case SIM_GE: return d >= 0;
+	case SIM_EQ:
+		return !d;
+	case SIM_NE:
+		return d != 0;
+	case SIM_LT:
+		return d < 0;
+	case SIM_LE:
+		return d <= 0;
+	case SIM_GT:
+		return d > 0;
+	case SIM_GE:
+		return d >= 0;
 	case SIM_LIKE:
 	case SIM_IN:
 	case SIM_NOT_IN:
 	case SIM_HAS:
-	case SIM_HAS_NOT: break;
+	case SIM_HAS_NOT:
+		break;
 	}
 	return false;
 }
@@ -191,10 +205,14 @@ bool sim_cond_holds(const struct sim_query *q, const struct sim_cond *c, const s
 	if (!c || c->done)
 		return true;
 	switch (c->kind) {
-	case SIM_AND: return sim_cond_holds(q, c->a, r) && sim_cond_holds(q, c->b, r);
-	case SIM_OR: return sim_cond_holds(q, c->a, r) || sim_cond_holds(q, c->b, r);
-	case SIM_NOT: return !sim_cond_holds(q, c->a, r);
-	case SIM_TEST: break;
+	case SIM_AND:
+		return sim_cond_holds(q, c->a, r) && sim_cond_holds(q, c->b, r);
+	case SIM_OR:
+		return sim_cond_holds(q, c->a, r) || sim_cond_holds(q, c->b, r);
+	case SIM_NOT:
+		return !sim_cond_holds(q, c->a, r);
+	case SIM_TEST:
+		break;
 	}
 	return sim_test_holds(q, c, r);
 }
@@ -229,30 +247,50 @@ bool sim_date_literal(struct sim_str word, int64_t n, int64_t *ret_lo, int64_t *
 		int lo, hi;
 		int n_lo, n_hi;
 	} lits[] = {
-		{"TODAY", 'd', 0, 1, 0, 0},	     {"YESTERDAY", 'd', -1, 0, 0, 0},
-		{"TOMORROW", 'd', 1, 2, 0, 0},	     {"LAST_WEEK", 'w', -1, 0, 0, 0},
-		{"THIS_WEEK", 'w', 0, 1, 0, 0},	     {"NEXT_WEEK", 'w', 1, 2, 0, 0},
-		{"LAST_MONTH", 'm', -1, 0, 0, 0},    {"THIS_MONTH", 'm', 0, 1, 0, 0},
-		{"NEXT_MONTH", 'm', 1, 2, 0, 0},     {"LAST_YEAR", 'y', -1, 0, 0, 0},
-		{"THIS_YEAR", 'y', 0, 1, 0, 0},	     {"NEXT_YEAR", 'y', 1, 2, 0, 0},
-		{"LAST_90_DAYS", 'd', -90, 1, 0, 0}, {"NEXT_90_DAYS", 'd', 1, 91, 0, 0},
-		{"LAST_N_DAYS", 'd', 0, 1, -1, 0},   {"NEXT_N_DAYS", 'd', 1, 1, 0, 1},
-		{"N_DAYS_AGO", 'd', 0, 1, -1, -1},   {"LAST_N_WEEKS", 'w', 0, 0, -1, 0},
-		{"LAST_N_MONTHS", 'm', 0, 0, -1, 0}, {"NEXT_N_MONTHS", 'm', 1, 1, 0, 1},
-		{"LAST_N_YEARS", 'y', 0, 0, -1, 0},  {"NEXT_N_YEARS", 'y', 1, 1, 0, 1},
+		{"TODAY", 'd', 0, 1, 0, 0},
+		{"YESTERDAY", 'd', -1, 0, 0, 0},
+		{"TOMORROW", 'd', 1, 2, 0, 0},
+		{"LAST_WEEK", 'w', -1, 0, 0, 0},
+		{"THIS_WEEK", 'w', 0, 1, 0, 0},
+		{"NEXT_WEEK", 'w', 1, 2, 0, 0},
+		{"LAST_MONTH", 'm', -1, 0, 0, 0},
+		{"THIS_MONTH", 'm', 0, 1, 0, 0},
+		{"NEXT_MONTH", 'm', 1, 2, 0, 0},
+		{"LAST_YEAR", 'y', -1, 0, 0, 0},
+		{"THIS_YEAR", 'y', 0, 1, 0, 0},
+		{"NEXT_YEAR", 'y', 1, 2, 0, 0},
+		{"LAST_90_DAYS", 'd', -90, 1, 0, 0},
+		{"NEXT_90_DAYS", 'd', 1, 91, 0, 0},
+		{"LAST_N_DAYS", 'd', 0, 1, -1, 0},
+		{"NEXT_N_DAYS", 'd', 1, 1, 0, 1},
+		{"N_DAYS_AGO", 'd', 0, 1, -1, -1},
+		{"LAST_N_WEEKS", 'w', 0, 0, -1, 0},
+		{"LAST_N_MONTHS", 'm', 0, 0, -1, 0},
+		{"NEXT_N_MONTHS", 'm', 1, 1, 0, 1},
+		{"LAST_N_YEARS", 'y', 0, 0, -1, 0},
+		{"NEXT_N_YEARS", 'y', 1, 1, 0, 1},
 	};
 	int64_t today = sim_now_ms() / 86400000, sunday = today - (today + 4) % 7;
 
 	for (size_t i = 0; i < SIM_COUNT(lits); i++) {
-		int lo = lits[i].lo + lits[i].n_lo * (int)n, hi = lits[i].hi + lits[i].n_hi * (int)n;
+		int lo = lits[i].lo + lits[i].n_lo * (int)n,
+		    hi = lits[i].hi + lits[i].n_hi * (int)n;
 
 		if (!sim_is(word, lits[i].word))
 			continue;
 		switch (lits[i].unit) {
-		case 'd': *ret_lo = today + lo, *ret_hi = today + hi; break;
-		case 'w': *ret_lo = sunday + lo * 7, *ret_hi = sunday + hi * 7; break;
-		case 'm': *ret_lo = sim_month(today, lo), *ret_hi = sim_month(today, hi); break;
-		default: *ret_lo = sim_year(today, lo), *ret_hi = sim_year(today, hi); break;
+		case 'd':
+			*ret_lo = today + lo, *ret_hi = today + hi;
+			break;
+		case 'w':
+			*ret_lo = sunday + lo * 7, *ret_hi = sunday + hi * 7;
+			break;
+		case 'm':
+			*ret_lo = sim_month(today, lo), *ret_hi = sim_month(today, hi);
+			break;
+		default:
+			*ret_lo = sim_year(today, lo), *ret_hi = sim_year(today, hi);
+			break;
 		}
 		return true;
 	}

@@ -16,8 +16,8 @@ bool sim_row_fail(struct sim_txn *t, struct sim_row *row, const char *code, cons
 	return false;
 }
 
-static bool sim_parent_ext(struct sim_txn *t, struct sim_row *row, struct sim_field *f,
-	const struct sim_json *v)
+static bool sim_parent_ext(
+	struct sim_txn *t, struct sim_row *row, struct sim_field *f, const struct sim_json *v)
 {
 	struct sim_conv conv = {t->org, t->arena, t->csv, t->seed};
 	const struct sim_json *attr = sim_json_get(v, "attributes"), *k;
@@ -27,18 +27,21 @@ static bool sim_parent_ext(struct sim_txn *t, struct sim_row *row, struct sim_fi
 	if (f->polymorphic) {
 		if (!attr || v->child != attr)
 			return sim_row_fail(t, row, "JSON_PARSER_ERROR", NULL,
-				"Nested object for polymorphic foreign key must have an attributes field before "
+				"Nested object for polymorphic foreign key must have an attributes "
+				"field before "
 				"any other fields.");
 		target = sim_object_find(t->org, sim_json_str(attr, "type"));
 	}
 	k = v->child == attr && attr ? attr->next : v->child;
 	if (!target || !k || k->next)
 		return sim_row_fail(t, row, "INVALID_FIELD", f->name,
-			"Nested object for %s must have exactly one external id field", f->rel_name);
+			"Nested object for %s must have exactly one external id field",
+			f->rel_name);
 	*e = (struct sim_ext){.field = f, .target = target, .key = sim_field_find(target, k->key)};
 	if (!e->key || !(e->key->external_id || e->key->id_lookup))
 		return sim_row_fail(t, row, "INVALID_FIELD", f->name,
-			"The external foreign key reference does not reference a valid entity: %.*s",
+			"The external foreign key reference does not reference a valid entity: "
+			"%.*s",
 			SIM_P(k->key));
 	if (e->key->sys == SIM_SYS_ID) {
 		struct sim_val id;
@@ -80,21 +83,27 @@ static void sim_not_writable(struct sim_txn *t, struct sim_err *e, const struct 
 	sim_buf_done(&b);
 }
 
-static bool sim_audit_settable(const struct sim_txn *t, const struct sim_row *row, const struct sim_field *f)
+static bool sim_audit_settable(
+	const struct sim_txn *t, const struct sim_row *row, const struct sim_field *f)
 {
 	return t->org->set.audit_fields && row->op == SIM_INSERT && f->sys >= SIM_SYS_CREATED &&
 	       f->sys <= SIM_SYS_MODIFIED_BY;
 }
 
-static bool sim_writable(const struct sim_txn *t, const struct sim_row *row, const struct sim_field *f)
+static bool sim_writable(
+	const struct sim_txn *t, const struct sim_row *row, const struct sim_field *f)
 {
 	if (t->seed || sim_audit_settable(t, row, f))
 		return f->kept != SIM_K_NONE || f->sys;
 	switch (row->op) {
-	case SIM_INSERT: return f->createable;
-	case SIM_UPDATE: return f->updateable;
-	case SIM_UPSERT: return f->createable || f->updateable;
-	case SIM_DELETE: break;
+	case SIM_INSERT:
+		return f->createable;
+	case SIM_UPDATE:
+		return f->updateable;
+	case SIM_UPSERT:
+		return f->createable || f->updateable;
+	case SIM_DELETE:
+		break;
 	}
 	return false;
 }
@@ -176,7 +185,8 @@ bool sim_row_convert(struct sim_txn *t, struct sim_row *row)
 			return false;
 	}
 	if (row->key && row->key->sys != SIM_SYS_ID && row->op == SIM_UPSERT && !row->key_val.s.len)
-		return sim_row_fail(t, row, "MISSING_ARGUMENT", NULL, "%s not specified", row->key->name);
+		return sim_row_fail(
+			t, row, "MISSING_ARGUMENT", NULL, "%s not specified", row->key->name);
 	if (row->key && row->key_val.s.len && row->key->sys != SIM_SYS_ID)
 		row->val[row->nval++] = row->key_val;
 	sim_sort_vals(row);

@@ -34,7 +34,8 @@ static void sim_bin(struct sim_txn *t, const struct sim_rec *old)
 static bool sim_restricted(struct sim_txn *t, struct sim_row *row, const struct sim_object *child)
 {
 	return sim_row_fail(t, row, "DELETE_FAILED", NULL,
-		"Your attempt to delete this record could not be completed because it is associated with the "
+		"Your attempt to delete this record could not be completed because it is "
+		"associated with the "
 		"following %s",
 		child->plural ? child->plural : child->name);
 }
@@ -75,9 +76,11 @@ bool sim_delete_row(struct sim_txn *t, struct sim_row *row, uint64_t oid)
 	const struct sim_object *obj;
 
 	if (!r)
-		return sim_row_fail(t, row, "INVALID_CROSS_REFERENCE_KEY", NULL, "invalid cross reference id");
+		return sim_row_fail(
+			t, row, "INVALID_CROSS_REFERENCE_KEY", NULL, "invalid cross reference id");
 	if (r->deleted)
-		return t->seed || sim_row_fail(t, row, "ENTITY_IS_DELETED", NULL, "entity is deleted");
+		return t->seed ||
+		       sim_row_fail(t, row, "ENTITY_IS_DELETED", NULL, "entity is deleted");
 	obj = t->org->object[sim_oid_obj(oid)];
 	if (!t->seed && (!obj->deletable || oid == t->org->std_pricebook))
 		return sim_row_fail(t, row, "INSUFFICIENT_ACCESS_OR_READONLY", NULL,

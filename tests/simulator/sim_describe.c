@@ -61,7 +61,8 @@ static void sim_d_field(struct sim_buf *b, const struct sim_object *o, const str
 	sim_d_str(b, "compoundFieldName", f->compound);
 	sim_d_str(b, "controllerName", f->controller);
 	sim_d_bool(b, "createable",
-		f->createable || (audit_settable && f->sys >= SIM_SYS_CREATED && f->sys <= SIM_SYS_MODIFIED_BY));
+		f->createable || (audit_settable && f->sys >= SIM_SYS_CREATED &&
+					 f->sys <= SIM_SYS_MODIFIED_BY));
 	sim_d_bool(b, "custom", f->custom);
 	if (f->type == SIM_T_BOOLEAN)
 		sim_d_bool(b, "defaultValue", f->default_true);
@@ -92,7 +93,8 @@ static void sim_d_field(struct sim_buf *b, const struct sim_object *o, const str
 	sim_d_bool(b, "nameField", f->name_field);
 	sim_d_bool(b, "namePointing", f->polymorphic);
 	sim_d_bool(b, "nillable", f->nillable);
-	sim_d_bool(b, "permissionable", !sys && !f->no_perm && (f->createable || f->updateable || f->calculated));
+	sim_d_bool(b, "permissionable",
+		!sys && !f->no_perm && (f->createable || f->updateable || f->calculated));
 	sim_d_picks(b, f);
 	sim_d_bool(b, "polymorphicForeignKey", f->polymorphic);
 	sim_d_int(b, "precision", f->precision);
@@ -124,9 +126,12 @@ static void sim_d_children(struct sim_buf *b, const struct sim_object *o)
 		const struct sim_field *f = o->inbound[i].field;
 
 		sim_buf_fmt(b,
-			"%s{\"cascadeDelete\":%s,\"childSObject\":\"%s\",\"deprecatedAndHidden\":false,\"field\":\"%s\","
-			"\"junctionIdListNames\":[],\"junctionReferenceTo\":[],\"relationshipName\":",
-			i ? "," : "", f->cascade || f->master ? "true" : "false", o->inbound[i].obj->name, f->name);
+			"%s{\"cascadeDelete\":%s,\"childSObject\":\"%s\",\"deprecatedAndHidden\":"
+			"false,\"field\":\"%s\","
+			"\"junctionIdListNames\":[],\"junctionReferenceTo\":[],"
+			"\"relationshipName\":",
+			i ? "," : "", f->cascade || f->master ? "true" : "false",
+			o->inbound[i].obj->name, f->name);
 		sim_buf_jstr(b, f->child_rel);
 		sim_buf_fmt(b, ",\"restrictedDelete\":%s}", f->restrict_delete ? "true" : "false");
 	}
@@ -136,19 +141,22 @@ static void sim_d_children(struct sim_buf *b, const struct sim_object *o)
 static void sim_d_record_type(struct sim_buf *b, const struct sim_object *o, const char *version,
 	const char *id, struct sim_str name, struct sim_str dev, bool active, bool master, bool def)
 {
-	sim_buf_fmt(b, "{\"active\":%s,\"available\":%s,\"defaultRecordTypeMapping\":%s,\"developerName\":",
+	sim_buf_fmt(b,
+		"{\"active\":%s,\"available\":%s,\"defaultRecordTypeMapping\":%s,"
+		"\"developerName\":",
 		active ? "true" : "false", active ? "true" : "false", def ? "true" : "false");
 	sim_buf_json(b, dev);
 	sim_buf_fmt(b, ",\"master\":%s,\"name\":", master ? "true" : "false");
 	sim_buf_json(b, name);
 	sim_buf_fmt(b,
-		",\"recordTypeId\":\"%s\",\"urls\":{\"layout\":\"/services/data/%s/sobjects/%s/describe/layouts/"
+		",\"recordTypeId\":\"%s\",\"urls\":{\"layout\":\"/services/data/%s/sobjects/%s/"
+		"describe/layouts/"
 		"%s\"}}",
 		id, version, o->name, id);
 }
 
-static void sim_d_record_types(struct sim_buf *b, const struct sim_org *org, const struct sim_object *o,
-	const char *version)
+static void sim_d_record_types(struct sim_buf *b, const struct sim_org *org,
+	const struct sim_object *o, const char *version)
 {
 	struct sim_object *rt = sim_object_find(org, SIM_S("RecordType"));
 	const struct sim_field *type = sim_field_named(rt, "SobjectType");
@@ -160,34 +168,40 @@ static void sim_d_record_types(struct sim_buf *b, const struct sim_org *org, con
 		struct sim_str of = {NULL, 0}, name = {NULL, 0}, dev = {NULL, 0}, active;
 		char id[19];
 
-		if (!r || r->deleted || !sim_rec_get(r, type->idx, &of, NULL) || !sim_is(of, o->name))
+		if (!r || r->deleted || !sim_rec_get(r, type->idx, &of, NULL) ||
+			!sim_is(of, o->name))
 			continue;
 		sim_rec_get(r, sim_field_named(rt, "Name")->idx, &name, NULL);
 		sim_rec_get(r, sim_field_named(rt, "DeveloperName")->idx, &dev, NULL);
 		sim_id_text(org, r->oid, id);
 		sim_d_record_type(b, o, version, id, name, dev,
-			sim_rec_get(r, sim_field_named(rt, "IsActive")->idx, &active, NULL), false, def);
+			sim_rec_get(r, sim_field_named(rt, "IsActive")->idx, &active, NULL), false,
+			def);
 		sim_buf_ch(b, ',');
 		def = false;
 	}
-	sim_d_record_type(b, o, version, "012000000000000AAA", SIM_S("Master"), SIM_S("Master"), true, true, def);
+	sim_d_record_type(b, o, version, "012000000000000AAA", SIM_S("Master"), SIM_S("Master"),
+		true, true, def);
 	sim_buf_ch(b, ']');
 }
 
 static void sim_d_urls(struct sim_buf *b, const struct sim_object *o, const char *v, bool full)
 {
 	sim_buf_fmt(b,
-		",\"urls\":{\"rowTemplate\":\"/services/data/%s/sobjects/%s/{ID}\",\"describe\":\"/services/data/%s/"
+		",\"urls\":{\"rowTemplate\":\"/services/data/%s/sobjects/%s/{ID}\",\"describe\":\"/"
+		"services/data/%s/"
 		"sobjects/%s/describe\",\"sobject\":\"/services/data/%s/sobjects/%s\"",
 		v, o->name, v, o->name, v, o->name);
 	if (full)
-		sim_buf_fmt(b, ",\"layouts\":\"/services/data/%s/sobjects/%s/describe/layouts\"", v, o->name);
+		sim_buf_fmt(b, ",\"layouts\":\"/services/data/%s/sobjects/%s/describe/layouts\"", v,
+			o->name);
 	sim_buf_ch(b, '}');
 }
 
 static void sim_d_object_head(struct sim_buf *b, const struct sim_object *o, bool full)
 {
-	sim_buf_str(b, full ? "{\"actionOverrides\":[],\"activateable\":false" : "{\"activateable\":false");
+	sim_buf_str(b, full ? "{\"actionOverrides\":[],\"activateable\":false"
+			    : "{\"activateable\":false");
 	sim_d_str(b, "associateEntityType", NULL);
 	sim_d_str(b, "associateParentEntity", NULL);
 	if (full) {
@@ -226,7 +240,9 @@ static void sim_d_object_tail(struct sim_buf *b, const struct sim_object *o, boo
 		sim_d_str(b, "listviewable", NULL);
 		sim_d_str(b, "lookupLayoutable", NULL);
 	}
-	sim_d_bool(b, "mergeable", !strcmp(o->name, "Account") || !strcmp(o->name, "Contact") || !strcmp(o->name, "Lead"));
+	sim_d_bool(b, "mergeable",
+		!strcmp(o->name, "Account") || !strcmp(o->name, "Contact") ||
+			!strcmp(o->name, "Lead"));
 	sim_d_bool(b, "mruEnabled", !o->setup);
 	sim_d_str(b, "name", o->name);
 	if (full) {
@@ -236,7 +252,8 @@ static void sim_d_object_tail(struct sim_buf *b, const struct sim_object *o, boo
 	sim_d_bool(b, "queryable", o->queryable);
 }
 
-static void sim_d_object_end(struct sim_buf *b, const struct sim_object *o, const char *version, bool full)
+static void sim_d_object_end(
+	struct sim_buf *b, const struct sim_object *o, const char *version, bool full)
 {
 	sim_d_bool(b, "replicateable", o->replicateable);
 	sim_d_bool(b, "retrieveable", true);
@@ -244,7 +261,8 @@ static void sim_d_object_end(struct sim_buf *b, const struct sim_object *o, cons
 		sim_d_bool(b, "searchLayoutable", !o->setup);
 	sim_d_bool(b, "searchable", true);
 	if (full)
-		sim_buf_str(b, ",\"sobjectDescribeOption\":\"FULL\",\"supportedScopes\":[{\"label\":\"All records\","
+		sim_buf_str(b, ",\"sobjectDescribeOption\":\"FULL\",\"supportedScopes\":[{"
+			       "\"label\":\"All records\","
 			       "\"name\":\"everything\"}]");
 	sim_d_bool(b, "triggerable", !o->setup);
 	sim_d_bool(b, "undeletable", o->undeletable);
@@ -257,14 +275,14 @@ static void sim_d_object_end(struct sim_buf *b, const struct sim_object *o, cons
 static void sim_http_date(char *out, size_t size, int64_t ms)
 {
 	static const char *const day[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
-	static const char *const mon[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
-		"Nov", "Dec"};
+	static const char *const mon[] = {
+		"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 	int64_t sec = ms / 1000, days = sec / 86400;
 	int y, m, d, r = (int)(sec % 86400);
 
 	sim_civil(days, &y, &m, &d);
-	snprintf(out, size, "%s, %02d %s %04d %02d:%02d:%02d GMT", day[days % 7], d, mon[m - 1], y, r / 3600,
-		r / 60 % 60, r % 60);
+	snprintf(out, size, "%s, %02d %s %04d %02d:%02d:%02d GMT", day[days % 7], d, mon[m - 1], y,
+		r / 3600, r / 60 % 60, r % 60);
 }
 
 static bool sim_not_modified(struct sim_req *req, struct sim_resp *resp, int64_t changed)
@@ -347,18 +365,21 @@ void sim_versions(struct sim_req *req, struct sim_resp *resp)
 
 	(void)req;
 	for (int v = 31; v <= 66; v++) /* v31 was Summer '14; Winter carries the next year */
-		sim_buf_fmt(&resp->body, "%s{\"label\":\"%s '%02d\",\"url\":\"/services/data/v%d.0\",\"version\":\"%d.0\"}",
+		sim_buf_fmt(&resp->body,
+			"%s{\"label\":\"%s "
+			"'%02d\",\"url\":\"/services/data/v%d.0\",\"version\":\"%d.0\"}",
 			v == 31 ? "[" : ",", season[(v - 31 + 2) % 3], 14 + (v - 31 + 2) / 3, v, v);
 	sim_buf_ch(&resp->body, ']');
 }
 
 void sim_resources(struct sim_req *req, struct sim_resp *resp)
 {
-	static const char *const names[] = {"tooling", "query", "queryAll", "sobjects", "composite", "jobs",
-		"limits", "metadata"};
+	static const char *const names[] = {"tooling", "query", "queryAll", "sobjects", "composite",
+		"jobs", "limits", "metadata"};
 
 	for (size_t i = 0; i < SIM_COUNT(names); i++)
-		sim_buf_fmt(&resp->body, "%s\"%s\":\"/services/data/%s/%s\"", i ? "," : "{", names[i], req->version,
-			names[i]);
-	sim_buf_fmt(&resp->body, ",\"identity\":\"http://127.0.0.1:%d/id/%s\"}", req->org->port, req->org->id);
+		sim_buf_fmt(&resp->body, "%s\"%s\":\"/services/data/%s/%s\"", i ? "," : "{",
+			names[i], req->version, names[i]);
+	sim_buf_fmt(&resp->body, ",\"identity\":\"http://127.0.0.1:%d/id/%s\"}", req->org->port,
+		req->org->id);
 }

@@ -55,8 +55,8 @@ void sim_fault_list(struct sim_org *org, struct sim_buf *b)
 	for (const struct sim_fault *f = org->faults; f; f = f->next) {
 		size_t n = strlen(f->text);
 
-		sim_buf_fmt(b, "%s%.*s%s\"seen\":%lld,\"hits\":%lld}", first ? "" : ",", (int)n - 1, f->text,
-			n > 2 ? "," : "", (long long)f->seen, (long long)f->hits);
+		sim_buf_fmt(b, "%s%.*s%s\"seen\":%lld,\"hits\":%lld}", first ? "" : ",", (int)n - 1,
+			f->text, n > 2 ? "," : "", (long long)f->seen, (long long)f->hits);
 		first = false;
 	}
 	pthread_mutex_unlock(&org->side);
@@ -70,7 +70,8 @@ static bool sim_fault_fires(struct sim_fault *f, const struct sim_req *req)
 		return false;
 	if (f->seen++ < f->after || f->hits >= f->count)
 		return false;
-	if (f->probability < 1 && (double)(sim_random() >> 11) / 9007199254740992.0 >= f->probability)
+	if (f->probability < 1 &&
+		(double)(sim_random() >> 11) / 9007199254740992.0 >= f->probability)
 		return false;
 	f->hits++;
 	return true;
@@ -78,7 +79,8 @@ static bool sim_fault_fires(struct sim_fault *f, const struct sim_req *req)
 
 const char *sim_fault_pick(struct sim_req *req, int64_t *ret_ms)
 {
-	static const char *const transport[] = {"drop-before", "drop-after", "slow-commit", "cut-body"};
+	static const char *const transport[] = {
+		"drop-before", "drop-after", "slow-commit", "cut-body"};
 	const char *kind = NULL;
 	int64_t delay = 0;
 

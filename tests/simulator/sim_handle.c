@@ -23,7 +23,8 @@ void sim_resp_error(struct sim_resp *r, int status, const char *code, const char
 	sim_resp_err(r, status, &e);
 }
 
-static void sim_buf_err(struct sim_buf *b, const struct sim_err *e, const char *code_key, bool fields)
+static void sim_buf_err(
+	struct sim_buf *b, const struct sim_err *e, const char *code_key, bool fields)
 {
 	sim_buf_str(b, "{");
 	if (!strcmp(code_key, "statusCode")) {
@@ -72,7 +73,8 @@ int sim_err_status(const struct sim_err *e)
 	static const struct {
 		const char *code;
 		int status;
-	} codes[] = {{"NOT_FOUND", 404}, {"ENTITY_IS_DELETED", 404}, {"INSUFFICIENT_ACCESS_OR_READONLY", 403}};
+	} codes[] = {{"NOT_FOUND", 404}, {"ENTITY_IS_DELETED", 404},
+		{"INSUFFICIENT_ACCESS_OR_READONLY", 403}};
 
 	for (size_t i = 0; i < SIM_COUNT(codes); i++)
 		if (!strcmp(codes[i].code, e->code))
@@ -107,7 +109,8 @@ const struct sim_json *sim_req_json(struct sim_req *req, struct sim_resp *resp)
 		req->json = sim_json_parse(req->arena, req->body, req->len, &why);
 	if (req->json && req->json->type == SIM_J_OBJ)
 		return req->json;
-	snprintf(msg, sizeof(msg), "%s at [line:1, column:%zu]", why ? why : "The HTTP entity body is required", req->len);
+	snprintf(msg, sizeof(msg), "%s at [line:1, column:%zu]",
+		why ? why : "The HTTP entity body is required", req->len);
 	sim_resp_error(resp, 400, "JSON_PARSER_ERROR", msg);
 	return NULL;
 }
@@ -236,7 +239,8 @@ void sim_dispatch(struct sim_req *req, struct sim_resp *resp)
 		return;
 	}
 	if (known)
-		sim_resp_error(resp, 405, "METHOD_NOT_ALLOWED", "HTTP Method not allowed. Allowed are others");
+		sim_resp_error(resp, 405, "METHOD_NOT_ALLOWED",
+			"HTTP Method not allowed. Allowed are others");
 	else
 		sim_resp_error(resp, 404, "NOT_FOUND", "The requested resource does not exist");
 }
@@ -266,10 +270,12 @@ static bool sim_fault_reply(struct sim_req *req, struct sim_resp *resp)
 		return false;
 	resp->no_limit_info = true;
 	if (!strcmp(kind, "503")) {
-		sim_resp_error(resp, 503, "SERVER_UNAVAILABLE", "The REST API is currently unavailable");
+		sim_resp_error(
+			resp, 503, "SERVER_UNAVAILABLE", "The REST API is currently unavailable");
 	} else if (!strcmp(kind, "500")) {
 		sim_resp_error(resp, 500, "UNKNOWN_EXCEPTION",
-			"An unexpected error occurred. Please include this ErrorId if you contact support: "
+			"An unexpected error occurred. Please include this ErrorId if you contact "
+			"support: "
 			"1234567890-12345 (-1234567890)");
 	} else if (!strcmp(kind, "429")) {
 		sim_resp_error(resp, 429, "REQUEST_LIMIT_EXCEEDED", "Too many requests");
@@ -277,7 +283,8 @@ static bool sim_fault_reply(struct sim_req *req, struct sim_resp *resp)
 	} else if (!strcmp(kind, "html")) {
 		resp->status = 503;
 		resp->type = "text/html;charset=UTF-8";
-		sim_buf_str(&resp->body, "<html><head><title>Down for maintenance</title></head><body><h1>We are down "
+		sim_buf_str(&resp->body, "<html><head><title>Down for "
+					 "maintenance</title></head><body><h1>We are down "
 					 "for maintenance.</h1></body></html>");
 	} else if (!strcmp(kind, "session")) {
 		struct sim_str t = req->header[SIM_H_AUTH];
@@ -303,7 +310,8 @@ static void sim_data(struct sim_req *req, struct sim_resp *resp, struct sim_str 
 	}
 	req->version = sim_arena_dup(req->arena, version).p;
 	if (sscanf(req->version, "v%lf", &number) != 1 || number < 20 || number > 66) {
-		sim_resp_error(resp, number > 0 && number < 20 ? 410 : 404, "NOT_FOUND", "The requested resource does not exist");
+		sim_resp_error(resp, number > 0 && number < 20 ? 410 : 404, "NOT_FOUND",
+			"The requested resource does not exist");
 		return;
 	}
 	if (!sim_session_check(req, resp) || sim_over_limit(req, resp))
@@ -315,12 +323,14 @@ static void sim_data(struct sim_req *req, struct sim_resp *resp, struct sim_str 
 	sim_dispatch(req, resp);
 	if (resp->status != 204 && !resp->no_limit_info)
 		sim_resp_header(resp, "Sforce-Limit-Info", "api-usage=%lld/%lld",
-			(long long)(req->org->daily_max - req->org->daily_left), (long long)req->org->daily_max);
+			(long long)(req->org->daily_max - req->org->daily_left),
+			(long long)req->org->daily_max);
 }
 
 static void sim_enter(struct sim_org *org)
 {
-	uint64_t now = atomic_fetch_add(&org->stats.in_flight, 1) + 1, max = org->stats.max_in_flight;
+	uint64_t now = atomic_fetch_add(&org->stats.in_flight, 1) + 1,
+		 max = org->stats.max_in_flight;
 
 	org->stats.requests++;
 	while (now > max && !atomic_compare_exchange_weak(&org->stats.max_in_flight, &max, now))

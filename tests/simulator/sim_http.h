@@ -9,8 +9,17 @@
 #include "sim_org.h"
 #include "sim_write.h"
 
-enum sim_header { SIM_H_AUTH, SIM_H_QUERY_OPTIONS, SIM_H_ENCODING, SIM_H_BODY_ENCODING, SIM_H_TYPE, SIM_H_SINCE,
-	SIM_H_UNMODIFIED, SIM_H_ACCEPT, SIM_H_COUNT };
+enum sim_header {
+	SIM_H_AUTH,
+	SIM_H_QUERY_OPTIONS,
+	SIM_H_ENCODING,
+	SIM_H_BODY_ENCODING,
+	SIM_H_TYPE,
+	SIM_H_SINCE,
+	SIM_H_UNMODIFIED,
+	SIM_H_ACCEPT,
+	SIM_H_COUNT
+};
 
 struct sim_fault {
 	struct sim_fault *next;
@@ -83,18 +92,20 @@ void sim_auth_info(struct sim_req *req, struct sim_resp *resp);
 bool sim_auth_load_key(struct sim_org *org, const char *pem, size_t len);
 
 void sim_admin(struct sim_req *req, struct sim_resp *resp);
-size_t sim_seed(struct sim_org *org, char *text, size_t len, struct sim_buf *out, const char **error);
+size_t sim_seed(
+	struct sim_org *org, char *text, size_t len, struct sim_buf *out, const char **error);
 void sim_settings_default(struct sim_org *org);
 
 typedef void sim_handler(struct sim_req *req, struct sim_resp *resp);
-sim_handler sim_versions, sim_resources, sim_global_describe, sim_describe, sim_object_basic, sim_query_call,
-	sim_query_all_call, sim_query_more, sim_limits, sim_record_count, sim_row_create, sim_row_get,
-	sim_row_update, sim_row_delete, sim_row_get_ext, sim_row_upsert, sim_row_delete_ext, sim_row_blob,
-	sim_updated, sim_deleted, sim_collect_insert, sim_collect_update, sim_collect_upsert,
-	sim_collect_delete, sim_collect_get, sim_collect_retrieve, sim_composite, sim_batch, sim_tooling_query,
+sim_handler sim_versions, sim_resources, sim_global_describe, sim_describe, sim_object_basic,
+	sim_query_call, sim_query_all_call, sim_query_more, sim_limits, sim_record_count,
+	sim_row_create, sim_row_get, sim_row_update, sim_row_delete, sim_row_get_ext,
+	sim_row_upsert, sim_row_delete_ext, sim_row_blob, sim_updated, sim_deleted,
+	sim_collect_insert, sim_collect_update, sim_collect_upsert, sim_collect_delete,
+	sim_collect_get, sim_collect_retrieve, sim_composite, sim_batch, sim_tooling_query,
 	sim_bulk_query_create, sim_bulk_query_list, sim_bulk_query_get, sim_bulk_query_patch,
 	sim_bulk_query_delete, sim_bulk_query_results, sim_bulk_query_pages, sim_ingest_create,
-	sim_ingest_upload, sim_ingest_patch, sim_ingest_get, sim_ingest_delete, sim_ingest_list, sim_ingest_good,
-	sim_ingest_failed, sim_ingest_unprocessed, sim_empty_tooling, sim_tree;
+	sim_ingest_upload, sim_ingest_patch, sim_ingest_get, sim_ingest_delete, sim_ingest_list,
+	sim_ingest_good, sim_ingest_failed, sim_ingest_unprocessed, sim_empty_tooling, sim_tree;
 
 #endif

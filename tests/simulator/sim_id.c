@@ -88,7 +88,8 @@ enum sim_id_result sim_id_parse(const struct sim_org *org, struct sim_str text, 
 	obj = sim_id_object(org, text);
 	for (int i = 5; i < 15; i++)
 		n = n * 62 + (uint64_t)sim_digit(full[i]);
-	if (!obj || memcmp(full + 3, org->pod, 2) || n < org->id_base || n - org->id_base > 0xFFFFFFFFFFull)
+	if (!obj || memcmp(full + 3, org->pod, 2) || n < org->id_base ||
+		n - org->id_base > 0xFFFFFFFFFFull)
 		return SIM_ID_FOREIGN;
 	*ret = sim_oid(obj->idx, n - org->id_base);
 	return SIM_ID_OK;

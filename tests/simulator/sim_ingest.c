@@ -3,11 +3,12 @@
 
 #include <stdlib.h>
 
-static bool sim_ingest_setup(struct sim_req *req, struct sim_resp *resp, struct sim_job *j,
-	const struct sim_json *doc)
+static bool sim_ingest_setup(
+	struct sim_req *req, struct sim_resp *resp, struct sim_job *j, const struct sim_json *doc)
 {
 	static const char *const ops[] = {"insert", "update", "upsert", "delete", "hardDelete"};
-	struct sim_str op = sim_json_str(doc, "operation"), ext = sim_json_str(doc, "externalIdFieldName");
+	struct sim_str op = sim_json_str(doc, "operation"),
+		       ext = sim_json_str(doc, "externalIdFieldName");
 	struct sim_object *o = sim_object_find(req->org, sim_json_str(doc, "object"));
 	const struct sim_field *f = o && ext.len ? sim_field_find(o, ext) : NULL;
 	bool known = false;
@@ -21,7 +22,8 @@ static bool sim_ingest_setup(struct sim_req *req, struct sim_resp *resp, struct 
 	else if (!known)
 		sim_resp_error(resp, 400, "JSON_PARSER_ERROR", "Unknown operation");
 	else if (sim_eq(op, SIM_S("upsert")) && (!f || !(f->external_id || f->id_lookup)))
-		sim_resp_error(resp, 400, "INVALIDJOB", "InvalidJob : Field name provided, does not match an External ID");
+		sim_resp_error(resp, 400, "INVALIDJOB",
+			"InvalidJob : Field name provided, does not match an External ID");
 	else if (sim_job_options(req, resp, j, doc)) {
 		j->ext_field = f ? f->name : NULL;
 		return true;
@@ -86,7 +88,8 @@ void sim_ingest_upload(struct sim_req *req, struct sim_resp *resp)
 	if (!j)
 		return;
 	if (strcmp(j->state, "Open") || j->uploaded) {
-		sim_resp_error(resp, 400, "INVALIDJOBSTATE", "Found multiple contents for job; only one upload is allowed");
+		sim_resp_error(resp, 400, "INVALIDJOBSTATE",
+			"Found multiple contents for job; only one upload is allowed");
 	} else {
 		j->csv = req->body;
 		j->csv_len = req->len;
@@ -125,7 +128,8 @@ static void sim_ingest_begin(struct sim_job *j)
 
 static bool sim_ingest_over(const struct sim_job *j)
 {
-	return !strcmp(j->state, "JobComplete") || !strcmp(j->state, "Failed") || !strcmp(j->state, "Aborted");
+	return !strcmp(j->state, "JobComplete") || !strcmp(j->state, "Failed") ||
+	       !strcmp(j->state, "Aborted");
 }
 
 void sim_ingest_patch(struct sim_req *req, struct sim_resp *resp)
@@ -166,7 +170,8 @@ void sim_ingest_delete(struct sim_req *req, struct sim_resp *resp)
 		return;
 	if (!sim_ingest_over(j) && strcmp(j->state, "UploadComplete")) {
 		sim_resp_error(resp, 400, "API_ERROR",
-			"Error encountered when deleting the job because the job is not terminated");
+			"Error encountered when deleting the job because the job is not "
+			"terminated");
 	} else {
 		sim_job_remove(req->org, j);
 		resp->status = 204;
@@ -193,8 +198,8 @@ static bool sim_row_in(const struct sim_ingest_row *r, enum sim_file_kind kind)
 static void sim_result_head(const struct sim_job *j, struct sim_buf *b, enum sim_file_kind kind)
 {
 	if (kind != SIM_UNPROCESSED)
-		sim_buf_fmt(b, "\"sf__Id\"%c%s%c", j->delimiter, kind == SIM_GOOD ? "\"sf__Created\"" : "\"sf__Error\"",
-			j->delimiter);
+		sim_buf_fmt(b, "\"sf__Id\"%c%s%c", j->delimiter,
+			kind == SIM_GOOD ? "\"sf__Created\"" : "\"sf__Error\"", j->delimiter);
 	for (int i = 0; i < j->ncolumns; i++) {
 		if (i)
 			sim_buf_ch(b, j->delimiter);
@@ -203,8 +208,8 @@ static void sim_result_head(const struct sim_job *j, struct sim_buf *b, enum sim
 	sim_buf_str(b, j->crlf ? "\r\n" : "\n");
 }
 
-static void sim_result_row(const struct sim_job *j, struct sim_buf *b, const struct sim_ingest_row *r,
-	enum sim_file_kind kind)
+static void sim_result_row(const struct sim_job *j, struct sim_buf *b,
+	const struct sim_ingest_row *r, enum sim_file_kind kind)
 {
 	char id[19] = "";
 

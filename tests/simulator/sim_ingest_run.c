@@ -58,8 +58,10 @@ bool sim_csv_parse(struct sim_job *j, const char **error)
 	bool last = !j->csv_len;
 
 	if (sim_wrong_ending(j)) {
-		*error = j->crlf ? "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is CRLF"
-				 : "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF";
+		*error = j->crlf ? "ClientInputError : LineEnding is invalid on user data. Current "
+				   "LineEnding setting is CRLF"
+				 : "ClientInputError : LineEnding is invalid on user data. Current "
+				   "LineEnding setting is LF";
 		return false;
 	}
 	if (j->csv_len >= 3 && !memcmp(j->csv, "\xEF\xBB\xBF", 3))
@@ -72,14 +74,16 @@ bool sim_csv_parse(struct sim_job *j, const char **error)
 		int n = 0;
 
 		if (j->nrows == cap) {
-			struct sim_ingest_row *more = sim_arena_get(&j->arena, sizeof(*more) * (cap = cap ? cap * 2 : 1024));
+			struct sim_ingest_row *more = sim_arena_get(
+				&j->arena, sizeof(*more) * (cap = cap ? cap * 2 : 1024));
 
 			if (j->nrows)
 				memcpy(more, j->row, sizeof(*more) * j->nrows);
 			j->row = more;
 		}
 		r = &j->row[j->nrows++];
-		*r = (struct sim_ingest_row){.cell = sim_arena_get(&j->arena, sizeof(*r->cell) * (size_t)(j->ncolumns + 1))};
+		*r = (struct sim_ingest_row){.cell = sim_arena_get(&j->arena,
+						     sizeof(*r->cell) * (size_t)(j->ncolumns + 1))};
 		for (last = false; !last; n++) {
 			struct sim_str v = sim_cell(&c, &last);
 
@@ -87,7 +91,8 @@ bool sim_csv_parse(struct sim_job *j, const char **error)
 				r->cell[n] = v;
 		}
 		if (n != j->ncolumns)
-			c.error = "InvalidBatch : the number of values in a row differs from the header";
+			c.error = "InvalidBatch : the number of values in a row differs from the "
+				  "header";
 	}
 	*error = c.error;
 	return !c.error;
@@ -97,19 +102,22 @@ bool sim_csv_parse(struct sim_job *j, const char **error)
 static const char *sim_columns_ok(struct sim_job *j, const struct sim_object *o)
 {
 	for (int i = 0; i < j->ncolumns; i++) {
-		struct sim_str rest = j->column[i], head = sim_cut(&rest, '.'), rel = head, type = {NULL, 0};
+		struct sim_str rest = j->column[i], head = sim_cut(&rest, '.'), rel = head,
+			       type = {NULL, 0};
 		const struct sim_field *f;
 
 		if (!rest.len) {
 			if (sim_field_find(o, head))
 				continue;
-			return sim_arena_fmt(&j->arena, "InvalidBatch : Field name not found : %.*s", SIM_P(j->column[i]));
+			return sim_arena_fmt(&j->arena,
+				"InvalidBatch : Field name not found : %.*s", SIM_P(j->column[i]));
 		}
 		if (memchr(head.p, ':', head.len))
 			type = sim_cut(&rel, ':');
 		f = sim_field_by_rel(o, rel);
 		if (!f || f->polymorphic != (type.len > 0))
-			return sim_arena_fmt(&j->arena, "InvalidBatch : Field name not found : %.*s", SIM_P(j->column[i]));
+			return sim_arena_fmt(&j->arena,
+				"InvalidBatch : Field name not found : %.*s", SIM_P(j->column[i]));
 	}
 	return NULL;
 }
@@ -124,25 +132,29 @@ static struct sim_json *sim_text_node(struct sim_arena *a, struct sim_str key, s
 	return n;
 }
 
-static struct sim_json *sim_parent_node(struct sim_arena *a, struct sim_str column, struct sim_str v)
+static struct sim_json *sim_parent_node(
+	struct sim_arena *a, struct sim_str column, struct sim_str v)
 {
 	struct sim_str rest = column, head = sim_cut(&rest, '.'), type = {NULL, 0};
 	struct sim_json *obj = sim_arena_get(a, sizeof(*obj)), *attr;
 
 	if (memchr(head.p, ':', head.len))
 		type = sim_cut(&head, ':');
-	*obj = (struct sim_json){.key = head, .type = SIM_J_OBJ, .child = sim_text_node(a, rest, v)};
+	*obj = (struct sim_json){
+		.key = head, .type = SIM_J_OBJ, .child = sim_text_node(a, rest, v)};
 	if (type.len) {
 		attr = sim_arena_get(a, sizeof(*attr));
-		*attr = (struct sim_json){.key = SIM_S("attributes"), .type = SIM_J_OBJ, .next = obj->child,
+		*attr = (struct sim_json){.key = SIM_S("attributes"),
+			.type = SIM_J_OBJ,
+			.next = obj->child,
 			.child = sim_text_node(a, SIM_S("type"), type)};
 		obj->child = attr;
 	}
 	return obj;
 }
 
-static void sim_ingest_in(struct sim_job *j, struct sim_arena *a, const struct sim_ingest_row *r,
-	struct sim_row *row)
+static void sim_ingest_in(
+	struct sim_job *j, struct sim_arena *a, const struct sim_ingest_row *r, struct sim_row *row)
 {
 	struct sim_json *doc = sim_arena_get(a, sizeof(*doc)), **at = &doc->child;
 
@@ -152,16 +164,19 @@ static void sim_ingest_in(struct sim_job *j, struct sim_arena *a, const struct s
 			continue;
 		if (sim_is(j->column[i], "Id") && row->op != SIM_UPSERT && row->op != SIM_INSERT) {
 			if (sim_id_parse(j->org, r->cell[i], &row->id) != SIM_ID_OK)
-				sim_err_set(&row->err, a, "INVALID_CROSS_REFERENCE_KEY", NULL, "invalid cross reference id");
+				sim_err_set(&row->err, a, "INVALID_CROSS_REFERENCE_KEY", NULL,
+					"invalid cross reference id");
 			continue;
 		}
-		*at = memchr(j->column[i].p, '.', j->column[i].len) ? sim_parent_node(a, j->column[i], r->cell[i])
-								      : sim_text_node(a, j->column[i], r->cell[i]);
+		*at = memchr(j->column[i].p, '.', j->column[i].len)
+			      ? sim_parent_node(a, j->column[i], r->cell[i])
+			      : sim_text_node(a, j->column[i], r->cell[i]);
 		at = &(*at)->next;
 	}
 	row->in = doc;
 	if ((row->op == SIM_UPDATE || row->op == SIM_DELETE) && !row->id && !row->err.code)
-		sim_err_set(&row->err, a, "MISSING_ARGUMENT", "Id", "Id not specified in an update call");
+		sim_err_set(&row->err, a, "MISSING_ARGUMENT", "Id",
+			"Id not specified in an update call");
 }
 
 static char *sim_ingest_error(struct sim_job *j, const struct sim_err *e)
@@ -190,7 +205,8 @@ static void sim_ingest_chunk(struct sim_job *j, struct sim_object *o, size_t fro
 {
 	struct sim_arena a = {NULL};
 	struct sim_row *row = sim_arena_get(&a, sizeof(*row) * n);
-	struct sim_txn t = {.org = j->org, .arena = &a, .user = j->user, .row = row, .n = (int)n, .csv = true};
+	struct sim_txn t = {
+		.org = j->org, .arena = &a, .user = j->user, .row = row, .n = (int)n, .csv = true};
 
 	for (size_t i = 0; i < n; i++) {
 		row[i] = (struct sim_row){.obj = o, .op = sim_ingest_op(j)};

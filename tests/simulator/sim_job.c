@@ -47,7 +47,8 @@ struct sim_job *sim_job_take(struct sim_req *req, struct sim_resp *resp, bool in
 
 	pthread_mutex_lock(&req->org->side);
 	for (j = req->org->jobs; j; j = j->next)
-		if (j->ingest == ingest && req->part[0].len >= 15 && !memcmp(j->id, req->part[0].p, 15)) {
+		if (j->ingest == ingest && req->part[0].len >= 15 &&
+			!memcmp(j->id, req->part[0].p, 15)) {
 			j->users++;
 			break;
 		}
@@ -91,11 +92,14 @@ const char *sim_job_state(const struct sim_job *j)
 static const struct {
 	const char *name;
 	char c;
-} sim_delimiters[] = {{"COMMA", ','}, {"TAB", '\t'}, {"SEMICOLON", ';'}, {"PIPE", '|'}, {"CARET", '^'}, {"BACKQUOTE", '`'}};
+} sim_delimiters[] = {{"COMMA", ','}, {"TAB", '\t'}, {"SEMICOLON", ';'}, {"PIPE", '|'},
+	{"CARET", '^'}, {"BACKQUOTE", '`'}};
 
-bool sim_job_options(struct sim_req *req, struct sim_resp *resp, struct sim_job *j, const struct sim_json *doc)
+bool sim_job_options(
+	struct sim_req *req, struct sim_resp *resp, struct sim_job *j, const struct sim_json *doc)
 {
-	struct sim_str delimiter = sim_json_str(doc, "columnDelimiter"), ending = sim_json_str(doc, "lineEnding");
+	struct sim_str delimiter = sim_json_str(doc, "columnDelimiter"),
+		       ending = sim_json_str(doc, "lineEnding");
 	bool known = !delimiter.len;
 
 	(void)req;
@@ -108,7 +112,8 @@ bool sim_job_options(struct sim_req *req, struct sim_resp *resp, struct sim_job 
 		known = false;
 	j->crlf = sim_eq(ending, SIM_S("CRLF"));
 	if (!known)
-		sim_resp_error(resp, 400, "JSON_PARSER_ERROR", "Unknown columnDelimiter or lineEnding");
+		sim_resp_error(
+			resp, 400, "JSON_PARSER_ERROR", "Unknown columnDelimiter or lineEnding");
 	return known;
 }
 
@@ -133,20 +138,30 @@ void sim_job_json(struct sim_req *req, struct sim_buf *b, const struct sim_job *
 	sim_buf_datetime(b, j->created_ms);
 	sim_buf_str(b, "\",\"systemModstamp\":\"");
 	sim_buf_datetime(b, j->done_ms ? j->done_ms : j->created_ms);
-	sim_buf_fmt(b, "\",\"state\":\"%s\",\"concurrencyMode\":\"Parallel\",\"contentType\":\"CSV\",\"apiVersion\":%s", state,
-		j->version + 1);
+	sim_buf_fmt(b,
+		"\",\"state\":\"%s\",\"concurrencyMode\":\"Parallel\",\"contentType\":\"CSV\","
+		"\"apiVersion\":%s",
+		state, j->version + 1);
 	if (j->ext_field)
 		sim_buf_fmt(b, ",\"externalIdFieldName\":\"%s\"", j->ext_field);
 	if (j->ingest && !strcmp(state, "Open"))
-		sim_buf_fmt(b, ",\"contentUrl\":\"services/data/%s/jobs/ingest/%s/batches\"", j->version, j->id);
+		sim_buf_fmt(b, ",\"contentUrl\":\"services/data/%s/jobs/ingest/%s/batches\"",
+			j->version, j->id);
 	sim_buf_fmt(b, ",\"lineEnding\":\"%s\",\"columnDelimiter\":\"%s\"", j->crlf ? "CRLF" : "LF",
 		sim_delimiter_name(j->delimiter));
 	if (full) {
-		sim_buf_fmt(b, ",\"jobType\":\"%s\",\"numberRecordsProcessed\":%zu,\"retries\":0,\"totalProcessingTime\":%lld",
-			j->ingest ? "V2Ingest" : "V2Query", j->ingest ? j->processed : done ? j->nrec : 0,
+		sim_buf_fmt(b,
+			",\"jobType\":\"%s\",\"numberRecordsProcessed\":%zu,\"retries\":0,"
+			"\"totalProcessingTime\":%lld",
+			j->ingest ? "V2Ingest" : "V2Query",
+			j->ingest ? j->processed
+			: done	  ? j->nrec
+				  : 0,
 			(long long)(j->done_ms ? j->done_ms - j->created_ms : 0));
 		if (j->ingest)
-			sim_buf_fmt(b, ",\"numberRecordsFailed\":%zu,\"apiActiveProcessingTime\":1,\"apexProcessingTime\":0",
+			sim_buf_fmt(b,
+				",\"numberRecordsFailed\":%zu,\"apiActiveProcessingTime\":1,"
+				"\"apexProcessingTime\":0",
 				j->failed);
 		else
 			sim_buf_str(b, ",\"isPkChunkingSupported\":true");

@@ -22,7 +22,8 @@ struct sim_job {
 	uint64_t user;
 	int64_t created_ms, ready_ms;
 	_Atomic int64_t done_ms;
-	const char *_Atomic state; /* as set; InProgress and JobComplete follow from the clock for queries */
+	const char *_Atomic
+		state; /* as set; InProgress and JobComplete follow from the clock for queries */
 	const char *error;
 	char *operation, *object, *ext_field, *soql;
 	char delimiter;
@@ -44,7 +45,8 @@ struct sim_job {
 };
 
 struct sim_job *sim_job_new(struct sim_req *req, bool ingest);
-struct sim_job *sim_job_take(struct sim_req *req, struct sim_resp *resp, bool ingest); /* NULL: replied */
+struct sim_job *sim_job_take(
+	struct sim_req *req, struct sim_resp *resp, bool ingest); /* NULL: replied */
 void sim_job_release(struct sim_org *org, struct sim_job *j);
 void sim_job_remove(struct sim_org *org, struct sim_job *j);
 const char *sim_job_state(const struct sim_job *j);
@@ -53,6 +55,7 @@ void sim_job_list(struct sim_req *req, struct sim_resp *resp, bool ingest);
 void sim_buf_csv(struct sim_buf *b, struct sim_str s); /* quoted */
 bool sim_csv_parse(struct sim_job *j, const char **error);
 void sim_ingest_run(struct sim_job *j);
-bool sim_job_options(struct sim_req *req, struct sim_resp *resp, struct sim_job *j, const struct sim_json *doc);
+bool sim_job_options(
+	struct sim_req *req, struct sim_resp *resp, struct sim_job *j, const struct sim_json *doc);
 
 #endif

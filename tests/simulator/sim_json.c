@@ -69,16 +69,34 @@ static char *sim_jp_escape(struct sim_jp *j, char *o)
 	unsigned c, low;
 
 	switch (*j->p++) {
-	case '"': *o++ = '"'; return o;
-	case '\\': *o++ = '\\'; return o;
-	case '/': *o++ = '/'; return o;
-	case 'b': *o++ = '\b'; return o;
-	case 'f': *o++ = '\f'; return o;
-	case 'n': *o++ = '\n'; return o;
-	case 'r': *o++ = '\r'; return o;
-	case 't': *o++ = '\t'; return o;
-	case 'u': break;
-	default: return sim_jp_fail(j, "unrecognized character escape");
+	case '"':
+		*o++ = '"';
+		return o;
+	case '\\':
+		*o++ = '\\';
+		return o;
+	case '/':
+		*o++ = '/';
+		return o;
+	case 'b':
+		*o++ = '\b';
+		return o;
+	case 'f':
+		*o++ = '\f';
+		return o;
+	case 'n':
+		*o++ = '\n';
+		return o;
+	case 'r':
+		*o++ = '\r';
+		return o;
+	case 't':
+		*o++ = '\t';
+		return o;
+	case 'u':
+		break;
+	default:
+		return sim_jp_fail(j, "unrecognized character escape");
 	}
 	if (!sim_jp_hex4(j, &c))
 		return sim_jp_fail(j, "bad unicode escape");
@@ -150,10 +168,12 @@ static struct sim_json *sim_jp_list(struct sim_jp *j, bool object)
 		sim_jp_space(j);
 		if (object) {
 			if (j->p >= j->end || *j->p++ != '"' || !sim_jp_string(j, &key, &clean))
-				return sim_jp_fail(j, "was expecting double-quote to start field name");
+				return sim_jp_fail(
+					j, "was expecting double-quote to start field name");
 			sim_jp_space(j);
 			if (j->p >= j->end || *j->p++ != ':')
-				return sim_jp_fail(j, "was expecting a colon to separate field name and value");
+				return sim_jp_fail(j,
+					"was expecting a colon to separate field name and value");
 		}
 		v = sim_jp_value(j);
 		if (!v)
@@ -210,13 +230,18 @@ static struct sim_json *sim_jp_value(struct sim_jp *j)
 	if (j->p >= j->end)
 		return sim_jp_fail(j, "Unexpected end-of-input");
 	switch (*j->p) {
-	case '{': j->p++; return sim_jp_list(j, true);
-	case '[': j->p++; return sim_jp_list(j, false);
+	case '{':
+		j->p++;
+		return sim_jp_list(j, true);
+	case '[':
+		j->p++;
+		return sim_jp_list(j, false);
 	case '"':
 		j->p++;
 		n = sim_jp_node(j, SIM_J_STR);
 		return sim_jp_string(j, &n->text, &n->clean) ? n : NULL;
-	default: return sim_jp_word(j);
+	default:
+		return sim_jp_word(j);
 	}
 }
 
@@ -310,9 +335,15 @@ void sim_json_write(struct sim_buf *b, const struct sim_json *v)
 	switch (v->type) {
 	case SIM_J_NULL:
 	case SIM_J_FALSE:
-	case SIM_J_TRUE: sim_buf_str(b, words[v->type]); break;
-	case SIM_J_NUM: sim_buf_s(b, v->text); break;
-	case SIM_J_STR: sim_buf_json(b, v->text); break;
+	case SIM_J_TRUE:
+		sim_buf_str(b, words[v->type]);
+		break;
+	case SIM_J_NUM:
+		sim_buf_s(b, v->text);
+		break;
+	case SIM_J_STR:
+		sim_buf_json(b, v->text);
+		break;
 	case SIM_J_ARR:
 	case SIM_J_OBJ:
 		sim_buf_ch(b, v->type == SIM_J_OBJ ? '{' : '[');

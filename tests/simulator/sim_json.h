@@ -7,7 +7,15 @@
 
 #include "sim_base.h"
 
-enum sim_json_type { SIM_J_NULL, SIM_J_FALSE, SIM_J_TRUE, SIM_J_NUM, SIM_J_STR, SIM_J_ARR, SIM_J_OBJ };
+enum sim_json_type {
+	SIM_J_NULL,
+	SIM_J_FALSE,
+	SIM_J_TRUE,
+	SIM_J_NUM,
+	SIM_J_STR,
+	SIM_J_ARR,
+	SIM_J_OBJ
+};
 
 struct sim_json {
 	struct sim_json *next, *child;
@@ -16,7 +24,8 @@ struct sim_json {
 	bool clean; /* the string needs no escaping */
 };
 
-struct sim_json *sim_json_parse(struct sim_arena *a, char *text, size_t len, const char **ret_error);
+struct sim_json *sim_json_parse(
+	struct sim_arena *a, char *text, size_t len, const char **ret_error);
 struct sim_json *sim_json_get(const struct sim_json *obj, const char *key);  /* exact */
 struct sim_json *sim_json_geti(const struct sim_json *obj, const char *key); /* any case */
 struct sim_str sim_json_str(const struct sim_json *obj, const char *key); /* strings; else p NULL */

@@ -66,7 +66,8 @@ static void sim_load_picks(struct sim_field *f, const struct sim_json *list)
 
 static void sim_load_field(struct sim_org *org, struct sim_field *f, const struct sim_json *v)
 {
-	const struct sim_json *list = sim_json_get(v, "referenceTo"), *order = sim_json_get(v, "relationshipOrder");
+	const struct sim_json *list = sim_json_get(v, "referenceTo"),
+			      *order = sim_json_get(v, "relationshipOrder");
 	struct sim_buf to = {0};
 
 	for (size_t i = 0; i < SIM_COUNT(sim_load_bools); i++) {
@@ -103,7 +104,8 @@ static void sim_load_field(struct sim_org *org, struct sim_field *f, const struc
 		sim_load_picks(f, list);
 }
 
-static const char *sim_load_fields(struct sim_org *org, struct sim_object *o, const struct sim_json *list)
+static const char *sim_load_fields(
+	struct sim_org *org, struct sim_object *o, const struct sim_json *list)
 {
 	for (const struct sim_json *v = list ? list->child : NULL; v; v = v->next) {
 		struct sim_str name = sim_json_str(v, "name"), type = sim_json_str(v, "type");
@@ -170,13 +172,18 @@ static void sim_load_rule(struct sim_org *org, const struct sim_json *v)
 	struct sim_rule *r = NULL;
 
 	for (int i = 0; i < org->nrules; i++)
-		if (sim_is(name, org->rule[i].name) && sim_is(sim_json_str(v, "object"), org->rule[i].object))
+		if (sim_is(name, org->rule[i].name) &&
+			sim_is(sim_json_str(v, "object"), org->rule[i].object))
 			r = &org->rule[i];
 	if (!r) {
 		org->rule = sim_realloc(org->rule, sizeof(*r) * (size_t)(org->nrules + 1));
 		r = &org->rule[org->nrules++];
-		*r = (struct sim_rule){.active = true, .name = (char *)"", .object = (char *)"", .field = (char *)"",
-			.op = (char *)"=", .message = (char *)"refused"};
+		*r = (struct sim_rule){.active = true,
+			.name = (char *)"",
+			.object = (char *)"",
+			.field = (char *)"",
+			.op = (char *)"=",
+			.message = (char *)"refused"};
 	}
 	sim_load_str(v, "object", &r->object);
 	sim_load_str(v, "name", &r->name);
@@ -191,7 +198,8 @@ static void sim_load_rule(struct sim_org *org, const struct sim_json *v)
 
 const char *sim_schema_load(struct sim_org *org, const struct sim_json *doc)
 {
-	const struct sim_json *objects = sim_json_get(doc, "objects"), *rules = sim_json_get(doc, "validationRules");
+	const struct sim_json *objects = sim_json_get(doc, "objects"),
+			      *rules = sim_json_get(doc, "validationRules");
 	const char *error = NULL;
 
 	pthread_rwlock_wrlock(&org->db);

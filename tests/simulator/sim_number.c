@@ -97,8 +97,8 @@ static size_t sim_dec_plain(const struct sim_dec *r, char *o)
 	return n;
 }
 
-bool sim_num_text(struct sim_str in, int precision, int scale, char out[SIM_NUM_TEXT], size_t *ret_len,
-	bool *ret_range)
+bool sim_num_text(struct sim_str in, int precision, int scale, char out[SIM_NUM_TEXT],
+	size_t *ret_len, bool *ret_range)
 {
 	struct sim_dec r;
 	char tmp[40];

@@ -5,16 +5,24 @@
 #include <stdlib.h>
 
 static const char sim_builtin_seed[] =
-	"{\"attributes\":{\"type\":\"Profile\"},\"Id\":\"@p.admin\",\"Name\":\"System Administrator\",\"UserType\":\"Standard\"}\n"
-	"{\"attributes\":{\"type\":\"Profile\"},\"Id\":\"@p.std\",\"Name\":\"Standard User\",\"UserType\":\"Standard\"}\n"
+	"{\"attributes\":{\"type\":\"Profile\"},\"Id\":\"@p.admin\",\"Name\":\"System "
+	"Administrator\",\"UserType\":\"Standard\"}\n"
+	"{\"attributes\":{\"type\":\"Profile\"},\"Id\":\"@p.std\",\"Name\":\"Standard "
+	"User\",\"UserType\":\"Standard\"}\n"
 	"{\"attributes\":{\"type\":\"UserRole\"},\"Name\":\"CEO\",\"DeveloperName\":\"CEO\"}\n"
-	"{\"attributes\":{\"type\":\"Pricebook2\"},\"Id\":\"@builtin.pricebook\",\"Name\":\"Standard Price Book\","
+	"{\"attributes\":{\"type\":\"Pricebook2\"},\"Id\":\"@builtin.pricebook\",\"Name\":"
+	"\"Standard Price Book\","
 	"\"IsActive\":true,\"IsStandard\":true}\n"
-	"{\"attributes\":{\"type\":\"RecordType\"},\"SobjectType\":\"Account\",\"DeveloperName\":\"Customer\",\"Name\":\"Customer\",\"IsActive\":true}\n"
-	"{\"attributes\":{\"type\":\"RecordType\"},\"SobjectType\":\"Account\",\"DeveloperName\":\"Partner\",\"Name\":\"Partner\",\"IsActive\":true}\n"
-	"{\"attributes\":{\"type\":\"RecordType\"},\"SobjectType\":\"Opportunity\",\"DeveloperName\":\"New_Business\",\"Name\":\"New Business\",\"IsActive\":true}\n"
-	"{\"attributes\":{\"type\":\"RecordType\"},\"SobjectType\":\"Project__c\",\"DeveloperName\":\"Internal\",\"Name\":\"Internal\",\"IsActive\":true}\n"
-	"{\"attributes\":{\"type\":\"Group\"},\"Name\":\"Support\",\"DeveloperName\":\"Support\",\"Type\":\"Queue\"}\n";
+	"{\"attributes\":{\"type\":\"RecordType\"},\"SobjectType\":\"Account\",\"DeveloperName\":"
+	"\"Customer\",\"Name\":\"Customer\",\"IsActive\":true}\n"
+	"{\"attributes\":{\"type\":\"RecordType\"},\"SobjectType\":\"Account\",\"DeveloperName\":"
+	"\"Partner\",\"Name\":\"Partner\",\"IsActive\":true}\n"
+	"{\"attributes\":{\"type\":\"RecordType\"},\"SobjectType\":\"Opportunity\","
+	"\"DeveloperName\":\"New_Business\",\"Name\":\"New Business\",\"IsActive\":true}\n"
+	"{\"attributes\":{\"type\":\"RecordType\"},\"SobjectType\":\"Project__c\","
+	"\"DeveloperName\":\"Internal\",\"Name\":\"Internal\",\"IsActive\":true}\n"
+	"{\"attributes\":{\"type\":\"Group\"},\"Name\":\"Support\",\"DeveloperName\":\"Support\","
+	"\"Type\":\"Queue\"}\n";
 
 void sim_settings_default(struct sim_org *org)
 {
@@ -29,14 +37,20 @@ void sim_builtin(struct sim_org *org)
 	/* the admin must be the first user, the organization the first of its kind */
 	org->admin = sim_oid(org->user_obj->idx, 1);
 	sim_buf_fmt(&b,
-		"{\"attributes\":{\"type\":\"User\"},\"Username\":\"admin@%s.example\",\"FirstName\":\"Ada\",\"LastName\":"
-		"\"Admin\",\"Email\":\"admin@%s.example\",\"Alias\":\"admin\",\"IsActive\":true,\"UserType\":"
-		"\"Standard\",\"CommunityNickname\":\"admin\",\"TimeZoneSidKey\":\"GMT\",\"LocaleSidKey\":\"en_US\","
-		"\"LanguageLocaleKey\":\"en_US\",\"EmailEncodingKey\":\"UTF-8\",\"ProfileId\":\"@p.admin\"}\n",
+		"{\"attributes\":{\"type\":\"User\"},\"Username\":\"admin@%s.example\","
+		"\"FirstName\":\"Ada\",\"LastName\":"
+		"\"Admin\",\"Email\":\"admin@%s.example\",\"Alias\":\"admin\",\"IsActive\":true,"
+		"\"UserType\":"
+		"\"Standard\",\"CommunityNickname\":\"admin\",\"TimeZoneSidKey\":\"GMT\","
+		"\"LocaleSidKey\":\"en_US\","
+		"\"LanguageLocaleKey\":\"en_US\",\"EmailEncodingKey\":\"UTF-8\",\"ProfileId\":\"@p."
+		"admin\"}\n",
 		org->name, org->name);
 	sim_buf_fmt(&b,
-		"{\"attributes\":{\"type\":\"Organization\"},\"Name\":\"%s\",\"OrganizationType\":\"Enterprise Edition\","
-		"\"InstanceName\":\"%s9\",\"DefaultLocaleSidKey\":\"en_US\",\"TimeZoneSidKey\":\"GMT\","
+		"{\"attributes\":{\"type\":\"Organization\"},\"Name\":\"%s\",\"OrganizationType\":"
+		"\"Enterprise Edition\","
+		"\"InstanceName\":\"%s9\",\"DefaultLocaleSidKey\":\"en_US\",\"TimeZoneSidKey\":"
+		"\"GMT\","
 		"\"LanguageLocaleKey\":\"en_US\",\"IsSandbox\":false}\n",
 		org->name, org->pod);
 	sim_buf_str(&b, sim_builtin_seed);

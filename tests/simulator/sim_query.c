@@ -64,7 +64,8 @@ static struct sim_cond *sim_find_equal(const struct sim_query *q, struct sim_con
 			return b->nlit < a->nlit ? b : a;
 		return a ? a : b;
 	}
-	if (!sim_own_test(q, c) || (c->cmp != SIM_EQ && c->cmp != SIM_IN) || (c->semi && c->path.field->kept != SIM_K_REF && c->path.field->sys != SIM_SYS_ID))
+	if (!sim_own_test(q, c) || (c->cmp != SIM_EQ && c->cmp != SIM_IN) ||
+		(c->semi && c->path.field->kept != SIM_K_REF && c->path.field->sys != SIM_SYS_ID))
 		return NULL;
 	for (size_t i = 0; i < c->nlit; i++)
 		if (c->lit[i].null)
@@ -139,11 +140,13 @@ static bool sim_order_is(const struct sim_query *q, int i, enum sim_sys sys)
 static bool sim_by_stamp(const struct sim_query *q)
 {
 	return sim_order_is(q, 0, SIM_SYS_STAMP) && !q->order[0].desc &&
-	       (q->norder == 1 || (q->norder == 2 && sim_order_is(q, 1, SIM_SYS_ID) && !q->order[1].desc));
+	       (q->norder == 1 ||
+		       (q->norder == 2 && sim_order_is(q, 1, SIM_SYS_ID) && !q->order[1].desc));
 }
 
 /* the log's entries of [lo, hi) ms, when they are few or wanted in that order */
-static bool sim_log_list(const struct sim_query *q, int64_t lo, int64_t hi, size_t cap, struct sim_cand *cand)
+static bool sim_log_list(
+	const struct sim_query *q, int64_t lo, int64_t hi, size_t cap, struct sim_cand *cand)
 {
 	struct sim_store *st = q->obj->store;
 	size_t from, to;
@@ -173,7 +176,8 @@ static void sim_plan(const struct sim_query *q, size_t cap, struct sim_cand *can
 {
 	struct sim_cond *eq = sim_find_equal(q, q->where);
 	int64_t lo = INT64_MIN, hi = INT64_MAX;
-	int64_t id_lo = (int64_t)sim_oid(q->obj->idx, 1), id_hi = (int64_t)sim_oid(q->obj->idx, 0xFFFFFFFFFF);
+	int64_t id_lo = (int64_t)sim_oid(q->obj->idx, 1),
+		id_hi = (int64_t)sim_oid(q->obj->idx, 0xFFFFFFFFFF);
 
 	*cand = (struct sim_cand){.kind = SIM_C_LIST};
 	if (eq) {
@@ -224,8 +228,8 @@ struct sim_sorter {
 static void sim_sorter_add(struct sim_sorter *s, const struct sim_rec *r)
 {
 	const struct sim_query *q = s->q;
-	struct sim_sorted *w = sim_arena_get(&s->arena, offsetof(struct sim_sorted, cell) +
-							       sizeof(struct sim_cell) * (size_t)q->norder);
+	struct sim_sorted *w = sim_arena_get(&s->arena,
+		offsetof(struct sim_sorted, cell) + sizeof(struct sim_cell) * (size_t)q->norder);
 
 	if (s->n == s->cap) {
 		s->cap = s->cap ? s->cap * 2 : 1024;
@@ -251,7 +255,8 @@ static int sim_cell_cmp(const struct sim_cell *a, const struct sim_cell *b)
 
 static int sim_sorted_cmp(const void *x, const void *y, void *arg)
 {
-	const struct sim_sorted *a = *(struct sim_sorted *const *)x, *b = *(struct sim_sorted *const *)y;
+	const struct sim_sorted *a = *(struct sim_sorted *const *)x,
+				*b = *(struct sim_sorted *const *)y;
 	const struct sim_query *q = arg;
 
 	for (int i = 0; i < q->norder; i++) {
@@ -300,7 +305,7 @@ struct sim_run {
 	struct sim_cand cand;
 	struct sim_sorter sorter;
 	bool natural;
-	size_t want; /* enough records */
+	size_t want;  /* enough records */
 	bool stopped; /* there were enough */
 	int64_t last_sec;
 };
@@ -334,7 +339,8 @@ static void sim_run_all(struct sim_run *run, struct sim_result *ret)
 
 		pthread_rwlock_rdlock(&run->q->org->db);
 		for (; more && i < stop; i++) {
-			const struct sim_rec *r = sim_store_get(run->q->obj->store, sim_cand_at(&run->cand, i));
+			const struct sim_rec *r =
+				sim_store_get(run->q->obj->store, sim_cand_at(&run->cand, i));
 
 			more = !r || sim_run_one(run, r, ret);
 		}
@@ -420,7 +426,8 @@ static bool sim_run_try(struct sim_run *run, uint64_t parent, size_t cap, struct
 	sim_run_all(run, ret);
 	enough = !run->cand.capped || run->stopped;
 	if (!run->natural && enough) {
-		qsort_r(run->sorter.row, run->sorter.n, sizeof(*run->sorter.row), sim_sorted_cmp, q);
+		qsort_r(run->sorter.row, run->sorter.n, sizeof(*run->sorter.row), sim_sorted_cmp,
+			q);
 		for (size_t i = 0; i < run->sorter.n; i++)
 			sim_result_add(ret, run->sorter.row[i]->serial);
 	}

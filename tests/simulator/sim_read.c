@@ -95,7 +95,8 @@ static bool sim_page(struct sim_req *req, struct sim_resp *resp, struct sim_curs
 		if (!c->no)
 			sim_cursor_keep(req->org, c);
 		sim_locator(c, at + n, loc);
-		sim_buf_fmt(b, ",\"nextRecordsUrl\":\"/services/data/%s/query/%s\"", req->version, loc);
+		sim_buf_fmt(
+			b, ",\"nextRecordsUrl\":\"/services/data/%s/query/%s\"", req->version, loc);
 	}
 	sim_buf_str(b, ",\"records\":[");
 	c->q->version = req->version;
@@ -110,7 +111,8 @@ static void sim_query_reply(struct sim_req *req, struct sim_resp *resp, struct s
 	size_t n;
 
 	if (c->q->count_only && !c->q->ngroup) {
-		sim_buf_fmt(&resp->body, "{\"totalSize\":%zu,\"done\":true,\"records\":[]}", c->res.n);
+		sim_buf_fmt(
+			&resp->body, "{\"totalSize\":%zu,\"done\":true,\"records\":[]}", c->res.n);
 	} else if (c->q->aggregate) {
 		n = sim_query_aggregate(c->q, &c->res, &rows);
 		sim_buf_fmt(&resp->body, "{\"totalSize\":%zu,\"done\":true,\"records\":[%.*s]}", n,
@@ -210,18 +212,18 @@ void sim_limits(struct sim_req *req, struct sim_resp *resp)
 	static const struct {
 		const char *name;
 		int max;
-	} rows[] = {{"ConcurrentAsyncGetReportInstances", 200}, {"DailyAsyncApexExecutions", 250000},
-		{"DailyBulkApiBatches", 15000}, {"DailyBulkV2QueryFileStorageMB", 976562},
-		{"DailyBulkV2QueryJobs", 10000}, {"DailyDurableStreamingApiEvents", 10000},
-		{"DailyStreamingApiEvents", 10000}, {"DataStorageMB", 1024}, {"FileStorageMB", 1024},
-		{"HourlyTimeBasedWorkflow", 1000}, {"MonthlyPlatformEventsUsageEntitlement", 0},
-		{"SingleEmail", 5000}};
+	} rows[] = {{"ConcurrentAsyncGetReportInstances", 200},
+		{"DailyAsyncApexExecutions", 250000}, {"DailyBulkApiBatches", 15000},
+		{"DailyBulkV2QueryFileStorageMB", 976562}, {"DailyBulkV2QueryJobs", 10000},
+		{"DailyDurableStreamingApiEvents", 10000}, {"DailyStreamingApiEvents", 10000},
+		{"DataStorageMB", 1024}, {"FileStorageMB", 1024}, {"HourlyTimeBasedWorkflow", 1000},
+		{"MonthlyPlatformEventsUsageEntitlement", 0}, {"SingleEmail", 5000}};
 
 	sim_buf_fmt(&resp->body, "{\"DailyApiRequests\":{\"Max\":%lld,\"Remaining\":%lld}",
 		(long long)req->org->daily_max, (long long)req->org->daily_left);
 	for (size_t i = 0; i < SIM_COUNT(rows); i++)
-		sim_buf_fmt(&resp->body, ",\"%s\":{\"Max\":%d,\"Remaining\":%d}", rows[i].name, rows[i].max,
-			rows[i].max);
+		sim_buf_fmt(&resp->body, ",\"%s\":{\"Max\":%d,\"Remaining\":%d}", rows[i].name,
+			rows[i].max, rows[i].max);
 	sim_buf_ch(&resp->body, '}');
 }
 
@@ -249,23 +251,27 @@ void sim_record_count(struct sim_req *req, struct sim_resp *resp)
 
 /* ---- getUpdated, getDeleted ---- */
 
-static bool sim_window(struct sim_req *req, struct sim_resp *resp, int64_t back_days, int64_t *lo, int64_t *hi)
+static bool sim_window(
+	struct sim_req *req, struct sim_resp *resp, int64_t back_days, int64_t *lo, int64_t *hi)
 {
 	struct sim_str start = sim_req_arg(req, "start"), end = sim_req_arg(req, "end");
 	int64_t now = sim_now_ms();
 
 	if (!sim_parse_datetime(start, lo) || !sim_parse_datetime(end, hi)) {
-		sim_resp_error(resp, 400, "INVALID_REPLICATION_DATE", "startDate and endDate must be ISO 8601 dates");
+		sim_resp_error(resp, 400, "INVALID_REPLICATION_DATE",
+			"startDate and endDate must be ISO 8601 dates");
 		return false;
 	}
 	*lo = *lo / 60000 * 60000;
 	*hi = *hi / 60000 * 60000;
 	if (*hi - *lo < 60000) {
-		sim_resp_error(resp, 400, "INVALID_REPLICATION_DATE", "endDate must be at least one minute greater than startDate");
+		sim_resp_error(resp, 400, "INVALID_REPLICATION_DATE",
+			"endDate must be at least one minute greater than startDate");
 		return false;
 	}
 	if (*lo < now - back_days * 86400000) {
-		sim_resp_error(resp, 400, "INVALID_REPLICATION_DATE", "startDate cannot be more than 30 days ago");
+		sim_resp_error(resp, 400, "INVALID_REPLICATION_DATE",
+			"startDate cannot be more than 30 days ago");
 		return false;
 	}
 	return true;
@@ -285,7 +291,8 @@ static void sim_replication(struct sim_req *req, struct sim_resp *resp, bool del
 	sim_store_sort_log(o->store);
 	pthread_rwlock_unlock(&req->org->db);
 	pthread_rwlock_rdlock(&req->org->db);
-	for (size_t i = sim_store_log_from(o->store, lo); i < o->store->nlog && o->store->log[i].ms < hi; i++) {
+	for (size_t i = sim_store_log_from(o->store, lo);
+		i < o->store->nlog && o->store->log[i].ms < hi; i++) {
 		const struct sim_rec *r = sim_store_get(o->store, o->store->log[i].serial);
 
 		if (!r || r->log_at != (uint32_t)i || (r->deleted != 0) != deleted)

@@ -6,7 +6,8 @@
 
 static void sim_one(struct sim_req *req, struct sim_txn *t, struct sim_row *row)
 {
-	*t = (struct sim_txn){.org = req->org, .arena = req->arena, .user = req->user, .row = row, .n = 1};
+	*t = (struct sim_txn){
+		.org = req->org, .arena = req->arena, .user = req->user, .row = row, .n = 1};
 	if (req->fault_rows)
 		t->fault = &req->fault_err;
 	if (req->undo) {
@@ -20,10 +21,12 @@ static void sim_one(struct sim_req *req, struct sim_txn *t, struct sim_row *row)
 	sim_txn_end(t);
 }
 
-static void sim_location(struct sim_req *req, struct sim_resp *resp, const struct sim_row *row, char id[19])
+static void sim_location(
+	struct sim_req *req, struct sim_resp *resp, const struct sim_row *row, char id[19])
 {
 	sim_id_text(req->org, row->id, id);
-	sim_resp_header(resp, "Location", "/services/data/%s/sobjects/%s/%s", req->version, row->obj->name, id);
+	sim_resp_header(resp, "Location", "/services/data/%s/sobjects/%s/%s", req->version,
+		row->obj->name, id);
 }
 
 static bool sim_id_of_object(struct sim_req *req, struct sim_resp *resp, const struct sim_object *o,
@@ -36,7 +39,8 @@ static bool sim_id_of_object(struct sim_req *req, struct sim_resp *resp, const s
 		if (sim_id_parse(req->org, text, ret) == SIM_ID_BAD)
 			sim_resp_error(resp, 400, "MALFORMED_ID", "bad id");
 		else
-			sim_resp_error(resp, 404, "NOT_FOUND", "The requested resource does not exist");
+			sim_resp_error(
+				resp, 404, "NOT_FOUND", "The requested resource does not exist");
 		return false;
 	}
 	pthread_rwlock_rdlock(&req->org->db);
@@ -62,7 +66,8 @@ void sim_row_create(struct sim_req *req, struct sim_resp *resp)
 	if (!in)
 		return;
 	if (!o->createable) {
-		sim_resp_error(resp, 400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "entity type cannot be inserted");
+		sim_resp_error(resp, 400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+			"entity type cannot be inserted");
 		return;
 	}
 	sim_one(req, &t, &row);
@@ -86,15 +91,19 @@ static bool sim_unmodified(struct sim_req *req, struct sim_resp *resp, uint64_t 
 	bool ok = true;
 
 	if (!req->header[SIM_H_UNMODIFIED].len ||
-		sscanf(req->header[SIM_H_UNMODIFIED].p, "%*3s, %d %3s %d %d:%d:%d", &d, m, &y, &h, &mi, &s) != 6 ||
+		sscanf(req->header[SIM_H_UNMODIFIED].p, "%*3s, %d %3s %d %d:%d:%d", &d, m, &y, &h,
+			&mi, &s) != 6 ||
 		!strstr(mon, m))
 		return true;
-	limit = (sim_days(y, (int)(strstr(mon, m) - mon) / 3 + 1, d) * 86400 + h * 3600 + mi * 60 + s) * 1000;
+	limit = (sim_days(y, (int)(strstr(mon, m) - mon) / 3 + 1, d) * 86400 + h * 3600 + mi * 60 +
+			s) *
+		1000;
 	r = sim_take_rec(req->org, oid);
 	ok = !r || r->modified / 1000 * 1000 <= limit;
 	sim_rec_unref(r);
 	if (!ok)
-		sim_resp_error(resp, 412, "PRECONDITION_FAILED", "The record was modified since the date given");
+		sim_resp_error(resp, 412, "PRECONDITION_FAILED",
+			"The record was modified since the date given");
 	return ok;
 }
 
@@ -104,13 +113,15 @@ void sim_row_update(struct sim_req *req, struct sim_resp *resp)
 	struct sim_row row = {.obj = o, .op = SIM_UPDATE};
 	struct sim_txn t;
 
-	if (!o || !sim_id_of_object(req, resp, o, req->part[1], &row.id) || !sim_unmodified(req, resp, row.id))
+	if (!o || !sim_id_of_object(req, resp, o, req->part[1], &row.id) ||
+		!sim_unmodified(req, resp, row.id))
 		return;
 	row.in = sim_req_json(req, resp);
 	if (!row.in)
 		return;
 	if (sim_json_geti(row.in, "Id")) {
-		sim_resp_error(resp, 400, "INVALID_FIELD", "The Id field should not be specified in the sobject data.");
+		sim_resp_error(resp, 400, "INVALID_FIELD",
+			"The Id field should not be specified in the sobject data.");
 		return;
 	}
 	sim_one(req, &t, &row);
@@ -120,7 +131,8 @@ void sim_row_update(struct sim_req *req, struct sim_resp *resp)
 		resp->status = 204;
 }
 
-static void sim_delete_one(struct sim_req *req, struct sim_resp *resp, struct sim_object *o, uint64_t oid)
+static void sim_delete_one(
+	struct sim_req *req, struct sim_resp *resp, struct sim_object *o, uint64_t oid)
 {
 	struct sim_row row = {.obj = o, .op = SIM_DELETE, .id = oid};
 	struct sim_txn t;
@@ -141,7 +153,8 @@ void sim_row_delete(struct sim_req *req, struct sim_resp *resp)
 		sim_delete_one(req, resp, o, oid);
 }
 
-static void sim_send_record(struct sim_req *req, struct sim_resp *resp, struct sim_object *o, uint64_t oid)
+static void sim_send_record(
+	struct sim_req *req, struct sim_resp *resp, struct sim_object *o, uint64_t oid)
 {
 	struct sim_str fields = sim_req_arg(req, "fields");
 	struct sim_buf soql = {0};
@@ -195,14 +208,16 @@ void sim_row_blob(struct sim_req *req, struct sim_resp *resp)
 
 /* ---- by external id ---- */
 
-static const struct sim_field *sim_ext_field(struct sim_req *req, struct sim_resp *resp, struct sim_object *o)
+static const struct sim_field *sim_ext_field(
+	struct sim_req *req, struct sim_resp *resp, struct sim_object *o)
 {
 	const struct sim_field *f = sim_field_find(o, req->part[1]);
 	char msg[200];
 
 	if (f && (f->external_id || f->id_lookup))
 		return f;
-	snprintf(msg, sizeof(msg), "Provided external ID field does not exist or is not accessible: %.*s",
+	snprintf(msg, sizeof(msg),
+		"Provided external ID field does not exist or is not accessible: %.*s",
 		SIM_P(req->part[1]));
 	sim_resp_error(resp, 404, "NOT_FOUND", msg);
 	return NULL;
@@ -217,14 +232,15 @@ static void sim_choices(struct sim_req *req, struct sim_resp *resp, const struct
 	resp->body.len = 0;
 	for (int i = 0; i < n; i++) {
 		sim_id_text(req->org, oid[i], id);
-		sim_buf_fmt(&resp->body, "%s\"/services/data/%s/sobjects/%s/%s\"", i ? "," : "[", req->version, o->name,
-			id);
+		sim_buf_fmt(&resp->body, "%s\"/services/data/%s/sobjects/%s/%s\"", i ? "," : "[",
+			req->version, o->name, id);
 	}
 	sim_buf_ch(&resp->body, ']');
 }
 
 /* finds by part[1] = part[2]; the number of matches, -1 when replied */
-static int sim_find_by_ext(struct sim_req *req, struct sim_resp *resp, struct sim_object *o, uint64_t *oid, int max)
+static int sim_find_by_ext(
+	struct sim_req *req, struct sim_resp *resp, struct sim_object *o, uint64_t *oid, int max)
 {
 	const struct sim_field *f = sim_ext_field(req, resp, o);
 	struct sim_conv conv = {.org = req->org, .arena = req->arena, .csv = true};
@@ -249,7 +265,8 @@ static int sim_find_by_ext(struct sim_req *req, struct sim_resp *resp, struct si
 	return n;
 }
 
-static bool sim_only_one(struct sim_req *req, struct sim_resp *resp, struct sim_object *o, uint64_t *oid)
+static bool sim_only_one(
+	struct sim_req *req, struct sim_resp *resp, struct sim_object *o, uint64_t *oid)
 {
 	uint64_t found[20];
 	int n = sim_find_by_ext(req, resp, o, found, 20);
@@ -291,8 +308,8 @@ static void sim_upsert_reply(struct sim_req *req, struct sim_resp *resp, struct 
 	resp->status = row->created ? 201 : version >= 46 ? 200 : 204;
 	if (resp->status == 204)
 		return;
-	sim_buf_fmt(&resp->body, "{\"id\":\"%s\",\"success\":true,\"errors\":[],\"created\":%s}", id,
-		row->created ? "true" : "false");
+	sim_buf_fmt(&resp->body, "{\"id\":\"%s\",\"success\":true,\"errors\":[],\"created\":%s}",
+		id, row->created ? "true" : "false");
 }
 
 void sim_row_upsert(struct sim_req *req, struct sim_resp *resp)
@@ -310,7 +327,8 @@ void sim_row_upsert(struct sim_req *req, struct sim_resp *resp)
 	if (!row.in)
 		return;
 	if (sim_json_geti(row.in, key->name)) {
-		sim_resp_error(resp, 400, "INVALID_FIELD", "The external id field should not be specified in the sobject data.");
+		sim_resp_error(resp, 400, "INVALID_FIELD",
+			"The external id field should not be specified in the sobject data.");
 		return;
 	}
 	if (key->sys == SIM_SYS_ID) {

@@ -16,8 +16,8 @@ struct sim_rec *sim_take_rec(const struct sim_org *org, uint64_t oid)
 	return r;
 }
 
-static void sim_attributes(struct sim_buf *b, const struct sim_query *q, const struct sim_object *obj,
-	const struct sim_rec *r)
+static void sim_attributes(struct sim_buf *b, const struct sim_query *q,
+	const struct sim_object *obj, const struct sim_rec *r)
 {
 	char id[19];
 
@@ -53,8 +53,8 @@ static void sim_row_parent(struct sim_buf *b, struct sim_query *q, const struct 
 	sim_rec_unref(p);
 }
 
-static void sim_row_sub(struct sim_buf *b, struct sim_query *q, struct sim_query *sub,
-	const struct sim_rec *r)
+static void sim_row_sub(
+	struct sim_buf *b, struct sim_query *q, struct sim_query *sub, const struct sim_rec *r)
 {
 	struct sim_result res = {0};
 
@@ -126,7 +126,8 @@ void sim_query_rows(struct sim_query *q, struct sim_buf *b, const uint32_t *seri
 	free(rec);
 }
 
-void sim_query_path_plain(struct sim_buf *b, struct sim_query *q, const struct sim_path *p, struct sim_rec *r)
+void sim_query_path_plain(
+	struct sim_buf *b, struct sim_query *q, const struct sim_path *p, struct sim_rec *r)
 {
 	const struct sim_field *f = p->field;
 	const struct sim_rec *at = r;
@@ -183,24 +184,30 @@ static void sim_acc_add(struct sim_query *q, struct sim_group *g, const struct s
 	}
 }
 
-static void sim_acc_out(struct sim_buf *b, const struct sim_item *it, const struct sim_group *g, int k)
+static void sim_acc_out(
+	struct sim_buf *b, const struct sim_item *it, const struct sim_group *g, int k)
 {
 	const struct sim_cell *c = it->agg == SIM_AGG_MIN ? &g->acc[k].low : &g->acc[k].high;
 
 	sim_buf_fmt(b, ",\"%s\":", it->alias);
 	switch (it->agg) {
 	case SIM_AGG_COUNT:
-	case SIM_AGG_DISTINCT: sim_buf_u64(b, g->acc[k].n); return;
+	case SIM_AGG_DISTINCT:
+		sim_buf_u64(b, g->acc[k].n);
+		return;
 	case SIM_AGG_SUM:
 	case SIM_AGG_AVG:
 		if (g->acc[k].n)
-			sim_buf_fmt(b, "%.15g", it->agg == SIM_AGG_SUM ? g->acc[k].sum : g->acc[k].sum / (double)g->acc[k].n);
+			sim_buf_fmt(b, "%.15g",
+				it->agg == SIM_AGG_SUM ? g->acc[k].sum
+						       : g->acc[k].sum / (double)g->acc[k].n);
 		else
 			sim_buf_str(b, "null");
 		return;
 	case SIM_AGG_MIN:
 	case SIM_AGG_MAX:
-	case SIM_AGG_NONE: break;
+	case SIM_AGG_NONE:
+		break;
 	}
 	if (!g->acc[k].n) {
 		sim_buf_str(b, "null");
@@ -221,7 +228,8 @@ static void sim_group_key(struct sim_query *q, struct sim_buf *b, const struct s
 {
 	for (int i = 0; i < q->ngroup; i++) {
 		const struct sim_field *f = q->group[i].field;
-		const struct sim_rec *at = q->group[i].nsteps ? sim_path_rec(q->org, &q->group[i], r, &f) : r;
+		const struct sim_rec *at =
+			q->group[i].nsteps ? sim_path_rec(q->org, &q->group[i], r, &f) : r;
 
 		sim_buf_ch(b, ',');
 		sim_buf_clean(b, q->group[i].name);
@@ -233,7 +241,8 @@ static void sim_group_key(struct sim_query *q, struct sim_buf *b, const struct s
 	}
 }
 
-static struct sim_group *sim_group_of(struct sim_query *q, struct sim_group **table, struct sim_str key)
+static struct sim_group *sim_group_of(
+	struct sim_query *q, struct sim_group **table, struct sim_str key)
 {
 	struct sim_group **at = &table[sim_hash(key, false, 3) % 4096];
 

@@ -45,8 +45,8 @@ void sim_defaults(struct sim_work *w)
 		if (f->kept == SIM_K_BOOL && f->default_true)
 			w->slot[i] = sim_work_keep(w, (struct sim_val){.field = f->idx, .s = on});
 		else if (f->def_text && f->kept == SIM_K_TEXT)
-			w->slot[i] = sim_work_keep(w,
-				(struct sim_val){.field = f->idx, .s = sim_cstr(f->def_text)});
+			w->slot[i] = sim_work_keep(
+				w, (struct sim_val){.field = f->idx, .s = sim_cstr(f->def_text)});
 	}
 }
 
@@ -68,7 +68,8 @@ static bool sim_required(struct sim_work *w)
 	if (!b.len)
 		return true;
 	e->code = "REQUIRED_FIELD_MISSING";
-	e->msg = sim_arena_fmt(w->t->arena, "Required fields are missing: [%.*s]", SIM_P(sim_buf_view(&b)));
+	e->msg = sim_arena_fmt(
+		w->t->arena, "Required fields are missing: [%.*s]", SIM_P(sim_buf_view(&b)));
 	sim_buf_done(&b);
 	return false;
 }
@@ -88,7 +89,8 @@ static bool sim_leg_writable(struct sim_work *w)
 		if (w->old && sim_rec_get(w->old, f->idx, &had, NULL) && sim_eq(had, v->s))
 			continue;
 		return sim_row_fail(w->t, w->row, "INVALID_FIELD_FOR_INSERT_UPDATE", f->name,
-			"Unable to create/update fields: %s. Please check the security settings of this field "
+			"Unable to create/update fields: %s. Please check the security settings of "
+			"this field "
 			"and verify that it is read/write for your profile or permission set.",
 			f->name);
 	}
@@ -102,7 +104,8 @@ static bool sim_owner_ok(struct sim_work *w, const struct sim_field *f, const st
 	char id[19];
 
 	if (f != w->obj->owner || w->t->org->set.inactive_owner ||
-		sim_oid_obj(user->oid) != w->t->org->user_obj->idx || sim_rec_get(user, active->idx, &v, NULL))
+		sim_oid_obj(user->oid) != w->t->org->user_obj->idx ||
+		sim_rec_get(user, active->idx, &v, NULL))
 		return true;
 	sim_id_text(w->t->org, user->oid, id);
 	return sim_row_fail(w->t, w->row, "INACTIVE_OWNER_OR_USER", f->name,
@@ -152,7 +155,8 @@ static bool sim_refs_ok(struct sim_work *w)
 		memcpy(&oid, w->row->val[i].s.p, 8);
 		r = sim_find(w->t->org, oid);
 		if (r && r->deleted && !w->t->org->set.deleted_parent_xref)
-			return sim_row_fail(w->t, w->row, "ENTITY_IS_DELETED", f->name, "entity is deleted");
+			return sim_row_fail(
+				w->t, w->row, "ENTITY_IS_DELETED", f->name, "entity is deleted");
 		if (!r || r->deleted)
 			return sim_row_fail(w->t, w->row, "INVALID_CROSS_REFERENCE_KEY", f->name,
 				"invalid cross reference id");
@@ -182,14 +186,16 @@ static bool sim_unique_ok(struct sim_work *w)
 			continue;
 		sim_id_text(w->t->org, sim_oid(w->obj->idx, at), id);
 		return sim_row_fail(w->t, w->row, "DUPLICATE_VALUE", f->name,
-			"duplicate value found: %s duplicates value on record with id: %.15s", f->name, id);
+			"duplicate value found: %s duplicates value on record with id: %.15s",
+			f->name, id);
 	}
 	return true;
 }
 
 /* ---- validation rules of schema files ---- */
 
-static bool sim_rule_holds(const struct sim_work *w, const struct sim_rule *r, const struct sim_field *f)
+static bool sim_rule_holds(
+	const struct sim_work *w, const struct sim_rule *r, const struct sim_field *f)
 {
 	struct sim_str s = sim_slot_text(w, f), want = sim_cstr(r->value ? r->value : "");
 	const char *op = r->op;
@@ -211,11 +217,16 @@ static bool sim_rule_holds(const struct sim_work *w, const struct sim_rule *r, c
 		c = sim_cmpi(s, want);
 	}
 	switch (op[0]) {
-	case '=': return !c;
-	case '!': return c != 0;
-	case '<': return op[1] ? c <= 0 : c < 0;
-	case '>': return op[1] ? c >= 0 : c > 0;
-	default: return false;
+	case '=':
+		return !c;
+	case '!':
+		return c != 0;
+	case '<':
+		return op[1] ? c <= 0 : c < 0;
+	case '>':
+		return op[1] ? c >= 0 : c > 0;
+	default:
+		return false;
 	}
 }
 
@@ -229,8 +240,8 @@ static bool sim_validation(struct sim_work *w)
 			continue;
 		f = sim_field_named(w->obj, r->field);
 		if (f && sim_rule_holds(w, r, f))
-			return sim_row_fail(w->t, w->row, "FIELD_CUSTOM_VALIDATION_EXCEPTION", r->error_field, "%s",
-				r->message);
+			return sim_row_fail(w->t, w->row, "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+				r->error_field, "%s", r->message);
 	}
 	return true;
 }

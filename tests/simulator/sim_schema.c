@@ -8,7 +8,8 @@ const struct sim_type_info sim_types[SIM_T_COUNT] = {
 	[SIM_T_STRING] = {"string", "xsd:string", SIM_K_TEXT, true, false, true, true},
 	[SIM_T_TEXTAREA] = {"textarea", "xsd:string", SIM_K_TEXT, true, false, true, true},
 	[SIM_T_PICKLIST] = {"picklist", "xsd:string", SIM_K_TEXT, true, false, true, true},
-	[SIM_T_MULTIPICKLIST] = {"multipicklist", "xsd:string", SIM_K_TEXT, true, false, false, false},
+	[SIM_T_MULTIPICKLIST] = {"multipicklist", "xsd:string", SIM_K_TEXT, true, false, false,
+		false},
 	[SIM_T_COMBOBOX] = {"combobox", "xsd:string", SIM_K_TEXT, true, false, true, true},
 	[SIM_T_REFERENCE] = {"reference", "tns:ID", SIM_K_REF, true, false, true, true},
 	[SIM_T_BASE64] = {"base64", "xsd:base64Binary", SIM_K_TEXT, false, false, false, false},
@@ -25,7 +26,8 @@ const struct sim_type_info sim_types[SIM_T_COUNT] = {
 	[SIM_T_TIME] = {"time", "xsd:time", SIM_K_TEXT, false, false, true, true},
 	[SIM_T_ADDRESS] = {"address", "urn:address", SIM_K_NONE, false, false, false, false},
 	[SIM_T_LOCATION] = {"location", "urn:location", SIM_K_NONE, false, false, false, false},
-	[SIM_T_ENCRYPTED] = {"encryptedstring", "xsd:string", SIM_K_TEXT, true, false, false, false},
+	[SIM_T_ENCRYPTED] = {"encryptedstring", "xsd:string", SIM_K_TEXT, true, false, false,
+		false},
 	[SIM_T_ANYTYPE] = {"anyType", "xsd:anyType", SIM_K_TEXT, true, false, false, false},
 };
 
@@ -47,11 +49,12 @@ static const struct {
 	{'A', offsetof(struct sim_field, auto_number)},
 	{'R', offsetof(struct sim_field, restricted)},
 	{'H', offsetof(struct sim_field, html)},
-	{'M', offsetof(struct sim_field, cascade)},	    /* goes with its parent */
-	{'V', offsetof(struct sim_field, cascade_shown)},   /* and the field's describe says so */
-	{'S', offsetof(struct sim_field, restrict_delete)}, /* keeps its parent from being deleted */
-	{'L', offsetof(struct sim_field, locks)},	    /* a write locks the parent */
-	{'G', offsetof(struct sim_field, master)},	    /* master-detail */
+	{'M', offsetof(struct sim_field, cascade)},	  /* goes with its parent */
+	{'V', offsetof(struct sim_field, cascade_shown)}, /* and the field's describe says so */
+	{'S', offsetof(
+		      struct sim_field, restrict_delete)}, /* keeps its parent from being deleted */
+	{'L', offsetof(struct sim_field, locks)},	   /* a write locks the parent */
+	{'G', offsetof(struct sim_field, master)},	   /* master-detail */
 	{'f', offsetof(struct sim_field, no_filter)},
 	{'p', offsetof(struct sim_field, no_perm)},
 	{'t', offsetof(struct sim_field, default_true)},
@@ -234,7 +237,8 @@ static void sim_def_rel(struct sim_field *f, struct sim_str rel)
 
 static void sim_def_extra(struct sim_object *o, struct sim_field *f, const char *extra)
 {
-	if (f->type == SIM_T_PICKLIST || f->type == SIM_T_MULTIPICKLIST || f->type == SIM_T_COMBOBOX)
+	if (f->type == SIM_T_PICKLIST || f->type == SIM_T_MULTIPICKLIST ||
+		f->type == SIM_T_COMBOBOX)
 		sim_field_picks(f, sim_cstr(extra));
 	else if (f->auto_number)
 		o->auto_format = sim_strdup(sim_cstr(extra));

@@ -53,7 +53,7 @@ enum sim_sys {
 struct sim_type_info {
 	const char *name, *soap;
 	enum sim_kept kept;
-	bool text;	/* has a length */
+	bool text; /* has a length */
 	bool number;
 	bool sortable, groupable;
 };
@@ -72,10 +72,11 @@ struct sim_field {
 	enum sim_sys sys;
 	unsigned short idx;
 	int length, precision, scale, digits;
-	bool createable, updateable, nillable, defaulted, name_field, external_id, id_lookup, unique,
-		case_sensitive, calculated, auto_number, restricted, html, cascade, cascade_shown,
-		restrict_delete, locks, master, custom, no_filter, no_perm, default_true, polymorphic,
-		hidden, soft; /* soft: the value may be set past createable by the org only */
+	bool createable, updateable, nillable, defaulted, name_field, external_id, id_lookup,
+		unique, case_sensitive, calculated, auto_number, restricted, html, cascade,
+		cascade_shown, restrict_delete, locks, master, custom, no_filter, no_perm,
+		default_true, polymorphic, hidden,
+		soft; /* soft: the value may be set past createable by the org only */
 	char *def_text, *formula, *compound, *rel_name, *child_rel, *extra, *controller;
 	char **ref_to;
 	int nref;
@@ -97,8 +98,8 @@ struct sim_object {
 	char *name, *label, *plural;
 	char prefix[4];
 	unsigned idx;
-	bool custom, createable, updateable, deletable, queryable, undeletable, replicateable, setup,
-		has_owner;
+	bool custom, createable, updateable, deletable, queryable, undeletable, replicateable,
+		setup, has_owner;
 	struct sim_field *field[SIM_MAX_FIELDS];
 	unsigned nfields;
 	unsigned short slot[SIM_NAME_SLOTS]; /* name -> field idx + 1 */
@@ -137,27 +138,37 @@ extern const struct sim_def_object sim_std_custom[];
 extern const size_t sim_std_custom_count;
 extern const struct sim_type_info sim_types[SIM_T_COUNT];
 
-#define SIM_HEAD                                                                                   \
-	{"Id", SIM_T_ID, 18, 0, "dI"}, {"IsDeleted", SIM_T_BOOLEAN, 0, 0, "d"}
-#define SIM_AUDIT                                                                                  \
-	{"CreatedDate", SIM_T_DATETIME, 0, 0, "d"},                                                \
-		{"CreatedById", SIM_T_REFERENCE, 0, 0, "d", "User", "CreatedBy"},                  \
-		{"LastModifiedDate", SIM_T_DATETIME, 0, 0, "d"},                                   \
-		{"LastModifiedById", SIM_T_REFERENCE, 0, 0, "d", "User", "LastModifiedBy"},        \
-		{"SystemModstamp", SIM_T_DATETIME, 0, 0, "d"}
-#define SIM_ACCURACY                                                                               \
+#define SIM_HEAD                                      \
+	{"Id", SIM_T_ID, 18, 0, "dI"},                \
+	{                                             \
+		"IsDeleted", SIM_T_BOOLEAN, 0, 0, "d" \
+	}
+#define SIM_AUDIT                                                                           \
+	{"CreatedDate", SIM_T_DATETIME, 0, 0, "d"},                                         \
+		{"CreatedById", SIM_T_REFERENCE, 0, 0, "d", "User", "CreatedBy"},           \
+		{"LastModifiedDate", SIM_T_DATETIME, 0, 0, "d"},                            \
+		{"LastModifiedById", SIM_T_REFERENCE, 0, 0, "d", "User", "LastModifiedBy"}, \
+	{                                                                                   \
+		"SystemModstamp", SIM_T_DATETIME, 0, 0, "d"                                 \
+	}
+#define SIM_ACCURACY \
 	"Address;NearAddress;Block;Street;ExtendedZip;Zip;Neighborhood;City;County;State;Unknown"
-#define SIM_ADDRESS(p)                                                                             \
-	{p "Street", SIM_T_TEXTAREA, 255, 0, "cun"}, {p "City", SIM_T_STRING, 40, 0, "cun"},       \
-		{p "State", SIM_T_STRING, 80, 0, "cun"},                                           \
-		{p "PostalCode", SIM_T_STRING, 20, 0, "cun"},                                      \
-		{p "Country", SIM_T_STRING, 80, 0, "cun"},                                         \
-		{p "Latitude", SIM_T_DOUBLE, 18, 15, "cun"},                                       \
-		{p "Longitude", SIM_T_DOUBLE, 18, 15, "cun"},                                      \
-		{p "GeocodeAccuracy", SIM_T_PICKLIST, 40, 0, "cunR", 0, 0, SIM_ACCURACY},          \
-		{p "Address", SIM_T_ADDRESS, 0, 0, "n"}
-#define SIM_KEYS                                                                                   \
-	{"Ext_Id__c", SIM_T_STRING, 40, 0, "cunXQI"}, {"Source_Id__c", SIM_T_STRING, 18, 0, "cunXQI"}
+#define SIM_ADDRESS(p)                                                                       \
+	{p "Street", SIM_T_TEXTAREA, 255, 0, "cun"}, {p "City", SIM_T_STRING, 40, 0, "cun"}, \
+		{p "State", SIM_T_STRING, 80, 0, "cun"},                                     \
+		{p "PostalCode", SIM_T_STRING, 20, 0, "cun"},                                \
+		{p "Country", SIM_T_STRING, 80, 0, "cun"},                                   \
+		{p "Latitude", SIM_T_DOUBLE, 18, 15, "cun"},                                 \
+		{p "Longitude", SIM_T_DOUBLE, 18, 15, "cun"},                                \
+		{p "GeocodeAccuracy", SIM_T_PICKLIST, 40, 0, "cunR", 0, 0, SIM_ACCURACY},    \
+	{                                                                                    \
+		p "Address", SIM_T_ADDRESS, 0, 0, "n"                                        \
+	}
+#define SIM_KEYS                                              \
+	{"Ext_Id__c", SIM_T_STRING, 40, 0, "cunXQI"},         \
+	{                                                     \
+		"Source_Id__c", SIM_T_STRING, 18, 0, "cunXQI" \
+	}
 
 struct sim_org;
 struct sim_json;

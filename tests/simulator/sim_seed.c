@@ -56,8 +56,10 @@ static uint64_t sim_record_type(struct sim_org *org, struct sim_str path)
 	for (uint64_t s = 1; s <= rt->store->top; s++) {
 		const struct sim_rec *r = sim_store_get(rt->store, s);
 
-		if (r && sim_rec_get(r, sim_field_named(rt, "SobjectType")->idx, &a, NULL) && sim_eqi(a, type) &&
-			sim_rec_get(r, sim_field_named(rt, "DeveloperName")->idx, &b, NULL) && sim_eqi(b, path))
+		if (r && sim_rec_get(r, sim_field_named(rt, "SobjectType")->idx, &a, NULL) &&
+			sim_eqi(a, type) &&
+			sim_rec_get(r, sim_field_named(rt, "DeveloperName")->idx, &b, NULL) &&
+			sim_eqi(b, path))
 			return r->oid;
 	}
 	return 0;
@@ -83,8 +85,8 @@ struct sim_line {
 	uint64_t oid;
 };
 
-static bool sim_seed_parse(struct sim_arena *a, char *text, size_t len, struct sim_line **ret, size_t *ret_n,
-	const char **error)
+static bool sim_seed_parse(struct sim_arena *a, char *text, size_t len, struct sim_line **ret,
+	size_t *ret_n, const char **error)
 {
 	struct sim_line *line = NULL;
 	size_t n = 0, cap = 0;
@@ -96,10 +98,13 @@ static bool sim_seed_parse(struct sim_arena *a, char *text, size_t len, struct s
 
 		if (sim_trim((struct sim_str){text, (size_t)(stop - text)}).len) {
 			if (n == cap)
-				line = sim_realloc(line, (cap = cap ? cap * 2 : 256) * sizeof(*line));
-			line[n] = (struct sim_line){sim_json_parse(a, text, (size_t)(stop - text), &why), 0};
+				line = sim_realloc(
+					line, (cap = cap ? cap * 2 : 256) * sizeof(*line));
+			line[n] = (struct sim_line){
+				sim_json_parse(a, text, (size_t)(stop - text), &why), 0};
 			if (!line[n].doc || line[n].doc->type != SIM_J_OBJ) {
-				*error = sim_arena_fmt(a, "line %zu: %s", n + 1, why ? why : "not an object");
+				*error = sim_arena_fmt(
+					a, "line %zu: %s", n + 1, why ? why : "not an object");
 				free(line);
 				return false;
 			}
@@ -126,7 +131,8 @@ static bool sim_seed_resolve(struct sim_org *org, struct sim_arena *a, const str
 			continue;
 		oid = sim_name_find(org, v->text);
 		if (!oid) {
-			*error = sim_arena_fmt(a, "unknown name %.*s in %s.%s", SIM_P(v->text), o->name, f->name);
+			*error = sim_arena_fmt(
+				a, "unknown name %.*s in %s.%s", SIM_P(v->text), o->name, f->name);
 			return false;
 		}
 		id = sim_arena_get(a, 19);
@@ -153,7 +159,8 @@ static bool sim_seed_places(struct sim_seeding *s, const char **error)
 		struct sim_object *o = sim_object_find(s->org, type);
 
 		if (!o) {
-			*error = sim_arena_fmt(&s->arena, "line %zu: unknown object '%.*s'", i + 1, SIM_P(type));
+			*error = sim_arena_fmt(
+				&s->arena, "line %zu: unknown object '%.*s'", i + 1, SIM_P(type));
 			return false;
 		}
 		s->row[i] = (struct sim_row){.obj = o, .in = doc, .op = SIM_INSERT};
@@ -164,7 +171,8 @@ static bool sim_seed_places(struct sim_seeding *s, const char **error)
 	return true;
 }
 
-size_t sim_seed(struct sim_org *org, char *text, size_t len, struct sim_buf *out, const char **error)
+size_t sim_seed(
+	struct sim_org *org, char *text, size_t len, struct sim_buf *out, const char **error)
 {
 	static char kept[300];
 	struct sim_seeding s = {.org = org};
@@ -177,7 +185,8 @@ size_t sim_seed(struct sim_org *org, char *text, size_t len, struct sim_buf *out
 		pthread_rwlock_wrlock(&org->db);
 		if (sim_seed_places(&s, &why))
 			for (; done < s.n && !why; done++) {
-				if (sim_seed_resolve(org, &s.arena, s.row[done].obj, s.line[done].doc, &why) &&
+				if (sim_seed_resolve(org, &s.arena, s.row[done].obj,
+					    s.line[done].doc, &why) &&
 					sim_seed_put(org, &s.arena, &s.row[done], &why))
 					count[s.row[done].obj->idx]++;
 			}
@@ -195,8 +204,8 @@ size_t sim_seed(struct sim_org *org, char *text, size_t len, struct sim_buf *out
 		sim_buf_ch(out, '{');
 		for (unsigned i = 0; i < org->nobjects; i++)
 			if (count[i]) {
-				sim_buf_fmt(out, "%s\"%s\":%llu", first ? "" : ",", org->object[i]->name,
-					(unsigned long long)count[i]);
+				sim_buf_fmt(out, "%s\"%s\":%llu", first ? "" : ",",
+					org->object[i]->name, (unsigned long long)count[i]);
 				first = false;
 			}
 		sim_buf_ch(out, '}');
@@ -208,7 +217,8 @@ size_t sim_seed(struct sim_org *org, char *text, size_t len, struct sim_buf *out
 bool sim_seed_put(struct sim_org *org, struct sim_arena *a, struct sim_row *row, const char **error)
 {
 	int64_t now = sim_now_ms();
-	struct sim_txn t = {.org = org, .arena = a, .user = org->admin, .row = row, .n = 1, .seed = true};
+	struct sim_txn t = {
+		.org = org, .arena = a, .user = org->admin, .row = row, .n = 1, .seed = true};
 
 	t.now_ms = org->last_ms = now > org->last_ms ? now : org->last_ms;
 	if (!sim_row_convert(&t, row) || !sim_write_past_rules(&t, row)) {
@@ -233,7 +243,12 @@ size_t sim_change(struct sim_org *org, char *text, size_t len, bool del, struct 
 	for (size_t i = 0; i < n; i++) {
 		struct sim_json *id = sim_json_geti(line[i].doc, "Id");
 		struct sim_row row = {.op = del ? SIM_DELETE : SIM_UPDATE, .in = line[i].doc};
-		struct sim_txn t = {.org = org, .arena = &arena, .user = org->admin, .row = &row, .n = 1, .seed = true};
+		struct sim_txn t = {.org = org,
+			.arena = &arena,
+			.user = org->admin,
+			.row = &row,
+			.n = 1,
+			.seed = true};
 
 		if (id && id->type == SIM_J_STR && id->text.len && id->text.p[0] == '@')
 			row.id = sim_name_find(org, id->text);

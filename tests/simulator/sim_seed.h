@@ -5,7 +5,8 @@
 #include "sim_http.h"
 
 /* under the write lock; the row's id is its place already */
-bool sim_seed_put(struct sim_org *org, struct sim_arena *a, struct sim_row *row, const char **error);
+bool sim_seed_put(
+	struct sim_org *org, struct sim_arena *a, struct sim_row *row, const char **error);
 size_t sim_change(struct sim_org *org, char *text, size_t len, bool del, struct sim_buf *out,
 	const char **error);
 void sim_names_clear(struct sim_org *org);

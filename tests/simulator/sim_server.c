@@ -24,7 +24,8 @@ static void *sim_on_uri(void *cls, const char *uri, struct MHD_Connection *c)
 	return conn;
 }
 
-static void sim_on_done(void *cls, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode why)
+static void sim_on_done(
+	void *cls, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode why)
 {
 	struct sim_conn *conn = *state;
 
@@ -48,8 +49,8 @@ void sim_req_done(struct sim_req *req)
 }
 
 /* the body goes to the request */
-static struct sim_req *sim_make_req(struct sim_org *org, struct MHD_Connection *c, struct sim_conn *conn,
-	const char *method)
+static struct sim_req *sim_make_req(
+	struct sim_org *org, struct MHD_Connection *c, struct sim_conn *conn, const char *method)
 {
 	static const char *const names[SIM_H_COUNT] = {"Authorization", "Sforce-Query-Options",
 		"Accept-Encoding", "Content-Encoding", "Content-Type", "If-Modified-Since",
@@ -157,8 +158,8 @@ static void sim_gunzip(struct sim_req *req)
 }
 #endif
 
-static enum MHD_Result sim_send(struct MHD_Connection *c, const struct sim_req *req, struct sim_resp *r,
-	bool cut)
+static enum MHD_Result sim_send(
+	struct MHD_Connection *c, const struct sim_req *req, struct sim_resp *r, bool cut)
 {
 	struct MHD_Response *m;
 	enum MHD_Result ok;
@@ -171,8 +172,8 @@ static enum MHD_Result sim_send(struct MHD_Connection *c, const struct sim_req *
 		*t = (struct sim_tail){r->body.p, r->body.len};
 		m = MHD_create_response_from_callback(t->len, 65536, sim_half, t, sim_half_done);
 	} else {
-		m = MHD_create_response_from_buffer(r->body.len, r->body.p ? r->body.p : sim_alloc(1),
-			MHD_RESPMEM_MUST_FREE);
+		m = MHD_create_response_from_buffer(
+			r->body.len, r->body.p ? r->body.p : sim_alloc(1), MHD_RESPMEM_MUST_FREE);
 	}
 	r->body = (struct sim_buf){0};
 	if (zip)
@@ -222,7 +223,8 @@ static enum MHD_Result sim_serve(struct MHD_Connection *c, struct sim_req *req)
 	const char *fault;
 	int64_t ms = 0;
 
-	if (req->header[SIM_H_BODY_ENCODING].len && sim_is(req->header[SIM_H_BODY_ENCODING], "gzip"))
+	if (req->header[SIM_H_BODY_ENCODING].len &&
+		sim_is(req->header[SIM_H_BODY_ENCODING], "gzip"))
 		sim_gunzip(req);
 	fault = sim_fault_pick(req, &ms);
 	if (fault && !strcmp(fault, "drop-before")) {
@@ -270,12 +272,14 @@ void *sim_server_start(struct sim_org *org, unsigned max_connections)
 	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons((uint16_t)org->port)};
 
 	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL,
+	return MHD_start_daemon(
+		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL,
 		(uint16_t)org->port, NULL, NULL, sim_on_request, org, MHD_OPTION_SOCK_ADDR, &addr,
-		MHD_OPTION_URI_LOG_CALLBACK, sim_on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED, sim_on_done, NULL,
-		MHD_OPTION_CONNECTION_LIMIT, max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)256 * 1024, MHD_OPTION_THREAD_STACK_SIZE, (size_t)512 * 1024,
-		MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+		MHD_OPTION_URI_LOG_CALLBACK, sim_on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+		sim_on_done, NULL, MHD_OPTION_CONNECTION_LIMIT, max_connections,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)256 * 1024,
+		MHD_OPTION_THREAD_STACK_SIZE, (size_t)512 * 1024, MHD_OPTION_LISTEN_BACKLOG_SIZE,
+		1024u, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
 }
 
 void sim_server_stop(void *daemon)

@@ -16,7 +16,8 @@ static bool sim_lit_list(struct sim_sp *s, struct sim_cond *c)
 		c->semi = sim_select(&in, NULL);
 		if (!c->semi)
 			return false;
-		s->at = in.at, s->tok = in.tok, s->tok_at = in.tok_at, s->end = in.end, s->quoted = in.quoted;
+		s->at = in.at, s->tok = in.tok, s->tok_at = in.tok_at, s->end = in.end,
+		s->quoted = in.quoted;
 		return sim_sp_want(s, ")");
 	}
 	do {
@@ -37,7 +38,8 @@ static bool sim_lit_list(struct sim_sp *s, struct sim_cond *c)
 
 /* ---- conditions ---- */
 
-static struct sim_cond *sim_cond_new(struct sim_sp *s, int kind, struct sim_cond *a, struct sim_cond *b)
+static struct sim_cond *sim_cond_new(
+	struct sim_sp *s, int kind, struct sim_cond *a, struct sim_cond *b)
 {
 	struct sim_cond *c = sim_arena_get(s->a, sizeof(*c));
 
@@ -53,9 +55,9 @@ static bool sim_cmp_take(struct sim_sp *s, enum sim_cmp *ret)
 	static const struct {
 		const char *word;
 		enum sim_cmp cmp;
-	} ops[] = {{"=", SIM_EQ}, {"!=", SIM_NE}, {"<>", SIM_NE}, {"<", SIM_LT}, {"<=", SIM_LE}, {">", SIM_GT},
-		{">=", SIM_GE}, {"LIKE", SIM_LIKE}, {"IN", SIM_IN}, {"INCLUDES", SIM_HAS},
-		{"EXCLUDES", SIM_HAS_NOT}};
+	} ops[] = {{"=", SIM_EQ}, {"!=", SIM_NE}, {"<>", SIM_NE}, {"<", SIM_LT}, {"<=", SIM_LE},
+		{">", SIM_GT}, {">=", SIM_GE}, {"LIKE", SIM_LIKE}, {"IN", SIM_IN},
+		{"INCLUDES", SIM_HAS}, {"EXCLUDES", SIM_HAS_NOT}};
 
 	if (sim_sp_take(s, "NOT")) {
 		*ret = SIM_NOT_IN;
@@ -86,8 +88,9 @@ static struct sim_cond *sim_test(struct sim_sp *s)
 	c = sim_cond_new(s, SIM_TEST, NULL, NULL);
 	if (!sim_take_path(s, &c->path) || !sim_cmp_take(s, &c->cmp))
 		return NULL;
-	if (c->path.field && ((c->path.field->type == SIM_T_TEXTAREA && c->path.field->length > 255) ||
-				     c->path.field->type == SIM_T_BASE64)) {
+	if (c->path.field &&
+		((c->path.field->type == SIM_T_TEXTAREA && c->path.field->length > 255) ||
+			c->path.field->type == SIM_T_BASE64)) {
 		sim_err_set(s->err, s->a, "INVALID_FIELD", NULL,
 			"field '%s' can not be filtered in a query call", c->path.field->name);
 		return NULL;
@@ -178,7 +181,8 @@ static bool sim_aggregate_item(struct sim_sp *s, struct sim_item *it, enum sim_a
 
 static enum sim_agg sim_agg_word(const struct sim_sp *s)
 {
-	static const char *const words[] = {"", "COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG"};
+	static const char *const words[] = {
+		"", "COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG"};
 	size_t at = s->at;
 
 	while (at < s->text.len && s->text.p[at] == ' ')
@@ -198,7 +202,8 @@ static bool sim_sub_item(struct sim_sp *s, struct sim_item *it)
 	if (!it->sub)
 		return false;
 	it->sub_name = it->sub->link->child_rel;
-	s->at = in.at, s->tok = in.tok, s->tok_at = in.tok_at, s->end = in.end, s->quoted = in.quoted;
+	s->at = in.at, s->tok = in.tok, s->tok_at = in.tok_at, s->end = in.end,
+	s->quoted = in.quoted;
 	return sim_sp_want(s, ")");
 }
 
@@ -311,7 +316,8 @@ static bool sim_clauses(struct sim_sp *s)
 	if (sim_sp_take(s, "OFFSET") && !sim_take_number(s, &s->q->offset))
 		return false;
 	if (s->q->offset > 2000) {
-		sim_err_set(s->err, s->a, "NUMBER_OUTSIDE_VALID_RANGE", NULL, "Maximum SOQL offset allowed is 2000");
+		sim_err_set(s->err, s->a, "NUMBER_OUTSIDE_VALID_RANGE", NULL,
+			"Maximum SOQL offset allowed is 2000");
 		return false;
 	}
 	if (sim_sp_take(s, "ALL") && sim_sp_want(s, "ROWS"))
@@ -339,8 +345,10 @@ static bool sim_from(struct sim_sp *s, struct sim_object *child_of)
 	}
 	if (!s->obj || !s->obj->queryable) {
 		sim_err_set(s->err, s->a, "INVALID_TYPE", NULL,
-			"sObject type '%.*s' is not supported. If you are attempting to use a custom object, be sure "
-			"to append the '__c' after the entity name. Please reference your WSDL or the describe call "
+			"sObject type '%.*s' is not supported. If you are attempting to use a "
+			"custom object, be sure "
+			"to append the '__c' after the entity name. Please reference your WSDL or "
+			"the describe call "
 			"for the appropriate names.",
 			SIM_P(name));
 		return false;
@@ -348,7 +356,8 @@ static bool sim_from(struct sim_sp *s, struct sim_object *child_of)
 	s->q->obj = s->obj;
 	sim_sp_next(s);
 	if (!s->end && !s->quoted && sim_word_char(s->tok.p[0])) {
-		static const char *const words[] = {"WHERE", "ORDER", "GROUP", "LIMIT", "OFFSET", "ALL", "FOR", "USING"};
+		static const char *const words[] = {
+			"WHERE", "ORDER", "GROUP", "LIMIT", "OFFSET", "ALL", "FOR", "USING"};
 
 		for (size_t i = 0; i < SIM_COUNT(words); i++)
 			if (sim_sp_is(s, words[i]))
@@ -402,14 +411,15 @@ static struct sim_query *sim_select(struct sim_sp *s, struct sim_object *child_o
 	return q;
 }
 
-struct sim_query *sim_soql_parse(struct sim_org *org, struct sim_arena *a, struct sim_str text,
-	struct sim_err *err)
+struct sim_query *sim_soql_parse(
+	struct sim_org *org, struct sim_arena *a, struct sim_str text, struct sim_err *err)
 {
 	struct sim_sp s = {.org = org, .a = a, .text = sim_arena_dup(a, text), .err = err};
 	struct sim_query *q;
 
 	if (text.len > 100000) {
-		sim_err_set(err, a, "MALFORMED_QUERY", NULL, "SOQL statements cannot be longer than 100000 characters.");
+		sim_err_set(err, a, "MALFORMED_QUERY", NULL,
+			"SOQL statements cannot be longer than 100000 characters.");
 		return NULL;
 	}
 	if (!sim_sp_next(&s))

@@ -18,7 +18,19 @@ struct sim_path {
 	const struct sim_object *owner; /* of field; NULL when polymorphic */
 };
 
-enum sim_cmp { SIM_EQ, SIM_NE, SIM_LT, SIM_LE, SIM_GT, SIM_GE, SIM_LIKE, SIM_IN, SIM_NOT_IN, SIM_HAS, SIM_HAS_NOT };
+enum sim_cmp {
+	SIM_EQ,
+	SIM_NE,
+	SIM_LT,
+	SIM_LE,
+	SIM_GT,
+	SIM_GE,
+	SIM_LIKE,
+	SIM_IN,
+	SIM_NOT_IN,
+	SIM_HAS,
+	SIM_HAS_NOT
+};
 
 struct sim_lit {
 	bool null;
@@ -36,11 +48,19 @@ struct sim_cond {
 	enum sim_cmp cmp;
 	struct sim_lit *lit;
 	size_t nlit;
-	bool done; /* the index that found the candidates saw to it */
+	bool done;		/* the index that found the candidates saw to it */
 	struct sim_query *semi; /* IN (SELECT ...) */
 };
 
-enum sim_agg { SIM_AGG_NONE, SIM_AGG_COUNT, SIM_AGG_DISTINCT, SIM_AGG_MIN, SIM_AGG_MAX, SIM_AGG_SUM, SIM_AGG_AVG };
+enum sim_agg {
+	SIM_AGG_NONE,
+	SIM_AGG_COUNT,
+	SIM_AGG_DISTINCT,
+	SIM_AGG_MIN,
+	SIM_AGG_MAX,
+	SIM_AGG_SUM,
+	SIM_AGG_AVG
+};
 
 struct sim_item {
 	struct sim_item *next;
@@ -89,8 +109,8 @@ struct sim_result {
 };
 
 /* NULL with err set */
-struct sim_query *sim_soql_parse(struct sim_org *org, struct sim_arena *a, struct sim_str text,
-	struct sim_err *err);
+struct sim_query *sim_soql_parse(
+	struct sim_org *org, struct sim_arena *a, struct sim_str text, struct sim_err *err);
 /* finds the records; takes the org's read lock in short stretches */
 void sim_query_run(struct sim_query *q, uint64_t parent, struct sim_result *ret);
 void sim_result_done(struct sim_result *r);
@@ -104,8 +124,8 @@ const struct sim_rec *sim_path_rec(const struct sim_org *org, const struct sim_p
 	const struct sim_rec *r, const struct sim_field **ret_field);
 uint64_t sim_ref_oid(const struct sim_org *org, const struct sim_rec *r, const struct sim_field *f);
 struct sim_rec *sim_take_rec(const struct sim_org *org, uint64_t oid); /* referenced, or NULL */
-void sim_query_path_plain(struct sim_buf *b, struct sim_query *q, const struct sim_path *p,
-	struct sim_rec *r);
+void sim_query_path_plain(
+	struct sim_buf *b, struct sim_query *q, const struct sim_path *p, struct sim_rec *r);
 bool sim_date_literal(struct sim_str word, int64_t arg, int64_t *ret_lo_day, int64_t *ret_hi_day);
 
 #endif

@@ -13,8 +13,8 @@ bool sim_sp_fail(struct sim_sp *s, const char *why)
 
 bool sim_word_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-	       c == '.' || c == ':';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '.' || c == ':';
 }
 
 static bool sim_sp_quoted(struct sim_sp *s)
@@ -66,11 +66,13 @@ bool sim_sp_next(struct sim_sp *s)
 	if (sim_word_char(c) || c == '-' || c == '+') {
 		do
 			s->at++;
-		while (s->at < s->text.len && (sim_word_char(s->text.p[s->at]) || s->text.p[s->at] == '-' ||
-						      s->text.p[s->at] == '+'));
+		while (s->at < s->text.len &&
+			(sim_word_char(s->text.p[s->at]) || s->text.p[s->at] == '-' ||
+				s->text.p[s->at] == '+'));
 	} else {
 		s->at++;
-		if (s->at < s->text.len && s->text.p[s->at] == '=' && (c == '<' || c == '>' || c == '!'))
+		if (s->at < s->text.len && s->text.p[s->at] == '=' &&
+			(c == '<' || c == '>' || c == '!'))
 			s->at++;
 		else if (c == '<' && s->at < s->text.len && s->text.p[s->at] == '>')
 			s->at++;
@@ -95,8 +97,8 @@ bool sim_sp_want(struct sim_sp *s, const char *word)
 
 	if (sim_sp_take(s, word))
 		return true;
-	snprintf(tmp, sizeof(tmp), "unexpected token: '%.*s'", (int)(s->tok.len > 80 ? 80 : s->tok.len),
-		s->tok.p);
+	snprintf(tmp, sizeof(tmp), "unexpected token: '%.*s'",
+		(int)(s->tok.len > 80 ? 80 : s->tok.len), s->tok.p);
 	return sim_sp_fail(s, tmp);
 }
 
@@ -110,16 +112,22 @@ bool sim_no_column(struct sim_sp *s, struct sim_str name, const struct sim_objec
 
 	if (relation)
 		sim_err_set(s->err, s->a, "INVALID_FIELD", NULL,
-			"\n%.*s\n%*s^\nERROR at Row:1:Column:%d\nDidn't understand relationship '%.*s' in field "
-			"path. If you are attempting to use a custom relationship, be sure to append the '__r' "
-			"after the custom relationship name. Please reference your WSDL or the describe call for "
+			"\n%.*s\n%*s^\nERROR at Row:1:Column:%d\nDidn't understand relationship "
+			"'%.*s' in field "
+			"path. If you are attempting to use a custom relationship, be sure to "
+			"append the '__r' "
+			"after the custom relationship name. Please reference your WSDL or the "
+			"describe call for "
 			"the appropriate names.",
 			show, s->text.p + from, col - from - 1, "", col, SIM_P(name));
 	else
 		sim_err_set(s->err, s->a, "INVALID_FIELD", NULL,
-			"\n%.*s\n%*s^\nERROR at Row:1:Column:%d\nNo such column '%.*s' on entity '%s'. If you are "
-			"attempting to use a custom field, be sure to append the '__c' after the custom field "
-			"name. Please reference your WSDL or the describe call for the appropriate names.",
+			"\n%.*s\n%*s^\nERROR at Row:1:Column:%d\nNo such column '%.*s' on entity "
+			"'%s'. If you are "
+			"attempting to use a custom field, be sure to append the '__c' after the "
+			"custom field "
+			"name. Please reference your WSDL or the describe call for the appropriate "
+			"names.",
 			show, s->text.p + from, col - from - 1, "", col, SIM_P(name), obj->name);
 	return false;
 }
@@ -127,8 +135,9 @@ bool sim_no_column(struct sim_sp *s, struct sim_str name, const struct sim_objec
 /* fields that every target of a polymorphic lookup shows */
 static bool sim_name_field_ok(struct sim_str n)
 {
-	static const char *const ok[] = {"Id", "Name", "Type", "FirstName", "LastName", "Email", "Username",
-		"Alias", "Title", "Phone", "IsActive", "ProfileId", "UserRoleId", "RecordTypeId"};
+	static const char *const ok[] = {"Id", "Name", "Type", "FirstName", "LastName", "Email",
+		"Username", "Alias", "Title", "Phone", "IsActive", "ProfileId", "UserRoleId",
+		"RecordTypeId"};
 
 	for (size_t i = 0; i < SIM_COUNT(ok); i++)
 		if (sim_is(n, ok[i]))
@@ -190,12 +199,15 @@ static bool sim_lit_time(struct sim_sp *s, const struct sim_field *f, struct sim
 
 	if (sim_parse_date(s->tok, &lo)) {
 		sim_range(l, date ? lo : lo * 86400000, date ? lo + 1 : (lo + 1) * 86400000);
-		return date || sim_sp_fail(s, "value of filter criterion for a dateTime field must be a dateTime");
+		return date ||
+		       sim_sp_fail(s,
+			       "value of filter criterion for a dateTime field must be a dateTime");
 	}
 	if (sim_parse_datetime(s->tok, &lo)) {
 		lo = lo / 1000 * 1000;
 		sim_range(l, lo, lo + 1000);
-		return !date || sim_sp_fail(s, "value of filter criterion for a date field must be a date");
+		return !date ||
+		       sim_sp_fail(s, "value of filter criterion for a date field must be a date");
 	}
 	if (rest.len)
 		sim_to_i64(rest, &n);
@@ -206,7 +218,8 @@ static bool sim_lit_time(struct sim_sp *s, const struct sim_field *f, struct sim
 }
 
 /* an id of another org lies before or behind every id of ours */
-static void sim_lit_id(struct sim_sp *s, const struct sim_field *f, struct sim_lit *l, struct sim_str text)
+static void sim_lit_id(
+	struct sim_sp *s, const struct sim_field *f, struct sim_lit *l, struct sim_str text)
 {
 	char first[19];
 	uint64_t oid;
@@ -240,7 +253,8 @@ bool sim_lit_take(struct sim_sp *s, const struct sim_path *p, struct sim_lit *l)
 	if (stamp) {
 		if (s->quoted) {
 			sim_err_set(s->err, s->a, "INVALID_FIELD", NULL,
-				"value of filter criterion for field '%s' must be of type %s and should not be enclosed "
+				"value of filter criterion for field '%s' must be of type %s and "
+				"should not be enclosed "
 				"in quotes",
 				f->name, sim_types[f->type].name);
 			return false;
@@ -257,7 +271,8 @@ bool sim_lit_take(struct sim_sp *s, const struct sim_path *p, struct sim_lit *l)
 		tmp[n] = 0;
 		if (s->quoted) {
 			sim_err_set(s->err, s->a, "INVALID_FIELD", NULL,
-				"value of filter criterion for field '%s' must be of type %s and should not be enclosed "
+				"value of filter criterion for field '%s' must be of type %s and "
+				"should not be enclosed "
 				"in quotes",
 				f->name, sim_types[f->type].name);
 			return false;
@@ -266,10 +281,12 @@ bool sim_lit_take(struct sim_sp *s, const struct sim_path *p, struct sim_lit *l)
 	} else if (f && f->type == SIM_T_BOOLEAN) {
 		l->lo = sim_is(s->tok, "true");
 		if (!l->lo && !sim_is(s->tok, "false"))
-			return sim_sp_fail(s, "value of filter criterion for a boolean field must be true or false");
+			return sim_sp_fail(s, "value of filter criterion for a boolean field must "
+					      "be true or false");
 	} else if (!s->quoted && f && f->kept == SIM_K_TEXT && f->type != SIM_T_TIME) {
 		sim_err_set(s->err, s->a, "INVALID_FIELD", NULL,
-			"value of filter criterion for field '%s' must be of type string and should be enclosed in "
+			"value of filter criterion for field '%s' must be of type string and "
+			"should be enclosed in "
 			"quotes",
 			f->name);
 		return false;

@@ -18,7 +18,8 @@ static void sim_put_bool(struct sim_work *w, const char *name, bool on)
 	const struct sim_field *f = sim_field_named(w->obj, name);
 
 	if (f)
-		w->slot[f->idx] = on ? sim_work_keep(w, (struct sim_val){.field = f->idx, .s = yes}) : NULL;
+		w->slot[f->idx] =
+			on ? sim_work_keep(w, (struct sim_val){.field = f->idx, .s = yes}) : NULL;
 }
 
 static void sim_put_num(struct sim_work *w, const char *name, double v)
@@ -40,7 +41,8 @@ static void sim_put_ref(struct sim_work *w, const char *name, uint64_t oid)
 static struct sim_str sim_text_of(const struct sim_work *w, uint64_t oid, const char *name)
 {
 	const struct sim_rec *r = sim_find(w->t->org, oid);
-	const struct sim_field *f = r ? sim_field_named(w->t->org->object[sim_oid_obj(oid)], name) : NULL;
+	const struct sim_field *f =
+		r ? sim_field_named(w->t->org->object[sim_oid_obj(oid)], name) : NULL;
 	struct sim_str s = {NULL, 0};
 
 	if (f)
@@ -106,15 +108,18 @@ static bool sim_check_oli(struct sim_work *w)
 		return true;
 	if (!pbe)
 		return sim_row_fail(w->t, w->row, "FIELD_INTEGRITY_EXCEPTION", "PricebookEntryId",
-			"field integrity exception: PricebookEntryId (pricebook entry must be given)");
+			"field integrity exception: PricebookEntryId (pricebook entry must be "
+			"given)");
 	if (book && sim_ref_of(w, pbe, "Pricebook2Id") != book)
 		return sim_row_fail(w->t, w->row, "FIELD_INTEGRITY_EXCEPTION", "PricebookEntryId",
-			"field integrity exception: PricebookEntryId (pricebook entry is in a different "
+			"field integrity exception: PricebookEntryId (pricebook entry is in a "
+			"different "
 			"pricebook than the one assigned to the opportunity)");
 	if (w->sent[sim_field_named(w->obj, "UnitPrice")->idx] &&
 		w->sent[sim_field_named(w->obj, "TotalPrice")->idx])
 		return sim_row_fail(w->t, w->row, "FIELD_INTEGRITY_EXCEPTION", "TotalPrice",
-			"field integrity exception: TotalPrice (specify UnitPrice or TotalPrice, not both)");
+			"field integrity exception: TotalPrice (specify UnitPrice or TotalPrice, "
+			"not both)");
 	return true;
 }
 
@@ -124,7 +129,8 @@ static bool sim_check_member(struct sim_work *w)
 		return sim_row_fail(w->t, w->row, "REQUIRED_FIELD_MISSING", "LeadId",
 			"Required fields are missing: [LeadId]");
 	if (sim_twin(w, "ContactId", "CampaignId") || sim_twin(w, "LeadId", "CampaignId"))
-		return sim_row_fail(w->t, w->row, "DUPLICATE_VALUE", NULL, "Already a campaign member.");
+		return sim_row_fail(
+			w->t, w->row, "DUPLICATE_VALUE", NULL, "Already a campaign member.");
 	return true;
 }
 
@@ -141,7 +147,8 @@ static bool sim_check_activity(struct sim_work *w)
 
 static bool sim_check_event(struct sim_work *w)
 {
-	bool timed = sim_work_text(w, "ActivityDateTime").len || sim_work_text(w, "StartDateTime").len;
+	bool timed =
+		sim_work_text(w, "ActivityDateTime").len || sim_work_text(w, "StartDateTime").len;
 	bool day = sim_work_text(w, "ActivityDate").len;
 
 	if (!sim_check_activity(w))
@@ -149,7 +156,8 @@ static bool sim_check_event(struct sim_work *w)
 	if (!timed && !day)
 		return sim_row_fail(w->t, w->row, "REQUIRED_FIELD_MISSING", "ActivityDateTime",
 			"Required fields are missing: [ActivityDateTime]");
-	if (!sim_work_text(w, "DurationInMinutes").len && !sim_work_text(w, "EndDateTime").len && timed)
+	if (!sim_work_text(w, "DurationInMinutes").len && !sim_work_text(w, "EndDateTime").len &&
+		timed)
 		return sim_row_fail(w->t, w->row, "REQUIRED_FIELD_MISSING", "DurationInMinutes",
 			"Required fields are missing: [DurationInMinutes]");
 	return true;
@@ -160,8 +168,8 @@ static void sim_derive_person(struct sim_work *w)
 	struct sim_str first = sim_work_text(w, "FirstName"), last = sim_work_text(w, "LastName");
 
 	sim_put_text(w, "Name",
-		sim_cstr(sim_arena_fmt(w->t->arena, "%.*s%s%.*s", SIM_P(first), first.len && last.len ? " " : "",
-			SIM_P(last))));
+		sim_cstr(sim_arena_fmt(w->t->arena, "%.*s%s%.*s", SIM_P(first),
+			first.len && last.len ? " " : "", SIM_P(last))));
 }
 
 static void sim_derive_pbe(struct sim_work *w)
@@ -265,7 +273,8 @@ static void sim_derive_opp(struct sim_work *w)
 	sim_put_bool(w, "IsClosed", sim_starts(stage, "Closed"));
 	sim_put_bool(w, "IsWon", sim_is(stage, "Closed Won"));
 	if (amount.len)
-		sim_put_num(w, "ExpectedRevenue", sim_num_value(amount) * sim_work_num(w, "Probability") / 100);
+		sim_put_num(w, "ExpectedRevenue",
+			sim_num_value(amount) * sim_work_num(w, "Probability") / 100);
 	else
 		sim_put_text(w, "ExpectedRevenue", (struct sim_str){NULL, 0});
 }
@@ -357,16 +366,18 @@ bool sim_special_check(struct sim_work *w)
 /* "PRJ-{0000}": the digits give the least width */
 static void sim_auto_number(struct sim_work *w, const struct sim_field *f)
 {
-	const char *open = strchr(w->obj->auto_format, '{'), *close = strchr(w->obj->auto_format, '}');
+	const char *open = strchr(w->obj->auto_format, '{'),
+		   *close = strchr(w->obj->auto_format, '}');
 	uint64_t n;
 
 	if (!open || !close || w->slot[f->idx])
 		return;
 	n = ++w->obj->store->auto_no;
-	w->slot[f->idx] = sim_work_keep(w,
-		sim_val_text(w->t->arena, f,
-			sim_cstr(sim_arena_fmt(w->t->arena, "%.*s%0*llu%s", (int)(open - w->obj->auto_format),
-				w->obj->auto_format, (int)(close - open - 1), (unsigned long long)n, close + 1))));
+	w->slot[f->idx] = sim_work_keep(
+		w, sim_val_text(w->t->arena, f,
+			   sim_cstr(sim_arena_fmt(w->t->arena, "%.*s%0*llu%s",
+				   (int)(open - w->obj->auto_format), w->obj->auto_format,
+				   (int)(close - open - 1), (unsigned long long)n, close + 1))));
 }
 
 /* "A - B", "A * B" or "A + B" over number fields */

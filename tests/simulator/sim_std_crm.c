@@ -3,16 +3,16 @@
 
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
-#define SIM_INDUSTRY  \
-	"Agriculture;Apparel;Banking;Biotechnology;Chemicals;Communications;" \
-	"Construction;Consulting;Education;Electronics;Energy;Engineering;" \
+#define SIM_INDUSTRY                                                                 \
+	"Agriculture;Apparel;Banking;Biotechnology;Chemicals;Communications;"        \
+	"Construction;Consulting;Education;Electronics;Energy;Engineering;"          \
 	"Entertainment;Environmental;Finance;Food & Beverage;Government;Healthcare;" \
-	"Hospitality;Insurance;Machinery;Manufacturing;Media;Not For Profit;" \
-	"Recreation;Retail;Shipping;Technology;Telecommunications;Transportation;" \
+	"Hospitality;Insurance;Machinery;Manufacturing;Media;Not For Profit;"        \
+	"Recreation;Retail;Shipping;Technology;Telecommunications;Transportation;"   \
 	"Utilities;Other"
 #define SIM_SOURCES "Web;Phone Inquiry;Partner Referral;Purchased List;Other"
 #define SIM_CLEAN "Matched;Different;Acknowledged;NotFound;Inactive;Pending;SelectMatch;Skipped"
-#define SIM_MONTHS                                                                                 \
+#define SIM_MONTHS \
 	"January;February;March;April;May;June;July;August;September;October;November;December"
 
 static const struct sim_def_field sim_account[] = {
@@ -243,8 +243,8 @@ static const struct sim_def_field sim_lead[] = {
 static const struct sim_def_field sim_task[] = {
 	SIM_HEAD,
 	{"WhoId", SIM_T_REFERENCE, 0, 0, "cunM", "Contact|Lead", "Who>Tasks"},
-	{"WhatId", SIM_T_REFERENCE, 0, 0, "cunM", "Account|Asset|Campaign|Case|Contract|Opportunity|Order|Product2",
-		"What>Tasks"},
+	{"WhatId", SIM_T_REFERENCE, 0, 0, "cunM",
+		"Account|Asset|Campaign|Case|Contract|Opportunity|Order|Product2", "What>Tasks"},
 	{"Subject", SIM_T_COMBOBOX, 255, 0, "cunNp", 0, 0, "Call;Send Letter;Send Quote;Other"},
 	{"ActivityDate", SIM_T_DATE, 0, 0, "cun"},
 	{"Status", SIM_T_PICKLIST, 40, 0, "cud", 0, 0,
@@ -289,8 +289,8 @@ static const struct sim_def_field sim_task[] = {
 static const struct sim_def_field sim_event[] = {
 	SIM_HEAD,
 	{"WhoId", SIM_T_REFERENCE, 0, 0, "cunM", "Contact|Lead", "Who>Events"},
-	{"WhatId", SIM_T_REFERENCE, 0, 0, "cunM", "Account|Asset|Campaign|Case|Contract|Opportunity|Order|Product2",
-		"What>Events"},
+	{"WhatId", SIM_T_REFERENCE, 0, 0, "cunM",
+		"Account|Asset|Campaign|Case|Contract|Opportunity|Order|Product2", "What>Events"},
 	{"Subject", SIM_T_COMBOBOX, 255, 0, "cunNp", 0, 0,
 		"Call;Email;Meeting;Send Letter/Quote;Other"},
 	{"Location", SIM_T_STRING, 255, 0, "cun"},
@@ -355,7 +355,9 @@ static const struct sim_def_field sim_opportunitycontactrole[] = {
 
 static const struct sim_def_field sim_attachment[] = {
 	SIM_HEAD,
-	{"ParentId", SIM_T_REFERENCE, 0, 0, "cM", "Account|Asset|Campaign|Case|Contact|Contract|Event|Lead|Opportunity|Order|Product2|Task",
+	{"ParentId", SIM_T_REFERENCE, 0, 0, "cM",
+		"Account|Asset|Campaign|Case|Contact|Contract|Event|Lead|Opportunity|Order|"
+		"Product2|Task",
 		"Parent>Attachments"},
 	{"Name", SIM_T_STRING, 255, 0, "cuNI"},
 	{"IsPrivate", SIM_T_BOOLEAN, 0, 0, "cud"},
@@ -368,8 +370,10 @@ static const struct sim_def_field sim_attachment[] = {
 	SIM_KEYS,
 };
 
-
-#define SIM_OBJECT(n, l, p, k, f, t) {n, l, p, k, f, t, SIM_COUNT(t)}
+#define SIM_OBJECT(n, l, p, k, f, t)           \
+	{                                      \
+		n, l, p, k, f, t, SIM_COUNT(t) \
+	}
 const struct sim_def_object sim_std_crm[] = {
 	SIM_OBJECT("Account", "Account", "Accounts", "001", "", sim_account),
 	SIM_OBJECT("Contact", "Contact", "Contacts", "003", "", sim_contact),
@@ -378,8 +382,8 @@ const struct sim_def_object sim_std_crm[] = {
 	SIM_OBJECT("Lead", "Lead", "Leads", "00Q", "", sim_lead),
 	SIM_OBJECT("Task", "Task", "Tasks", "00T", "", sim_task),
 	SIM_OBJECT("Event", "Event", "Events", "00U", "", sim_event),
-	SIM_OBJECT("OpportunityContactRole", "Opportunity Contact Role", "Opportunity Contact Roles",
-		"00K", "", sim_opportunitycontactrole),
+	SIM_OBJECT("OpportunityContactRole", "Opportunity Contact Role",
+		"Opportunity Contact Roles", "00K", "", sim_opportunitycontactrole),
 	SIM_OBJECT("Attachment", "Attachment", "Attachments", "00P", "", sim_attachment),
 };
 const size_t sim_std_crm_count = SIM_COUNT(sim_std_crm);

@@ -45,7 +45,8 @@ static const struct sim_def_field sim_milestone[] = {
 	{"Name", SIM_T_STRING, 80, 0, "cudN"},
 	SIM_AUDIT,
 	{"Project__c", SIM_T_REFERENCE, 0, 0, "cMVGL", "Project__c", "Project__r>Milestones__r"},
-	{"Depends_On__c", SIM_T_REFERENCE, 0, 0, "cun", "Milestone__c", "Depends_On__r>Dependents__r"},
+	{"Depends_On__c", SIM_T_REFERENCE, 0, 0, "cun", "Milestone__c",
+		"Depends_On__r>Dependents__r"},
 	{"Due__c", SIM_T_DATE, 0, 0, "cun"},
 	{"Weight__c", SIM_T_DOUBLE, 5, 1, "cun"},
 	{"Is_Done__c", SIM_T_BOOLEAN, 0, 0, "cud"},
@@ -57,7 +58,8 @@ static const struct sim_def_field sim_ledger[] = {
 	{"OwnerId", SIM_T_REFERENCE, 0, 0, "cud", "Group|User", "Owner"},
 	{"Name", SIM_T_STRING, 80, 0, "cudN"},
 	SIM_AUDIT,
-	{"First_Line__c", SIM_T_REFERENCE, 0, 0, "cuS", "Ledger_Line__c", "First_Line__r>Ledgers__r"},
+	{"First_Line__c", SIM_T_REFERENCE, 0, 0, "cuS", "Ledger_Line__c",
+		"First_Line__r>Ledgers__r"},
 	SIM_KEYS,
 };
 
@@ -71,7 +73,10 @@ static const struct sim_def_field sim_ledger_line[] = {
 	SIM_KEYS,
 };
 
-#define SIM_OBJECT(n, l, p, t) {n, l, p, NULL, "", t, SIM_COUNT(t)}
+#define SIM_OBJECT(n, l, p, t)                     \
+	{                                          \
+		n, l, p, NULL, "", t, SIM_COUNT(t) \
+	}
 const struct sim_def_object sim_std_custom[] = {
 	SIM_OBJECT("Project__c", "Project", "Projects", sim_project),
 	SIM_OBJECT("Milestone__c", "Milestone", "Milestones", sim_milestone),

@@ -26,7 +26,8 @@ static const struct sim_def_field sim_user[] = {
 	{"LocaleSidKey", SIM_T_PICKLIST, 40, 0, "cudR", 0, 0, "*en_US;en_GB;de_DE;fr_FR;ja_JP"},
 	{"EmailEncodingKey", SIM_T_PICKLIST, 40, 0, "cudR", 0, 0, "*UTF-8;ISO-8859-1;Shift_JIS"},
 	{"ProfileId", SIM_T_REFERENCE, 0, 0, "cud", "Profile", "Profile"},
-	{"UserType", SIM_T_PICKLIST, 40, 0, "ndR", 0, 0, "*Standard;PowerPartner;Guest;AutomatedProcess"},
+	{"UserType", SIM_T_PICKLIST, 40, 0, "ndR", 0, 0,
+		"*Standard;PowerPartner;Guest;AutomatedProcess"},
 	{"LanguageLocaleKey", SIM_T_PICKLIST, 40, 0, "cudR", 0, 0, "*en_US;de;fr;ja"},
 	{"EmployeeNumber", SIM_T_STRING, 20, 0, "cun"},
 	{"ManagerId", SIM_T_REFERENCE, 0, 0, "cun", "User", "Manager"},
@@ -85,7 +86,8 @@ static const struct sim_def_field sim_organization[] = {
 	{"LanguageLocaleKey", SIM_T_PICKLIST, 40, 0, "uR", 0, 0, "en_US;de;fr;ja"},
 	{"FiscalYearStartMonth", SIM_T_INT, 9, 0, "un"},
 	{"OrganizationType", SIM_T_PICKLIST, 40, 0, "nR", 0, 0,
-		"Team Edition;Professional Edition;Enterprise Edition;Developer Edition;Unlimited Edition"},
+		"Team Edition;Professional Edition;Enterprise Edition;Developer Edition;Unlimited "
+		"Edition"},
 	{"NamespacePrefix", SIM_T_STRING, 15, 0, "n"},
 	{"InstanceName", SIM_T_STRING, 5, 0, "n"},
 	{"IsSandbox", SIM_T_BOOLEAN, 0, 0, "d"},
@@ -175,7 +177,8 @@ static const struct sim_def_field sim_campaign[] = {
 	{"Name", SIM_T_STRING, 80, 0, "cuN"},
 	{"ParentId", SIM_T_REFERENCE, 0, 0, "cun", "Campaign", "Parent>ChildCampaigns"},
 	{"Type", SIM_T_PICKLIST, 40, 0, "cun", 0, 0,
-		"Conference;Webinar;Trade Show;Public Relations;Partners;Advertisement;Email;Other"},
+		"Conference;Webinar;Trade Show;Public "
+		"Relations;Partners;Advertisement;Email;Other"},
 	{"RecordTypeId", SIM_T_REFERENCE, 0, 0, "cunp", "RecordType", "RecordType"},
 	{"Status", SIM_T_PICKLIST, 40, 0, "cun", 0, 0, "*Planned;In Progress;Completed;Aborted"},
 	{"StartDate", SIM_T_DATE, 0, 0, "cun"},
@@ -223,7 +226,8 @@ static const struct sim_def_field sim_contract[] = {
 	{"Status", SIM_T_PICKLIST, 40, 0, "cud", 0, 0, "In Approval Process;Activated;*Draft"},
 	{"CompanySignedId", SIM_T_REFERENCE, 0, 0, "cun", "User", "CompanySigned"},
 	{"CompanySignedDate", SIM_T_DATE, 0, 0, "cun"},
-	{"CustomerSignedId", SIM_T_REFERENCE, 0, 0, "cunS", "Contact", "CustomerSigned>ContractsSigned"},
+	{"CustomerSignedId", SIM_T_REFERENCE, 0, 0, "cunS", "Contact",
+		"CustomerSigned>ContractsSigned"},
 	{"CustomerSignedTitle", SIM_T_STRING, 40, 0, "cun"},
 	{"CustomerSignedDate", SIM_T_DATE, 0, 0, "cun"},
 	{"SpecialTerms", SIM_T_TEXTAREA, 4000, 0, "cun"},
@@ -252,7 +256,8 @@ static const struct sim_def_field sim_asset[] = {
 	{"InstallDate", SIM_T_DATE, 0, 0, "cun"},
 	{"PurchaseDate", SIM_T_DATE, 0, 0, "cun"},
 	{"UsageEndDate", SIM_T_DATE, 0, 0, "cun"},
-	{"Status", SIM_T_PICKLIST, 40, 0, "cun", 0, 0, "Shipped;Installed;Registered;Obsolete;Purchased"},
+	{"Status", SIM_T_PICKLIST, 40, 0, "cun", 0, 0,
+		"Shipped;Installed;Registered;Obsolete;Purchased"},
 	{"Price", SIM_T_CURRENCY, 18, 2, "cun"},
 	{"Quantity", SIM_T_DOUBLE, 12, 2, "cun"},
 	{"Description", SIM_T_TEXTAREA, 32000, 0, "cun"},
@@ -288,7 +293,8 @@ static const struct sim_def_field sim_orderitem[] = {
 	{"Product2Id", SIM_T_REFERENCE, 0, 0, "cn", "Product2", "Product2>OrderItems"},
 	{"IsDeleted", SIM_T_BOOLEAN, 0, 0, "d"},
 	{"OrderId", SIM_T_REFERENCE, 0, 0, "cMLV", "Order", "Order>OrderItems"},
-	{"PricebookEntryId", SIM_T_REFERENCE, 0, 0, "cS", "PricebookEntry", "PricebookEntry>OrderItems"},
+	{"PricebookEntryId", SIM_T_REFERENCE, 0, 0, "cS", "PricebookEntry",
+		"PricebookEntry>OrderItems"},
 	{"OriginalOrderItemId", SIM_T_REFERENCE, 0, 0, "cun", "OrderItem", "OriginalOrderItem"},
 	{"AvailableQuantity", SIM_T_DOUBLE, 12, 2, "n"},
 	{"Quantity", SIM_T_DOUBLE, 12, 2, "cu"},
@@ -304,7 +310,10 @@ static const struct sim_def_field sim_orderitem[] = {
 };
 
 /* Flags: c not createable, u not updateable, d not deletable, r not replicateable, s setup. */
-#define SIM_OBJECT(n, l, p, k, f, t) {n, l, p, k, f, t, SIM_COUNT(t)}
+#define SIM_OBJECT(n, l, p, k, f, t)           \
+	{                                      \
+		n, l, p, k, f, t, SIM_COUNT(t) \
+	}
 const struct sim_def_object sim_std_sales[] = {
 	SIM_OBJECT("User", "User", "Users", "005", "ds", sim_user),
 	SIM_OBJECT("Group", "Group", "Group", "00G", "s", sim_group),

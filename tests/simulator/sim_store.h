@@ -15,10 +15,11 @@ struct sim_rec {
 	uint32_t log_at; /* its entry in the store's log of changes */
 	uint64_t oid;
 	int64_t created, modified, stamp, deleted; /* ms; deleted 0 while it lives */
-	uint32_t created_by, modified_by;	    /* serials of users */
+	uint32_t created_by, modified_by;	   /* serials of users */
 	uint16_t nslots, flags;
 	uint32_t bytes;
-	uint32_t end[]; /* end of each value; top bit: needs escaping. Then uint16_t field[], data */
+	uint32_t
+		end[]; /* end of each value; top bit: needs escaping. Then uint16_t field[], data */
 };
 #define SIM_DIRTY 0x80000000u
 
@@ -45,7 +46,7 @@ struct sim_index {
 struct sim_store {
 	struct sim_rec ***chunk; /* serial -> record */
 	size_t nchunks;
-	uint64_t top;	    /* serials 1 .. top were given out */
+	uint64_t top; /* serials 1 .. top were given out */
 	_Atomic uint64_t live, deleted;
 	uint64_t auto_no;
 	uint64_t builtin; /* serials up to here survive a reset */

@@ -13,7 +13,12 @@ long sim_utf8_len(struct sim_str s, bool utf16)
 
 	while (i < s.len) {
 		unsigned char c = (unsigned char)s.p[i];
-		size_t more = c < 0x80 ? 0 : c < 0xC2 ? 9 : c < 0xE0 ? 1 : c < 0xF0 ? 2 : c < 0xF5 ? 3 : 9;
+		size_t more = c < 0x80	 ? 0
+			      : c < 0xC2 ? 9
+			      : c < 0xE0 ? 1
+			      : c < 0xF0 ? 2
+			      : c < 0xF5 ? 3
+					 : 9;
 
 		if (more > 3 || i + more >= s.len)
 			return -1;
@@ -41,7 +46,7 @@ struct sim_str sim_url_decode(struct sim_arena *a, struct sim_str s, bool plus)
 
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.p[i] == '%' && i + 2 < s.len && sim_hexval(s.p[i + 1]) >= 0 &&
-		    sim_hexval(s.p[i + 2]) >= 0) {
+			sim_hexval(s.p[i + 2]) >= 0) {
 			out[n++] = (char)(sim_hexval(s.p[i + 1]) * 16 + sim_hexval(s.p[i + 2]));
 			i += 2;
 		} else {
@@ -100,7 +105,8 @@ struct sim_str sim_base64_decode(struct sim_arena *a, struct sim_str s)
 
 void sim_base64_encode(struct sim_buf *b, struct sim_str s)
 {
-	static const char abc[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char abc[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 	for (size_t i = 0; i < s.len; i += 3) {
 		unsigned v = (unsigned)(unsigned char)s.p[i] << 16;
@@ -208,8 +214,8 @@ static bool sim_take_date(struct sim_str *s, int64_t *ret)
 {
 	int y, m, d, y2, m2, d2;
 
-	if (!sim_digits(s, 4, &y) || !sim_skip(s, '-') || !sim_digits(s, 2, &m) || !sim_skip(s, '-') ||
-	    !sim_digits(s, 2, &d) || m < 1 || m > 12 || d < 1 || d > 31)
+	if (!sim_digits(s, 4, &y) || !sim_skip(s, '-') || !sim_digits(s, 2, &m) ||
+		!sim_skip(s, '-') || !sim_digits(s, 2, &d) || m < 1 || m > 12 || d < 1 || d > 31)
 		return false;
 	*ret = sim_days(y, m, d);
 	sim_civil(*ret, &y2, &m2, &d2);
@@ -247,7 +253,7 @@ bool sim_parse_datetime(struct sim_str s, int64_t *ret_ms)
 	int h, mi, sec = 0, ms = 0, scale = 100;
 
 	if (!sim_take_date(&s, &days) || !sim_skip(&s, 'T') || !sim_digits(&s, 2, &h) ||
-	    !sim_skip(&s, ':') || !sim_digits(&s, 2, &mi))
+		!sim_skip(&s, ':') || !sim_digits(&s, 2, &mi))
 		return false;
 	if (sim_skip(&s, ':') && !sim_digits(&s, 2, &sec))
 		return false;

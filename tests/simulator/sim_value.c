@@ -55,11 +55,11 @@ struct sim_val sim_val_num(struct sim_arena *a, const struct sim_field *f, doubl
 	return (struct sim_val){.field = f->idx, .s = sim_arena_dup(a, (struct sim_str){out, len})};
 }
 
-static bool sim_bad_type(const struct sim_conv *c, const struct sim_field *f, const struct sim_json *v,
-	struct sim_err *err)
+static bool sim_bad_type(const struct sim_conv *c, const struct sim_field *f,
+	const struct sim_json *v, struct sim_err *err)
 {
-	static const char *const token[] = {"VALUE_NULL", "VALUE_FALSE", "VALUE_TRUE", "VALUE_NUMBER",
-		"VALUE_STRING", "START_ARRAY", "START_OBJECT"};
+	static const char *const token[] = {"VALUE_NULL", "VALUE_FALSE", "VALUE_TRUE",
+		"VALUE_NUMBER", "VALUE_STRING", "START_ARRAY", "START_OBJECT"};
 	static const char *const plain[] = {"null", "false", "true"};
 	struct sim_str s = v->type <= SIM_J_TRUE ? sim_cstr(plain[v->type]) : v->text;
 
@@ -68,19 +68,21 @@ static bool sim_bad_type(const struct sim_conv *c, const struct sim_field *f, co
 			"%s: value not of required type: %.*s", f->label, SIM_P(s));
 	else
 		sim_err_set(err, c->arena, "JSON_PARSER_ERROR", NULL,
-			"Cannot deserialize instance of %s from %s value %.*s or request may be missing a "
+			"Cannot deserialize instance of %s from %s value %.*s or request may be "
+			"missing a "
 			"required field at [line:1, column:%d]",
 			sim_types[f->type].name, token[v->type], SIM_P(s), 1);
 	return false;
 }
 
-static bool sim_in_bool(const struct sim_conv *c, const struct sim_field *f, const struct sim_json *v,
-	struct sim_val *ret, struct sim_err *err)
+static bool sim_in_bool(const struct sim_conv *c, const struct sim_field *f,
+	const struct sim_json *v, struct sim_val *ret, struct sim_err *err)
 {
 	bool on = v->type == SIM_J_TRUE;
 
 	if (v->type == SIM_J_STR || (c->csv && v->type == SIM_J_NUM)) {
-		on = sim_is(v->text, "true") || (c->csv && (sim_is(v->text, "1") || sim_is(v->text, "yes")));
+		on = sim_is(v->text, "true") ||
+		     (c->csv && (sim_is(v->text, "1") || sim_is(v->text, "yes")));
 		if (!on && !sim_is(v->text, "false") &&
 			!(c->csv && (sim_is(v->text, "0") || sim_is(v->text, "no"))))
 			return sim_bad_type(c, f, v, err);
@@ -91,8 +93,8 @@ static bool sim_in_bool(const struct sim_conv *c, const struct sim_field *f, con
 	return true;
 }
 
-static bool sim_in_num(const struct sim_conv *c, const struct sim_field *f, const struct sim_json *v,
-	struct sim_val *ret, struct sim_err *err)
+static bool sim_in_num(const struct sim_conv *c, const struct sim_field *f,
+	const struct sim_json *v, struct sim_val *ret, struct sim_err *err)
 {
 	int precision = f->type == SIM_T_INT ? 10 : f->precision ? f->precision : 18;
 	char out[SIM_NUM_TEXT];
@@ -100,22 +102,24 @@ static bool sim_in_num(const struct sim_conv *c, const struct sim_field *f, cons
 	size_t len = 0;
 
 	if ((v->type != SIM_J_NUM && v->type != SIM_J_STR) ||
-		(!sim_num_text(sim_trim(v->text), precision, f->type == SIM_T_INT ? 0 : f->scale, out, &len,
-			 &range) &&
+		(!sim_num_text(sim_trim(v->text), precision, f->type == SIM_T_INT ? 0 : f->scale,
+			 out, &len, &range) &&
 			!range))
 		return sim_bad_type(c, f, v, err);
-	if (range || (f->type == SIM_T_INT && (sim_num_value((struct sim_str){out, len}) > INT32_MAX ||
-						      sim_num_value((struct sim_str){out, len}) < INT32_MIN))) {
+	if (range || (f->type == SIM_T_INT &&
+			     (sim_num_value((struct sim_str){out, len}) > INT32_MAX ||
+				     sim_num_value((struct sim_str){out, len}) < INT32_MIN))) {
 		sim_err_set(err, c->arena, "NUMBER_OUTSIDE_VALID_RANGE", f->name,
-			"%s: value outside of valid range on numeric field: %.*s", f->label, SIM_P(v->text));
+			"%s: value outside of valid range on numeric field: %.*s", f->label,
+			SIM_P(v->text));
 		return false;
 	}
 	ret->s = sim_arena_dup(c->arena, (struct sim_str){out, len});
 	return true;
 }
 
-static bool sim_in_date(const struct sim_conv *c, const struct sim_field *f, const struct sim_json *v,
-	struct sim_val *ret, struct sim_err *err)
+static bool sim_in_date(const struct sim_conv *c, const struct sim_field *f,
+	const struct sim_json *v, struct sim_val *ret, struct sim_err *err)
 {
 	struct sim_str s = v->text;
 	struct sim_buf b = {0};
@@ -143,8 +147,8 @@ static bool sim_in_date(const struct sim_conv *c, const struct sim_field *f, con
 	return true;
 }
 
-static bool sim_in_time(const struct sim_conv *c, const struct sim_field *f, const struct sim_json *v,
-	struct sim_val *ret, struct sim_err *err)
+static bool sim_in_time(const struct sim_conv *c, const struct sim_field *f,
+	const struct sim_json *v, struct sim_val *ret, struct sim_err *err)
 {
 	struct sim_buf b = {0};
 	struct sim_str s;
@@ -154,7 +158,8 @@ static bool sim_in_time(const struct sim_conv *c, const struct sim_field *f, con
 	if (v->type != SIM_J_STR)
 		return sim_bad_type(c, f, v, err);
 	s = v->text;
-	zone = s.len && (s.p[s.len - 1] == 'Z' || (s.len > 6 && (s.p[s.len - 6] == '+' || s.p[s.len - 6] == '-')));
+	zone = s.len && (s.p[s.len - 1] == 'Z' ||
+				(s.len > 6 && (s.p[s.len - 6] == '+' || s.p[s.len - 6] == '-')));
 	sim_buf_fmt(&b, "1970-01-01T%.*s%s", SIM_P(s), zone ? "" : "Z");
 	if (!sim_parse_datetime(sim_buf_view(&b), &ms)) {
 		sim_buf_done(&b);
@@ -175,8 +180,8 @@ static bool sim_targets(const struct sim_field *f, const struct sim_object *obj)
 	return false;
 }
 
-static bool sim_in_ref(const struct sim_conv *c, const struct sim_field *f, const struct sim_json *v,
-	struct sim_val *ret, struct sim_err *err)
+static bool sim_in_ref(const struct sim_conv *c, const struct sim_field *f,
+	const struct sim_json *v, struct sim_val *ret, struct sim_err *err)
 {
 	const struct sim_object *obj;
 	uint64_t oid;
@@ -185,8 +190,8 @@ static bool sim_in_ref(const struct sim_conv *c, const struct sim_field *f, cons
 		return sim_bad_type(c, f, v, err);
 	switch (sim_id_parse(c->org, v->text, &oid)) {
 	case SIM_ID_BAD:
-		sim_err_set(err, c->arena, "MALFORMED_ID", f->name, "%s: id value of incorrect type: %.*s",
-			f->label, SIM_P(v->text));
+		sim_err_set(err, c->arena, "MALFORMED_ID", f->name,
+			"%s: id value of incorrect type: %.*s", f->label, SIM_P(v->text));
 		return false;
 	case SIM_ID_FOREIGN:
 		obj = sim_id_object(c->org, v->text);
@@ -197,16 +202,18 @@ static bool sim_in_ref(const struct sim_conv *c, const struct sim_field *f, cons
 			sim_err_set(err, c->arena, "INVALID_CROSS_REFERENCE_KEY", f->name,
 				"invalid cross reference id");
 		return false;
-	case SIM_ID_OK: break;
+	case SIM_ID_OK:
+		break;
 	}
 	if (oid == SIM_MASTER_RT && f->type == SIM_T_REFERENCE) {
 		sim_err_set(err, c->arena, "INVALID_CROSS_REFERENCE_KEY", f->name,
-			"%s: this ID value isn't valid for the user: %.*s", f->label, SIM_P(v->text));
+			"%s: this ID value isn't valid for the user: %.*s", f->label,
+			SIM_P(v->text));
 		return false;
 	}
 	if (f->type == SIM_T_REFERENCE && !sim_targets(f, c->org->object[sim_oid_obj(oid)])) {
-		sim_err_set(err, c->arena, "MALFORMED_ID", f->name, "%s: id value of incorrect type: %.*s",
-			f->label, SIM_P(v->text));
+		sim_err_set(err, c->arena, "MALFORMED_ID", f->name,
+			"%s: id value of incorrect type: %.*s", f->label, SIM_P(v->text));
 		return false;
 	}
 	*ret = sim_val_u64(c->arena, f, oid);
@@ -233,8 +240,8 @@ static const struct sim_pick *sim_pick_find(const struct sim_field *f, struct si
 	return NULL;
 }
 
-static bool sim_bad_pick(const struct sim_conv *c, const struct sim_field *f, struct sim_str s,
-	struct sim_err *err)
+static bool sim_bad_pick(
+	const struct sim_conv *c, const struct sim_field *f, struct sim_str s, struct sim_err *err)
 {
 	sim_err_set(err, c->arena, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", f->name,
 		"%s: bad value for restricted picklist field: %.*s", f->label, SIM_P(s));
@@ -242,8 +249,8 @@ static bool sim_bad_pick(const struct sim_conv *c, const struct sim_field *f, st
 }
 
 /* the parts in the order of the definition, unknown ones behind */
-static bool sim_in_multi(const struct sim_conv *c, const struct sim_field *f, struct sim_str *s,
-	struct sim_err *err)
+static bool sim_in_multi(
+	const struct sim_conv *c, const struct sim_field *f, struct sim_str *s, struct sim_err *err)
 {
 	struct sim_buf b = {0};
 	struct sim_str rest, part;
@@ -269,7 +276,8 @@ static bool sim_in_multi(const struct sim_conv *c, const struct sim_field *f, st
 	return true;
 }
 
-static struct sim_str sim_normal_text(const struct sim_conv *c, const struct sim_field *f, struct sim_str s)
+static struct sim_str sim_normal_text(
+	const struct sim_conv *c, const struct sim_field *f, struct sim_str s)
 {
 	const struct sim_settings *set = &c->org->set;
 	char *o;
@@ -292,8 +300,8 @@ static struct sim_str sim_normal_text(const struct sim_conv *c, const struct sim
 	return (struct sim_str){o, n};
 }
 
-static bool sim_in_text(const struct sim_conv *c, const struct sim_field *f, const struct sim_json *v,
-	struct sim_val *ret, struct sim_err *err)
+static bool sim_in_text(const struct sim_conv *c, const struct sim_field *f,
+	const struct sim_json *v, struct sim_val *ret, struct sim_err *err)
 {
 	static const char *const words[] = {"", "false", "true"};
 	const struct sim_pick *pick;
@@ -305,8 +313,9 @@ static bool sim_in_text(const struct sim_conv *c, const struct sim_field *f, con
 	s = sim_normal_text(c, f, v->type <= SIM_J_TRUE ? sim_cstr(words[v->type]) : v->text);
 	if (f->type == SIM_T_MULTIPICKLIST && !sim_in_multi(c, f, &s, err))
 		return false;
-	len = s.len <= (size_t)f->length && !c->org->set.utf16_length ? (long)s.len
-								       : sim_utf8_len(s, c->org->set.utf16_length);
+	len = s.len <= (size_t)f->length && !c->org->set.utf16_length
+		      ? (long)s.len
+		      : sim_utf8_len(s, c->org->set.utf16_length);
 	if (f->length && (len < 0 || len > f->length) && !c->seed) {
 		sim_err_set(err, c->arena, "STRING_TOO_LONG", f->name,
 			"%s: data value too large: %.*s (max length=%d)", f->label,
@@ -327,7 +336,9 @@ static bool sim_in_text(const struct sim_conv *c, const struct sim_field *f, con
 	}
 	*ret = (struct sim_val){.field = f->idx,
 		.null = !s.len,
-		.dirty = (v->type == SIM_J_STR && !v->clean) || f->type == SIM_T_BASE64 ? !sim_is_clean(s) : c->csv && !sim_is_clean(s),
+		.dirty = (v->type == SIM_J_STR && !v->clean) || f->type == SIM_T_BASE64
+				 ? !sim_is_clean(s)
+				 : c->csv && !sim_is_clean(s),
 		.s = s};
 	return true;
 }
@@ -343,12 +354,18 @@ bool sim_value_in(const struct sim_conv *c, const struct sim_field *f, const str
 		return true;
 	}
 	switch (f->kept) {
-	case SIM_K_BOOL: return sim_in_bool(c, f, v, ret, err);
-	case SIM_K_NUM: return sim_in_num(c, f, v, ret, err);
-	case SIM_K_REF: return sim_in_ref(c, f, v, ret, err);
-	case SIM_K_STAMP: return sim_in_date(c, f, v, ret, err);
-	case SIM_K_NONE: return true;
-	case SIM_K_TEXT: break;
+	case SIM_K_BOOL:
+		return sim_in_bool(c, f, v, ret, err);
+	case SIM_K_NUM:
+		return sim_in_num(c, f, v, ret, err);
+	case SIM_K_REF:
+		return sim_in_ref(c, f, v, ret, err);
+	case SIM_K_STAMP:
+		return sim_in_date(c, f, v, ret, err);
+	case SIM_K_NONE:
+		return true;
+	case SIM_K_TEXT:
+		break;
 	}
 	if (f->type == SIM_T_DATE)
 		return sim_in_date(c, f, v, ret, err);

@@ -6,8 +6,8 @@ static const char *const sim_address_keys[] = {"city", "country", "geocodeAccura
 	"longitude", "postalCode", "state", "street"};
 static const char *const sim_location_keys[] = {"latitude", "longitude"};
 
-static void sim_out_compound(struct sim_buf *b, const struct sim_org *org, const struct sim_object *obj,
-	const struct sim_rec *r, const struct sim_field *f)
+static void sim_out_compound(struct sim_buf *b, const struct sim_org *org,
+	const struct sim_object *obj, const struct sim_rec *r, const struct sim_field *f)
 {
 	const char *const *keys = f->nparts == 8 ? sim_address_keys : sim_location_keys;
 	struct sim_str v;
@@ -43,9 +43,10 @@ static void sim_out_sys(struct sim_buf *b, const struct sim_org *org, const stru
 	int64_t ms = sys == SIM_SYS_CREATED    ? r->created
 		     : sys == SIM_SYS_MODIFIED ? r->modified
 					       : r->stamp;
-	uint64_t oid = sys == SIM_SYS_ID ? r->oid
-					 : sim_user_oid(org, sys == SIM_SYS_CREATED_BY ? r->created_by
-										       : r->modified_by);
+	uint64_t oid = sys == SIM_SYS_ID
+			       ? r->oid
+			       : sim_user_oid(org, sys == SIM_SYS_CREATED_BY ? r->created_by
+									     : r->modified_by);
 	char id[19];
 
 	switch (sys) {
@@ -59,7 +60,9 @@ static void sim_out_sys(struct sim_buf *b, const struct sim_org *org, const stru
 			sim_buf_add(o, id, 18);
 		}
 		break;
-	case SIM_SYS_DELETED: sim_buf_str(o, r->deleted ? "true" : "false"); break;
+	case SIM_SYS_DELETED:
+		sim_buf_str(o, r->deleted ? "true" : "false");
+		break;
 	case SIM_SYS_CREATED:
 	case SIM_SYS_MODIFIED:
 	case SIM_SYS_STAMP:
@@ -73,8 +76,8 @@ static void sim_out_sys(struct sim_buf *b, const struct sim_org *org, const stru
 	}
 }
 
-static void sim_out_num(struct sim_buf *b, const struct sim_org *org, const struct sim_field *f,
-	struct sim_str s)
+static void sim_out_num(
+	struct sim_buf *b, const struct sim_org *org, const struct sim_field *f, struct sim_str s)
 {
 	if (f->type == SIM_T_INT || org->set.plain_doubles)
 		sim_buf_s(b, s);
@@ -111,8 +114,12 @@ void sim_value_out(struct sim_buf *b, const struct sim_org *org, const struct si
 		return;
 	}
 	switch (f->kept) {
-	case SIM_K_BOOL: sim_buf_str(b, "true"); break;
-	case SIM_K_NUM: sim_out_num(b, org, f, s); break;
+	case SIM_K_BOOL:
+		sim_buf_str(b, "true");
+		break;
+	case SIM_K_NUM:
+		sim_out_num(b, org, f, s);
+		break;
 	case SIM_K_REF:
 		memcpy(&v, s.p, 8);
 		sim_buf_id(b, org, v);
@@ -152,8 +159,12 @@ void sim_value_plain(struct sim_buf *b, const struct sim_org *org, const struct 
 		return;
 	}
 	switch (f->kept) {
-	case SIM_K_BOOL: sim_buf_str(b, "true"); break;
-	case SIM_K_NUM: sim_out_num(b, org, f, s); break;
+	case SIM_K_BOOL:
+		sim_buf_str(b, "true");
+		break;
+	case SIM_K_NUM:
+		sim_out_num(b, org, f, s);
+		break;
 	case SIM_K_REF:
 		memcpy(&v, s.p, 8);
 		sim_id_text(org, v, id);
@@ -164,7 +175,9 @@ void sim_value_plain(struct sim_buf *b, const struct sim_org *org, const struct 
 		sim_buf_datetime(b, (int64_t)v);
 		break;
 	case SIM_K_TEXT:
-	case SIM_K_NONE: sim_buf_s(b, s); break;
+	case SIM_K_NONE:
+		sim_buf_s(b, s);
+		break;
 	}
 }
 
@@ -184,10 +197,16 @@ static bool sim_cell_sys(const struct sim_rec *r, enum sim_sys sys, struct sim_c
 	case SIM_SYS_DELETED:
 		*c = (struct sim_cell){.kept = SIM_K_BOOL, .i64 = r->deleted != 0};
 		return true;
-	case SIM_SYS_CREATED: ms = r->created; break;
-	case SIM_SYS_MODIFIED: ms = r->modified; break;
+	case SIM_SYS_CREATED:
+		ms = r->created;
+		break;
+	case SIM_SYS_MODIFIED:
+		ms = r->modified;
+		break;
 	case SIM_SYS_STAMP:
-	case SIM_SYS_NO: ms = r->stamp; break;
+	case SIM_SYS_NO:
+		ms = r->stamp;
+		break;
 	}
 	/* whole seconds, as they are shown, so that a shown value finds its record */
 	*c = (struct sim_cell){.kept = SIM_K_STAMP, .i64 = ms / 1000 * 1000};
@@ -206,12 +225,20 @@ bool sim_value_cell(const struct sim_rec *r, const struct sim_field *f, struct s
 	if (!sim_rec_get(r, f->idx, &s, NULL))
 		return f->kept == SIM_K_BOOL; /* false, not null */
 	switch (f->kept) {
-	case SIM_K_BOOL: ret->i64 = 1; break;
-	case SIM_K_NUM: ret->num = sim_num_value(s); break;
+	case SIM_K_BOOL:
+		ret->i64 = 1;
+		break;
+	case SIM_K_NUM:
+		ret->num = sim_num_value(s);
+		break;
 	case SIM_K_REF:
-	case SIM_K_STAMP: memcpy(&ret->i64, s.p, 8); break;
+	case SIM_K_STAMP:
+		memcpy(&ret->i64, s.p, 8);
+		break;
 	case SIM_K_TEXT:
-	case SIM_K_NONE: ret->s = s; break;
+	case SIM_K_NONE:
+		ret->s = s;
+		break;
 	}
 	return true;
 }

@@ -8,14 +8,16 @@ struct sim_rec *sim_rec_copy(const struct sim_rec *r)
 	struct sim_rec *c = sim_alloc(size);
 
 	/* the references are other threads' to count */
-	memcpy((char *)c + offsetof(struct sim_rec, oid), (const char *)r + offsetof(struct sim_rec, oid),
+	memcpy((char *)c + offsetof(struct sim_rec, oid),
+		(const char *)r + offsetof(struct sim_rec, oid),
 		size - offsetof(struct sim_rec, oid));
 	c->log_at = 0;
 	atomic_init(&c->refs, 1);
 	return c;
 }
 
-void sim_rec_stamp(const struct sim_txn *t, struct sim_rec *rec, const struct sim_rec *old, bool touch)
+void sim_rec_stamp(
+	const struct sim_txn *t, struct sim_rec *rec, const struct sim_rec *old, bool touch)
 {
 	if (old) {
 		rec->oid = old->oid;
@@ -86,16 +88,18 @@ void sim_undo_free(struct sim_undo **list)
 static bool sim_find_ext(struct sim_txn *t, struct sim_row *row, const struct sim_ext *e)
 {
 	struct sim_store *st = e->target->store;
-	uint64_t at = e->val.null || e->key->index < 0 ? 0 : sim_index_next(st, e->key->index, e->val.s, 0);
+	uint64_t at = e->val.null || e->key->index < 0
+			      ? 0
+			      : sim_index_next(st, e->key->index, e->val.s, 0);
 
 	if (!at)
 		return sim_row_fail(t, row, "INVALID_FIELD", e->field->name,
-			"Foreign key external ID: %.*s not found for field %s in entity %s", SIM_P(e->val.s),
-			e->key->name, e->target->name);
+			"Foreign key external ID: %.*s not found for field %s in entity %s",
+			SIM_P(e->val.s), e->key->name, e->target->name);
 	if (sim_index_next(st, e->key->index, e->val.s, at))
 		return sim_row_fail(t, row, "DUPLICATE_EXTERNAL_ID", e->key->name,
-			"%s: more than one record found for external id field: [%.*s]", e->key->name,
-			SIM_P(e->val.s));
+			"%s: more than one record found for external id field: [%.*s]",
+			e->key->name, SIM_P(e->val.s));
 	row->val[row->nval++] = sim_val_u64(t->arena, e->field, sim_oid(e->target->idx, at));
 	return true;
 }
@@ -110,16 +114,18 @@ static bool sim_find_upsert(struct sim_txn *t, struct sim_row *row)
 		return true;
 	}
 	if (row->key->index < 0)
-		return sim_row_fail(t, row, "INVALID_FIELD", NULL, "not an external id: %s", row->key->name);
+		return sim_row_fail(
+			t, row, "INVALID_FIELD", NULL, "not an external id: %s", row->key->name);
 	row->found = sim_arena_get(t->arena, sizeof(uint64_t) * 20);
 	while (row->nfound < 20 && (at = sim_index_next(st, row->key->index, row->key_val.s, at)))
 		row->found[row->nfound++] = sim_oid(row->obj->idx, at);
 	if (row->nfound > 1)
 		return sim_row_fail(t, row, "DUPLICATE_EXTERNAL_ID", row->key->name,
-			"%s: more than one record found for external id field: [%s]", row->key->name,
-			sim_arena_dup(t->arena, row->key_val.s).p);
+			"%s: more than one record found for external id field: [%s]",
+			row->key->name, sim_arena_dup(t->arena, row->key_val.s).p);
 	if (!row->nfound && row->update_only)
-		return sim_row_fail(t, row, "NOT_FOUND", NULL, "The requested resource does not exist");
+		return sim_row_fail(
+			t, row, "NOT_FOUND", NULL, "The requested resource does not exist");
 	row->op = row->nfound ? SIM_UPDATE : SIM_INSERT;
 	row->id = row->nfound ? row->found[0] : 0;
 	return true;
@@ -198,8 +204,8 @@ void sim_work_set(struct sim_work *w, const struct sim_val *v)
 	w->slot[v->field] = v->null ? NULL : v;
 }
 
-static void sim_work_fill(struct sim_work *w, struct sim_txn *t, struct sim_row *row,
-	const struct sim_rec *old)
+static void sim_work_fill(
+	struct sim_work *w, struct sim_txn *t, struct sim_row *row, const struct sim_rec *old)
 {
 	struct sim_val *have;
 
@@ -268,7 +274,8 @@ static bool sim_apply_write(struct sim_txn *t, struct sim_row *row)
 	if (row->op == SIM_UPDATE) {
 		old = sim_find(t->org, row->id);
 		if (!old)
-			return sim_row_fail(t, row, "INVALID_CROSS_REFERENCE_KEY", NULL, "invalid cross reference id");
+			return sim_row_fail(t, row, "INVALID_CROSS_REFERENCE_KEY", NULL,
+				"invalid cross reference id");
 		if (old->deleted && !t->seed)
 			return sim_row_fail(t, row, "ENTITY_IS_DELETED", NULL, "entity is deleted");
 	}
@@ -314,7 +321,8 @@ static bool sim_upsert_again(struct sim_txn *t, struct sim_row *row)
 	if (!t->org->set.duplicate_last_wins) {
 		sim_id_text(t->org, sim_oid(row->obj->idx, at), id);
 		return sim_row_fail(t, row, "DUPLICATE_VALUE", row->key->name,
-			"duplicate value found: %s duplicates value on record with id: %.15s", row->key->name, id);
+			"duplicate value found: %s duplicates value on record with id: %.15s",
+			row->key->name, id);
 	}
 	row->op = SIM_UPDATE;
 	row->id = sim_oid(row->obj->idx, at);
@@ -342,7 +350,8 @@ static void sim_roll_back(struct sim_txn *t, struct sim_undo *mark)
 		t->row[i].created = false;
 		if (!t->row[i].err.code)
 			sim_row_fail(t, &t->row[i], "ALL_OR_NONE_OPERATION_ROLLED_BACK", NULL,
-				"Record rolled back because not all records were valid and the request was using "
+				"Record rolled back because not all records were valid and the "
+				"request was using "
 				"AllOrNone header");
 	}
 	t->written = 0;

@@ -32,7 +32,7 @@ struct sim_row {
 	int next;
 	bool created, done, update_only, hard;
 	struct sim_err err; /* code NULL: it went well */
-	uint64_t *found; /* several matches of an upsert */
+	uint64_t *found;    /* several matches of an upsert */
 	int nfound;
 };
 
@@ -82,7 +82,8 @@ struct sim_work {
 
 bool sim_row_convert(struct sim_txn *t, struct sim_row *row);
 void sim_txn_put(struct sim_txn *t, struct sim_rec *rec);
-void sim_rec_stamp(const struct sim_txn *t, struct sim_rec *rec, const struct sim_rec *old, bool touch);
+void sim_rec_stamp(
+	const struct sim_txn *t, struct sim_rec *rec, const struct sim_rec *old, bool touch);
 struct sim_rec *sim_rec_copy(const struct sim_rec *r);
 bool sim_delete_row(struct sim_txn *t, struct sim_row *row, uint64_t oid);
 bool sim_rules_check(struct sim_work *w);
