@@ -15,6 +15,7 @@
 #define UNKNOWN_MS 3000
 #define CHECK_MS 1000
 #define NUDGE_EVERY_MS 5
+#define NUDGE_MS 500
 #define MAX_NUDGES 64
 
 struct osy_kafka_lanes {
@@ -110,11 +111,21 @@ static enum osy_code make_consumer(struct osy_kafka *kafka, const char *group, s
  * with an empty buffer (measured: 20 MB through a buffer of 128 KB took 20 s). Any question to the
  * broker wakes the thread; it blocks, so a thread of ours asks.
  */
+static void ask(rd_kafka_t *rk, const struct nudge *what)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+
+	rd_kafka_topic_partition_list_add(list, what->topic, what->partition)->offset =
+		RD_KAFKA_OFFSET_END;
+	(void)!rd_kafka_offsets_for_times(
+		rk, list, NUDGE_MS); /* query_watermark_offsets keeps to no time-out */
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
 static void *nudge(void *arg)
 {
 	struct osy_kafka_lanes *lanes = arg;
 	const struct timespec pause = {0, NUDGE_EVERY_MS * 1000000L};
-	int64_t low, high;
 
 	pthread_mutex_lock(&lanes->lock);
 	while (!lanes->stop) {
@@ -127,8 +138,7 @@ static void *nudge(void *arg)
 		lanes->nudge_count--;
 		memmove(lanes->nudges, lanes->nudges + 1, lanes->nudge_count * sizeof(first));
 		pthread_mutex_unlock(&lanes->lock);
-		(void)!rd_kafka_query_watermark_offsets(
-			lanes->rk, first.topic, first.partition, &low, &high, CHECK_MS);
+		ask(lanes->rk, &first);
 		free(first.topic);
 		nanosleep(&pause, NULL);
 		pthread_mutex_lock(&lanes->lock);
@@ -180,7 +190,7 @@ static bool stop_nudger(struct osy_kafka_lanes *lanes)
 	pthread_cond_signal(&lanes->wake);
 	pthread_mutex_unlock(&lanes->lock);
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 2 * CHECK_MS / 1000 + 1;
+	until.tv_sec += 3;
 	if (pthread_timedjoin_np(lanes->nudger, NULL, &until) != 0)
 		return false;
 	while (lanes->nudge_count > 0)

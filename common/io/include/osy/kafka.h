@@ -7,6 +7,13 @@
  * while assigned, so lanes are closed before topics go; polling is one message at a time;
  * auto.offset.reset=error, because a position that is gone is a fault to report; message.timeout.ms
  * is long and a fatal producer is freed and made anew.
+ *
+ * More of them, found by measuring: a consumer hangs too when a topic is deleted while an answer to
+ * a fetch of it is under way, so osy_kafka_topic_delete() waits 100 ms for lanes closed just
+ * before; a lane with a full buffer is not filled again for up to a second, so the lanes have a
+ * thread that nudges the broker; a broker just started may not know its topics, so a lane is said
+ * to be gone only after 3 s and a second question (which may block osy_kafka_lane_poll() for up to
+ * a second, once). Closing takes up to 5 s while no broker answers.
  */
 #ifndef OSY_KAFKA_H
 #define OSY_KAFKA_H
