@@ -95,9 +95,15 @@ static enum osy_code read_checkpoint(struct osy_publisher *publisher, struct osy
 	const struct osy_spec *spec = publisher->drive->spec;
 	int64_t offset;
 	bool got = false;
-	enum osy_code rc = osy_kafka_last(publisher->drive->kafka, publisher->drive->topic,
-		spec->lanes, &got, &message, &offset, err);
+	enum osy_code rc;
 
+	for (unsigned attempt = 0;; attempt++) { /* a new topic's leaders take a moment */
+		rc = osy_kafka_last(publisher->drive->kafka, publisher->drive->topic, spec->lanes,
+			&got, &message, &offset, err);
+		if (rc != OSY_E_KAFKA || attempt == 10 ||
+			osy_drive_wait(publisher->drive, 100, err))
+			break;
+	}
 	if (!rc && got)
 		rc = osy_checkpoint_read(osy_buf_str(&message), checkpoint, err);
 	if (rc)
@@ -230,35 +236,33 @@ static enum osy_code commit(struct osy_publisher *publisher, bool stage_ends, st
 }
 
 /* ---- When ---- */
-static size_t gathered(const struct osy_publisher *publisher, size_t *ret_ready)
+static size_t gathered(const struct osy_publisher *publisher)
 {
 	size_t bytes = 0;
 
-	*ret_ready = 0;
 	for (size_t i = 0; i < publisher->drive->spec->object_count; i++) {
-		if (publisher->in_use[i]) {
+		if (publisher->in_use[i])
 			bytes += publisher->objects[i].bytes;
-			*ret_ready += publisher->objects[i].ready_count;
-		}
 	}
 	return bytes;
 }
 
 /*
  * Large transactions make large batches, but a worker must not wait for work: while half of the
- * lanes of the open stage have nothing to do, what is there goes out.
+ * lanes of the open stage have nothing to do, what is there goes out. full: another page would make
+ * the batches of an object spill over.
  */
-static enum osy_code is_time(struct osy_publisher *publisher, bool *ret, struct osy_err *err)
+static enum osy_code is_time(
+	struct osy_publisher *publisher, bool full, bool *ret, struct osy_err *err)
 {
 	struct osy_drive *drive = publisher->drive;
 	unsigned runs = osy_driver_runs(drive->driver);
-	size_t ready, bytes = gathered(publisher, &ready);
+	size_t bytes = gathered(publisher);
 	size_t share = (size_t)drive->settings->publish_buffer_mb * 1024 * 1024 * 2 / 3 /
 		       (runs ? runs : 1);
 	int64_t now = osy_mono_ms(), waited = now - publisher->committed_at;
 
-	*ret = bytes >= share || ready >= (size_t)drive->spec->lanes ||
-	       (bytes && waited >= COMMIT_AFTER_MS);
+	*ret = bytes && (full || bytes >= share || waited >= COMMIT_AFTER_MS);
 	if (*ret || !bytes || waited < HUNGRY_AFTER_MS || publisher->stage > drive->open_stage ||
 		now - publisher->asked_at < HUNGRY_AFTER_MS)
 		return OSY_OK;
@@ -308,10 +312,15 @@ static enum osy_code take_pages(
 		bool now = false;
 		if (!publisher->in_use[i] || !osy_reader_has_page(object->reader))
 			continue;
+		size_t before = publish_object_fill(object);
 		enum osy_code rc = osy_reader_take(object->reader, publish_object_row, object, err);
 		*ret_took = true;
-		if (!rc)
-			rc = is_time(publisher, &now, err);
+		if (rc)
+			return rc;
+		if (osy_reader_complete(object->reader))
+			continue; /* the end of the stage may commit it */
+		size_t fill = publish_object_fill(object);
+		rc = is_time(publisher, fill + (fill - before) > PUBLISH_FULL, &now, err);
 		if (!rc && now)
 			rc = commit(publisher, false, err);
 		if (rc)

@@ -46,8 +46,9 @@ struct publish_object {
 	struct osy_reader *reader;
 	struct osy_batch_writer *lanes; /* object->lanes */
 	struct publish_ready *ready, **ready_end;
-	size_t ready_count;
-	size_t bytes;	   /* of ready and open batches */
+	size_t bytes;	    /* of ready and open batches */
+	size_t taken_bytes; /* of all rows since the last cut, and how many */
+	size_t taken_rows;
 	int64_t published; /* with what is open */
 };
 void publish_object_init(struct publish_object *object, struct osy_drive *drive,
@@ -55,6 +56,12 @@ void publish_object_init(struct publish_object *object, struct osy_drive *drive,
 void publish_object_done(struct publish_object *object);
 /* Callback of the reader: puts a record into the batch of its lane. */
 enum osy_code publish_object_row(const struct osy_str *values, void *object, struct osy_err *err);
+/*
+ * How full the open batches are on the average, in thousandths, as if no lane had spilled over:
+ * PUBLISH_FULL leaves room for lanes that got more than their share.
+ */
+#define PUBLISH_FULL 970
+size_t publish_object_fill(const struct publish_object *object);
 /* Finishes all open batches. */
 void publish_object_cut(struct publish_object *object);
 /* The next finished message, in the order of each lane; NULL at the end. For publish_ready_free().

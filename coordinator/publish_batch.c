@@ -58,7 +58,6 @@ static void cut_lane(struct publish_object *object, int lane)
 	osy_batch_writer_done(writer); /* an idle lane holds no memory */
 	osy_batch_writer_init(writer);
 	object->bytes += ready->message.len;
-	object->ready_count++;
 	*object->ready_end = ready;
 	object->ready_end = &ready->next;
 }
@@ -69,6 +68,16 @@ void publish_object_cut(struct publish_object *object)
 		if (object->lanes[i].head.count)
 			cut_lane(object, i);
 	}
+	object->taken_bytes = object->taken_rows = 0;
+}
+
+size_t publish_object_fill(const struct publish_object *object)
+{
+	size_t lanes = (size_t)object->object->lanes;
+	size_t by_rows = object->taken_rows * 1000 / (lanes * OSY_BATCH_MAX_RECORDS);
+	size_t by_bytes = object->taken_bytes * 1000 / (lanes * (OSY_BATCH_MAX_BYTES - 64 * 1024));
+
+	return by_rows > by_bytes ? by_rows : by_bytes;
 }
 
 struct publish_ready *publish_object_next(struct publish_object *object)
@@ -80,7 +89,6 @@ struct publish_ready *publish_object_next(struct publish_object *object)
 	object->ready = ready->next;
 	if (!object->ready)
 		object->ready_end = &object->ready;
-	object->ready_count--;
 	object->bytes -= ready->message.len;
 	return ready;
 }
@@ -142,6 +150,8 @@ enum osy_code publish_object_row(const struct osy_str *values, void *arg, struct
 	size_t before = writer->rows.len;
 	osy_batch_add(writer, &id, values, count);
 	object->bytes += writer->rows.len - before;
+	object->taken_bytes += writer->rows.len - before;
+	object->taken_rows++;
 	object->published++;
 	return OSY_OK;
 }
