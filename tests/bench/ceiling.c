@@ -1,6 +1,7 @@
 /*
- * The ceiling: prepared requests, sent by a bare loop over kept-alive connections, nothing else. What orgsync is measured
- * against: the same records (20 fields), the same composite of five collections of 200, the same number in flight.
+ * The ceiling: prepared requests, sent by a bare loop over kept-alive connections, nothing else.
+ * What orgsync is measured against: the same records (20 fields), the same composite of five
+ * collections of 200, the same number in flight.
  *
  *   ceiling PORT TOKEN RECORDS IN_FLIGHT
  *
@@ -21,7 +22,7 @@
 #define COLLECTION 200
 #define COLLECTIONS 5
 #define PER_REQUEST (COLLECTION * COLLECTIONS)
-#define MAX_PREPARED 200 /* requests; they are sent again and again, only the external ids move on */
+#define MAX_PREPARED 200 /* requests; sent again and again, only the external ids move on */
 #define EXT_DIGITS 9
 
 struct prepared {
@@ -45,15 +46,17 @@ static void die(const char *what)
 
 static size_t add_record(char *to, size_t *ret_digits)
 {
-	static const char head[] = "{\"attributes\":{\"type\":\"Account\"},\"Name\":\"Northern Lights Trading 0001\","
-				   "\"AccountNumber\":\"AN-000017\",\"Site\":\"Main\",\"Phone\":\"+49 30 1234567\","
-				   "\"Fax\":\"+49 30 1234568\",\"Website\":\"https://www.example.com/a\",\"Sic\":\"7372\","
-				   "\"TickerSymbol\":\"NLT\",\"NumberOfEmployees\":4711,\"AnnualRevenue\":1234567.89,"
-				   "\"BillingStreet\":\"Unter den Linden 77\",\"BillingCity\":\"Berlin\","
-				   "\"BillingPostalCode\":\"10117\",\"BillingCountry\":\"Germany\","
-				   "\"ShippingStreet\":\"Hafenstr. 1\",\"ShippingCity\":\"Hamburg\","
-				   "\"ShippingPostalCode\":\"20457\",\"ShippingCountry\":\"Germany\","
-				   "\"Description\":\"A customer since 1998, pays on time\",\"Ext_Id__c\":\"B-";
+	static const char head[] =
+		"{\"attributes\":{\"type\":\"Account\"},\"Name\":\"Northern Lights Trading 0001\","
+		"\"AccountNumber\":\"AN-000017\",\"Site\":\"Main\",\"Phone\":\"+49 30 1234567\","
+		"\"Fax\":\"+49 30 1234568\","
+		"\"Website\":\"https://www.example.com/a\",\"Sic\":\"7372\","
+		"\"TickerSymbol\":\"NLT\",\"NumberOfEmployees\":4711,\"AnnualRevenue\":1234567.89,"
+		"\"BillingStreet\":\"Unter den Linden 77\",\"BillingCity\":\"Berlin\","
+		"\"BillingPostalCode\":\"10117\",\"BillingCountry\":\"Germany\","
+		"\"ShippingStreet\":\"Hafenstr. 1\",\"ShippingCity\":\"Hamburg\","
+		"\"ShippingPostalCode\":\"20457\",\"ShippingCountry\":\"Germany\","
+		"\"Description\":\"A customer since 1998, pays on time\",\"Ext_Id__c\":\"B-";
 	size_t n = sizeof(head) - 1;
 
 	memcpy(to, head, n);
@@ -70,10 +73,13 @@ static void prepare(struct prepared *p)
 	char *body = malloc(max), head[512];
 
 	p->ids = calloc(PER_REQUEST, sizeof(*p->ids));
-	n += (size_t)sprintf(body, "{\"allOrNone\":false,\"collateSubrequests\":false,\"compositeRequest\":[");
+	n += (size_t)snprintf(body, max,
+		"{\"allOrNone\":false,\"collateSubrequests\":false,\"compositeRequest\":[");
 	for (int c = 0; c < COLLECTIONS; c++) {
-		n += (size_t)sprintf(body + n,
-			"%s{\"method\":\"POST\",\"url\":\"/services/data/v60.0/composite/sobjects\",\"referenceId\":\"p%d\","
+		n += (size_t)snprintf(body + n, max - n,
+			"%s{\"method\":\"POST\",\"url\":\"/services/data/v60.0/composite/"
+			"sobjects\","
+			"\"referenceId\":\"p%d\","
 			"\"body\":{\"allOrNone\":false,\"records\":[",
 			c ? "," : "", c);
 		for (int r = 0; r < COLLECTION; r++) {
@@ -84,11 +90,12 @@ static void prepare(struct prepared *p)
 			p->ids[c * COLLECTION + r] = n + digits;
 			n += len;
 		}
-		n += (size_t)sprintf(body + n, "]}}");
+		n += (size_t)snprintf(body + n, max - n, "]}}");
 	}
-	n += (size_t)sprintf(body + n, "]}");
-	int h = sprintf(head,
-		"POST /services/data/v60.0/composite HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\n"
+	n += (size_t)snprintf(body + n, max - n, "]}");
+	int h = snprintf(head, sizeof(head),
+		"POST /services/data/v60.0/composite HTTP/1.1\r\n"
+		"Host: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\n"
 		"Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
 		port, token, n);
 	p->text = malloc((size_t)h + n);
@@ -189,8 +196,8 @@ static double cpu_seconds(void)
 	struct rusage u;
 
 	getrusage(RUSAGE_SELF, &u);
-	return (double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec / 1e6 + (double)u.ru_stime.tv_sec +
-	       (double)u.ru_stime.tv_usec / 1e6;
+	return (double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec / 1e6 +
+	       (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec / 1e6;
 }
 
 static double now(void)
@@ -209,9 +216,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: ceiling PORT TOKEN RECORDS IN_FLIGHT\n");
 		return 2;
 	}
-	port = (int)strtol(argv[1], NULL, 10);
+	port = (int)strtoul(argv[1], NULL, 10);
 	token = argv[2];
-	requests = strtol(argv[3], NULL, 10) / PER_REQUEST;
+	requests = (long)(strtoul(argv[3], NULL, 10) / PER_REQUEST);
 	prepared_count = (unsigned)strtoul(argv[4], NULL, 10);
 	if (requests < 1 || prepared_count < 1 || prepared_count > MAX_PREPARED)
 		return 2;
@@ -223,7 +230,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < prepared_count; i++)
 		pthread_join(threads[i], NULL);
 	double seconds = now() - begin, records = (double)(requests * PER_REQUEST);
-	printf("{\"records\":%.0f,\"seconds\":%.3f,\"rate\":%.0f,\"cpuMicrosPerRecord\":%.2f}\n", records, seconds,
-		records / seconds, (cpu_seconds() - cpu) * 1e6 / records);
+	printf("{\"records\":%.0f,\"seconds\":%.3f,\"rate\":%.0f,\"cpuMicrosPerRecord\":%.2f}\n",
+		records, seconds, records / seconds, (cpu_seconds() - cpu) * 1e6 / records);
 	return 0;
 }
