@@ -1,0 +1,208 @@
+/* run create, start, watch, show, list, abort, replay, delete */
+#include <stdio.h>
+
+#include "cli.h"
+#include "cmd_run.h"
+#include "osy/json_write.h"
+#include "osy/mem.h"
+#include "osy/banned.h"
+
+static const struct cli_column list_columns[] = {
+	{"ID", "id", CLI_TEXT},
+	{"STATE", "state", CLI_TEXT},
+	{"TEMPLATE", "template", CLI_TEXT},
+	{"SOURCE", "source", CLI_TEXT},
+	{"TARGET", "target", CLI_TEXT},
+	{"CREATED", "createdAt", CLI_WHEN},
+	{"TOOK", "elapsedSeconds", CLI_ELAPSED},
+	{"ERRORS", "withErrors", CLI_FLAG},
+	{"NAME", "name", CLI_TEXT},
+	{NULL, NULL, CLI_TEXT},
+};
+static const struct cli_column one_columns[] = {
+	{"RUN", "id", CLI_TEXT},
+	{"NAME", "name", CLI_TEXT},
+	{"TEMPLATE", "template", CLI_TEXT},
+	{"SOURCE", "source", CLI_TEXT},
+	{"TARGET", "target", CLI_TEXT},
+	{"STATE", "state", CLI_TEXT},
+	{"PHASE", "phase", CLI_TEXT},
+	{"ASKED FOR", "wanted", CLI_TEXT},
+	{"PROBLEM", "problem", CLI_TEXT},
+	{"WITH ERRORS", "withErrors", CLI_FLAG},
+	{"PASS", "pass", CLI_COUNT},
+	{"STAGE", "openStage", CLI_COUNT},
+	{"STAGES", "stages", CLI_COUNT},
+	{"CREATED", "createdAt", CLI_WHEN},
+	{"CREATED BY", "createdBy", CLI_TEXT},
+	{"STARTED", "startedAt", CLI_WHEN},
+	{"ENDED", "endedAt", CLI_WHEN},
+	{"TOOK", "elapsedSeconds", CLI_ELAPSED},
+	{"API CALLS", "apiCalls", CLI_COUNT},
+	{NULL, NULL, CLI_TEXT},
+};
+static const struct cli_column object_columns[] = {
+	{"OBJECT", "name", CLI_TEXT},
+	{"STAGE", "stage", CLI_COUNT},
+	{"SELECTED", "selected", CLI_COUNT},
+	{"SCANNED", "scanned", CLI_COUNT},
+	{"INSERTED", "inserted", CLI_COUNT},
+	{"UPDATED", "updated", CLI_COUNT},
+	{"EXISTING", "existing", CLI_COUNT},
+	{"SKIPPED", "skipped", CLI_COUNT},
+	{"FAILED", "failed", CLI_COUNT},
+	{"LINKS FAILED", "linkFailed", CLI_COUNT},
+	{"%", "percent", CLI_COUNT},
+	{NULL, NULL, CLI_TEXT},
+};
+
+enum osy_code cli_run_ask(struct cli *cli, const char *method, const char *pattern,
+	struct osy_json **ret, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
+
+	cli_path(&path, pattern, cli->words.args[0]);
+	return cli_do(cli, method, path.p, ret, err);
+}
+
+enum osy_code cli_run_create(struct cli *cli, struct osy_err *err)
+{
+	static const char *const keys[] = {"template", "source", "target", "name"};
+	OSY_AUTO(osy_json_free_at) struct osy_json *run = NULL;
+	OSY_AUTO(osy_buf_done) struct osy_buf body = OSY_BUF(1024 * 1024);
+	struct osy_json_writer w = osy_json_writer(&body);
+
+	osy_jw_object(&w);
+	for (size_t i = 0; i < OSY_COUNT(keys); i++) {
+		const char *value = cli_value(&cli->words, keys[i]);
+		if (value && !osy_utf8_valid(osy_str(value)))
+			return osy_fail(err, OSY_E_USAGE, "--%s is not text in UTF-8", keys[i]);
+		if (value)
+			osy_jw_put_str(&w, keys[i], osy_str(value));
+	}
+	osy_jw_object_end(&w);
+	struct cli_call call = {.method = "POST", .path = "/runs", .body = osy_buf_str(&body)};
+	enum osy_code rc = cli_call(cli, &call, &run, err);
+	if (rc)
+		return rc;
+	if (cli->words.format == CLI_JSON && !cli->words.quiet)
+		cli_print_json(run);
+	else
+		printf("%.*s\n", (int)osy_json_get_str(run, "id").len,
+			osy_json_get_str(run, "id").p);
+	return OSY_OK;
+}
+
+enum osy_code cli_run_list(struct cli *cli, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
+
+	osy_buf_addz(&path, "/runs");
+	cli_query(&path, "state", cli_value(&cli->words, "state"));
+	cli_query(&path, "template", cli_value(&cli->words, "template"));
+	return cli_print_pages(cli, path.p, list_columns, "id", err);
+}
+
+void cli_run_print_objects(const struct cli *cli, const struct osy_json *run)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(CLI_OUT_BYTES);
+	OSY_AUTO(osy_json_free_at) struct osy_json *rows = NULL, *total = NULL;
+	struct osy_json *objects = osy_json_get(run, "objects");
+	struct osy_err ignored = OSY_ERR_NONE;
+
+	if (!osy_json_count(objects))
+		return;
+	if (cli->words.format == CLI_CSV) {
+		cli_print_rows(cli, objects, object_columns);
+		return;
+	}
+	/* The table ends with a line of totals. */
+	osy_json_write(objects, false, &text);
+	if (osy_json_parse(osy_buf_str(&text), "objects", &rows, &ignored))
+		return;
+	osy_buf_reset(&text);
+	osy_json_write(osy_json_get(run, "totals"), false, &text);
+	if (osy_json_parse(osy_buf_str(&text), "totals", &total, &ignored))
+		return;
+	osy_json_put(total, "name", osy_json_new_str(OSY_STR("total")));
+	osy_json_put(total, "stage", osy_json_new_str(OSY_STR("")));
+	osy_json_push(rows, total);
+	total = NULL;
+	cli_print_rows(cli, rows, object_columns);
+}
+
+enum osy_code cli_run_show(struct cli *cli, struct osy_err *err)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *run = NULL;
+	enum osy_code rc = cli_run_ask(cli, "GET", "/runs/{}", &run, err);
+
+	if (rc)
+		return rc;
+	if (cli->words.quiet || cli->words.format == CLI_JSON) {
+		cli_print_one(cli, run, one_columns, "id");
+	} else if (cli->words.format == CLI_CSV) {
+		cli_run_print_objects(cli, run);
+	} else {
+		cli_print_one(cli, run, one_columns, "id");
+		if (osy_json_count(osy_json_get(run, "objects")))
+			printf("\n");
+		cli_run_print_objects(cli, run);
+	}
+	return OSY_OK;
+}
+
+/* Asks for work, and watches it when --wait is given. */
+static enum osy_code ask_and_wait(
+	struct cli *cli, const char *pattern, bool aborting, struct osy_err *err)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *run = NULL;
+	enum osy_code rc = cli_run_ask(cli, "POST", pattern, &run, err);
+	struct cli_watch watch = {.run = cli->words.args[0], .aborting = aborting};
+
+	if (rc)
+		return rc;
+	if (cli_value(&cli->words, "wait"))
+		return cli_watch(cli, &watch, err);
+	if (cli->words.quiet || cli->words.format != CLI_TABLE) {
+		cli_print_one(cli, run, one_columns, "id");
+		return OSY_OK;
+	}
+	struct osy_str state = osy_json_get_str(run, "state");
+	struct osy_str wanted = osy_json_get_str(run, "wanted");
+	printf("run %s: %.*s%s%.*s\n", cli->words.args[0], (int)state.len, state.p,
+		wanted.len ? ", asked for: " : "", (int)wanted.len, wanted.len ? wanted.p : "");
+	return OSY_OK;
+}
+
+enum osy_code cli_run_start(struct cli *cli, struct osy_err *err)
+{
+	return ask_and_wait(cli, "/runs/{}/start", false, err);
+}
+
+enum osy_code cli_run_abort(struct cli *cli, struct osy_err *err)
+{
+	return ask_and_wait(cli, "/runs/{}/abort", true, err);
+}
+
+enum osy_code cli_run_replay(struct cli *cli, struct osy_err *err)
+{
+	return ask_and_wait(cli, "/runs/{}/replay", false, err);
+}
+
+enum osy_code cli_run_watch(struct cli *cli, struct osy_err *err)
+{
+	struct cli_watch watch = {.run = cli->words.args[0]};
+
+	return cli_watch(cli, &watch, err);
+}
+
+enum osy_code cli_run_delete(struct cli *cli, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf question = OSY_BUF(CLI_PATH_BYTES);
+
+	osy_buf_addf(&question,
+		"Delete run %.200s, its journal and its errors? (Records in the target stay.)",
+		cli->words.args[0]);
+	enum osy_code rc = cli_ask(cli, question.p, err);
+	return rc ? rc : cli_run_ask(cli, "DELETE", "/runs/{}", NULL, err);
+}

@@ -1,0 +1,120 @@
+/* template ... */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "osy/mem.h"
+#include "osy/banned.h"
+
+#define TEMPLATE_BYTES (4u * 1024 * 1024) /* the API's limit of a body */
+
+static const struct cli_column columns[] = {
+	{"NAME", "name", CLI_TEXT},
+	{"VERSION", "version", CLI_COUNT},
+	{"UPDATED", "updatedAt", CLI_WHEN},
+	{NULL, NULL, CLI_TEXT},
+};
+
+static enum osy_code read_file(const char *name, struct osy_buf *out, struct osy_err *err)
+{
+	bool from_stdin = strcmp(name, "-") == 0;
+	FILE *file = from_stdin ? stdin : fopen(name, "re");
+	enum osy_code rc = OSY_OK;
+	char chunk[8192];
+	size_t n;
+
+	if (!file)
+		return osy_fail(err, OSY_E_USAGE, "cannot open the template %s: %m", name);
+	while (!rc && (n = fread(chunk, 1, sizeof(chunk), file)) > 0)
+		rc = osy_buf_try(out, chunk, n, err);
+	if (rc)
+		osy_err_prefix(err, "%s", name);
+	else if (ferror(file))
+		rc = osy_fail(err, OSY_E_USAGE, "cannot read the template %s: %m", name);
+	if (!from_stdin)
+		fclose(file);
+	return rc;
+}
+
+enum osy_code cli_template_apply(struct cli *cli, struct osy_err *err)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *doc = NULL;
+	OSY_AUTO(osy_buf_done) struct osy_buf body = OSY_BUF(TEMPLATE_BYTES);
+	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
+	const char *name = cli_value(&cli->words, "file");
+	enum osy_code rc = read_file(name, &body, err);
+
+	if (rc)
+		return rc;
+	if (strlen(name) > 4096)
+		return osy_fail(err, OSY_E_USAGE, "the name of the template's file is too long");
+	osy_buf_addz(&path, "/templates");
+	cli_query(&path, "file", strcmp(name, "-") == 0 ? "standard input" : name);
+	struct cli_call call = {.method = "POST",
+		.path = path.p,
+		.body = osy_buf_str(&body),
+		.type = "application/yaml"};
+	rc = cli_call(cli, &call, &doc, err);
+	if (!rc)
+		cli_print_one(cli, doc, columns, "name");
+	return rc;
+}
+
+enum osy_code cli_template_list(struct cli *cli, struct osy_err *err)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *doc = NULL;
+	enum osy_code rc = cli_get(cli, "/templates", &doc, err);
+
+	if (!rc)
+		cli_print_list(cli, doc, osy_json_get(doc, "items"), columns, "name");
+	return rc;
+}
+
+/* The text as it was applied; a terminal gets it without what it would act on. */
+static void print_body(struct osy_str body)
+{
+	bool terminal = isatty(STDOUT_FILENO);
+
+	while (body.len) {
+		OSY_AUTO(osy_buf_done) struct osy_buf line = OSY_BUF(4 * TEMPLATE_BYTES);
+		const char *end = memchr(body.p, '\n', body.len);
+		size_t len = end ? (size_t)(end - body.p) : body.len;
+		struct osy_str text = {body.p, len};
+		if (terminal)
+			cli_show(text, &line);
+		else
+			osy_buf_add_str(&line, text);
+		fwrite(line.p, 1, line.len, stdout);
+		fputc('\n', stdout);
+		body.p += len + (end != NULL);
+		body.len -= len + (end != NULL);
+	}
+}
+
+enum osy_code cli_template_show(struct cli *cli, struct osy_err *err)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *doc = NULL;
+	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
+
+	cli_path(&path, "/templates/{}", cli->words.args[0]);
+	enum osy_code rc = cli_get(cli, path.p, &doc, err);
+	if (rc)
+		return rc;
+	if (cli->words.format == CLI_TABLE && !cli->words.quiet)
+		print_body(osy_json_get_str(doc, "body"));
+	else
+		cli_print_one(cli, doc, columns, "name");
+	return OSY_OK;
+}
+
+enum osy_code cli_template_remove(struct cli *cli, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
+	OSY_AUTO(osy_buf_done) struct osy_buf question = OSY_BUF(CLI_PATH_BYTES);
+
+	osy_buf_addf(&question, "Remove template %.200s? (Runs keep their own copy.)",
+		cli->words.args[0]);
+	cli_path(&path, "/templates/{}", cli->words.args[0]);
+	enum osy_code rc = cli_ask(cli, question.p, err);
+	return rc ? rc : cli_do(cli, "DELETE", path.p, NULL, err);
+}

@@ -1,0 +1,120 @@
+/* All commands: parsing, help and errors follow from this table. */
+#include "cli.h"
+#include "osy/banned.h"
+
+#define END                                \
+	{                                  \
+		NULL, 0, NULL, false, NULL \
+	}
+#define LIMIT                                                                \
+	{                                                                    \
+		"limit", 0, "N", false, "at most so many rows (100); 0: all" \
+	}
+#define WAIT                                                       \
+	{                                                          \
+		"wait", 'w', NULL, false, "watch it until it ends" \
+	}
+
+static const struct cli_option org_add[] = {
+	{"instance-url", 0, "URL", true, "the org's address, https://..."},
+	{"auth", 0, "HOW", true,
+		"jwt, client-credentials, refresh-token, password or access-token"},
+	{"login-url", 0, "URL", false, "where to log in, when it is not the org's address"},
+	{"client-id", 0, "ID", false, "the connected app's consumer key"},
+	{"client-secret-file", 0, "FILE", false, "its secret; - is standard input"},
+	{"username", 0, "USER", false, "for jwt and password"},
+	{"private-key-file", 0, "FILE", false, "PEM key, for jwt"},
+	{"refresh-token-file", 0, "FILE", false, "for refresh-token"},
+	{"password-file", 0, "FILE", false, "password and security token, for password"},
+	{"access-token-file", 0, "FILE", false, "for access-token"},
+	END,
+};
+static const struct cli_option template_apply[] = {
+	{"file", 'f', "FILE", true, "the template, YAML or JSON; - is standard input"},
+	END,
+};
+static const struct cli_option run_create[] = {
+	{"template", 't', "TEMPLATE", true, "what to sync"},
+	{"source", 0, "ORG", true, "where the records come from"},
+	{"target", 0, "ORG", true, "where they go"},
+	{"name", 0, "LABEL", false, "a label for people"},
+	END,
+};
+static const struct cli_option run_scan[] = {
+	{"no-wait", 0, NULL, false, "return at once"},
+	END,
+};
+static const struct cli_option wait[] = {WAIT, END};
+static const struct cli_option run_list[] = {
+	{"state", 0, "STATE", false, "only runs in this state, as \"Sync In Progress\""},
+	{"template", 't', "TEMPLATE", false, "only runs of this template"},
+	LIMIT,
+	END,
+};
+static const struct cli_option run_errors[] = {
+	{"object", 0, "OBJECT", false, "only of this object"},
+	{"code", 0, "CODE", false, "only with this code, as FIELD_CUSTOM_VALIDATION_EXCEPTION"},
+	{"message", 0, "TEXT", false, "only with this text in the message"},
+	{"kind", 0, "KIND", false, "record, link, notice or all; default: records and links"},
+	{"csv", 0, "FILE", false, "write all of them to a CSV file; - is standard output"},
+	LIMIT,
+	END,
+};
+static const struct cli_option pair[] = {
+	{"source", 0, "ORG", true, "the source org"},
+	{"target", 0, "ORG", true, "the target org"},
+	END,
+};
+static const struct cli_option token_create[] = {
+	{"role", 0, "ROLE", true, "viewer, operator or admin"},
+	{"file", 'f', "FILE", false, "write the token to a new file of mode 600"},
+	END,
+};
+static const struct cli_option limit[] = {LIMIT, END};
+
+const struct cli_command cli_commands[] = {
+	{"org", "add", "NAME", org_add, "adds an org, or replaces its credentials; logs in first",
+		cli_org_add},
+	{"org", "list", "", NULL, "all orgs", cli_org_list},
+	{"org", "show", "NAME", NULL, "one org, without its secrets", cli_org_show},
+	{"org", "test", "NAME", NULL, "logs in and asks who the org is", cli_org_test},
+	{"org", "limits", "NAME", NULL, "the org's limits as it tells them", cli_org_limits},
+	{"org", "remove", "NAME", NULL, "removes an org that no run refers to", cli_org_remove},
+	{"template", "apply", "", template_apply, "checks and stores a template",
+		cli_template_apply},
+	{"template", "list", "", NULL, "all templates", cli_template_list},
+	{"template", "show", "NAME", NULL, "the template's text", cli_template_show},
+	{"template", "remove", "NAME", NULL, "removes it; runs keep their own copy",
+		cli_template_remove},
+	{"run", "create", "", run_create, "makes a run and prints its id", cli_run_create},
+	{"run", "scan", "RUN", run_scan, "counts, order, missing parents, cost; nothing is written",
+		cli_run_scan},
+	{"run", "order", "RUN", NULL, "the objects by stage, as they were scanned", cli_run_order},
+	{"run", "start", "RUN", wait, "starts it; scans first when that was not done",
+		cli_run_start},
+	{"run", "watch", "RUN", NULL, "follows it until it ends; Ctrl-C leaves it running",
+		cli_run_watch},
+	{"run", "show", "RUN", NULL, "its state and counts", cli_run_show},
+	{"run", "list", "", run_list, "runs, newest first", cli_run_list},
+	{"run", "errors", "RUN", run_errors, "the records and lookups that failed", cli_run_errors},
+	{"run", "why", "RUN RECORD-ID", NULL, "what became of a source record, and why",
+		cli_run_why},
+	{"run", "abort", "RUN", wait, "takes no new batch; what is in flight is finished",
+		cli_run_abort},
+	{"run", "replay", "RUN", wait, "the whole journal again, into the same target",
+		cli_run_replay},
+	{"run", "delete", "RUN", NULL, "deletes the run, its journal and its errors",
+		cli_run_delete},
+	{"idmap", "get", "RECORD-ID", pair, "the target record of a source record", cli_idmap_get},
+	{"idmap", "rebuild", "", pair, "fills Redis anew from Postgres", cli_idmap_rebuild},
+	{"token", "list", "", NULL, "all tokens, without their secrets", cli_token_list},
+	{"token", "create", "NAME", token_create, "makes a token and prints it, once",
+		cli_token_create},
+	{"token", "revoke", "ID", NULL, "revokes a token", cli_token_revoke},
+	{"audit", NULL, "", limit, "who did what, newest first", cli_audit},
+	{"doctor", NULL, "", NULL,
+		"Kafka, Redis, Postgres, topics, processes, orgs: what is wrong, what to do",
+		cli_doctor},
+	{"help", NULL, "[COMMAND] [VERB]", NULL, "this help, or that of a command", cli_help},
+	{NULL, NULL, NULL, NULL, NULL, NULL},
+};
