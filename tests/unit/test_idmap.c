@@ -20,9 +20,9 @@ static struct osy_idmap *idmap;
 static int pair;
 static char prefix[64], database[64];
 
+static struct osy_err err;
 #define MUST(call)                                          \
 	do {                                                \
-		struct osy_err err = OSY_ERR_NONE;          \
 		if (call)                                   \
 			fail_msg("%s: %s", #call, err.msg); \
 	} while (0)
@@ -129,7 +129,6 @@ static void test_many_asks_at_once(void **state)
 static void test_older_epoch_is_refused(void **state)
 {
 	struct osy_idmap_entry entry = {.source = number("001", 70000), .target = number("001", 1)};
-	struct osy_err err = OSY_ERR_NONE;
 
 	(void)state;
 	MUST(osy_idmap_raise(idmap, "r:1:9", 7, &err));
