@@ -448,6 +448,13 @@ enum osy_code osy_idmap_confirm(
 	return OSY_OK;
 }
 
+uint64_t osy_idmap_filling(struct osy_idmap *idmap, int pair_number)
+{
+	const struct osy_idmap_pair *pair = osy_idmap_pair_of(idmap, pair_number);
+
+	return osy_hash(pair->gen, strlen(pair->gen), 1);
+}
+
 enum osy_code osy_idmap_raise(
 	struct osy_idmap *idmap, const char *lane_key, int64_t epoch, struct osy_err *err)
 {

@@ -70,6 +70,9 @@ enum osy_code osy_idmap_put(struct osy_idmap *idmap, int pair, const char source
  */
 enum osy_code osy_idmap_confirm(
 	struct osy_idmap *idmap, int pair, bool *ret_same, struct osy_err *err) OSY_CHECKED;
+/* A number for the filling of Redis that this object works with: what was put under one number went
+ * to one filling. */
+uint64_t osy_idmap_filling(struct osy_idmap *idmap, int pair);
 /* Raises the lane's epoch in Redis: a take-over does this before anything else. */
 enum osy_code osy_idmap_raise(struct osy_idmap *idmap, const char *lane_key, int64_t epoch,
 	struct osy_err *err) OSY_CHECKED;

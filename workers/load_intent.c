@@ -1,0 +1,271 @@
+/* Intent: durable before the first byte is sent, gathered over lanes. */
+#include "load_internal.h"
+
+#include <stdlib.h>
+
+#include "osy/clock.h"
+#include "osy/failpoint.h"
+#include "osy/log.h"
+#include "pulse.h"
+
+#include "osy/banned.h"
+
+#define GATHER_BYTES (8u * 1024 * 1024)
+#define BLOCKED_MS 100
+#define LOCK_INTENTS "osy:keyless:"
+#define LOCK_RECONCILE "osy:reconcile:"
+
+/* ---- Groups: batches of a run that are written to the same target object ---- */
+int64_t osy_load_lock_key(const struct osy_lbatch *batch, int lock_class)
+{
+	const char *name = lock_class ? LOCK_RECONCILE : LOCK_INTENTS;
+	const struct osy_spec *spec = osy_lspec(batch);
+	uint64_t hash = osy_hash(name, strlen(name), 0);
+
+	hash = osy_hash(spec->target_org_id, strlen(spec->target_org_id), hash);
+	return (int64_t)osy_hash(batch->object->target, strlen(batch->object->target), hash);
+}
+
+size_t osy_load_same_target(const struct osy_lbatch *batch, int32_t *ret, size_t max)
+{
+	const struct osy_spec *spec = osy_lspec(batch);
+	size_t n = 0;
+
+	for (size_t i = 0; i < spec->object_count && n < max; i++) {
+		if (strcmp(spec->objects[i].target, batch->object->target) == 0)
+			ret[n++] = (int32_t)i;
+	}
+	return n;
+}
+
+bool osy_load_same_group(const struct osy_lbatch *a, const struct osy_lbatch *b)
+{
+	return osy_lrun(a) == osy_lrun(b) && strcmp(a->object->target, b->object->target) == 0;
+}
+
+/* ---- What goes into the statement ---- */
+struct gather {
+	size_t count;
+	struct osy_lbatch *batches[OSY_LOAD_GATHER];
+	bool keyless[OSY_LOAD_GATHER];
+	bool dropped[OSY_LOAD_GATHER]; /* waits for another turn */
+	struct osy_buf intents[OSY_LOAD_GATHER], snapshots[OSY_LOAD_GATHER];
+	int64_t org_ms[OSY_LOAD_GATHER];
+};
+
+static void gather_done(struct gather *gather)
+{
+	for (size_t i = 0; i < gather->count; i++) {
+		osy_buf_done(&gather->intents[i]);
+		osy_buf_done(&gather->snapshots[i]);
+	}
+}
+
+static int64_t org_now(const struct osy_lbatch *batch)
+{
+	int64_t least = 0, most = 0;
+
+	osy_org_clock(osy_lrun(batch)->target, &least, &most);
+	return osy_wall_ms() + least;
+}
+
+static size_t add(struct gather *gather, struct osy_lbatch *batch)
+{
+	size_t i = gather->count++;
+
+	osy_load_plan(batch);
+	gather->batches[i] = batch;
+	gather->keyless[i] = osy_load_has_keyless(batch);
+	gather->intents[i] = OSY_BUF(4u * 1024 * 1024);
+	gather->snapshots[i] = OSY_BUF(1);
+	osy_load_intent_pack(batch, false, &gather->intents[i]);
+	osy_load_snapshot_pack(batch, &gather->snapshots[i]);
+	gather->org_ms[i] = org_now(batch);
+	return gather->intents[i].len + gather->snapshots[i].len;
+}
+
+/* Batches that are ready and whose request could go out at once. */
+static void collect(struct osy_loader *loader, struct gather *gather)
+{
+	struct osy_lbatch *batches[OSY_LOAD_GATHER];
+	const struct osy_worker *worker = loader->worker;
+	size_t n = osy_load_pick(loader, OSY_STEP_READY, batches, OSY_COUNT(batches)), bytes = 0;
+	size_t slots = (size_t)worker->settings->worker_requests;
+	bool may_send = osy_pulse_may_send(worker->pulse);
+
+	slots = worker->requests_in_flight < slots ? slots - worker->requests_in_flight : 0;
+	for (size_t i = 0; i < n; i++) {
+		struct osy_lbatch *batch = batches[i];
+		if (!osy_load_may_write(batch) ||
+			(batch->object->claim && !batch->head.links && !batch->claims_held))
+			continue;
+		if (!osy_load_has_actions(batch)) {
+			batch->record_as = OSY_RECORD_DONE;
+			osy_load_step(batch, OSY_STEP_RECORD);
+		} else if (may_send && gather->count < slots && bytes < GATHER_BYTES) {
+			bytes += add(gather, batch);
+		}
+	}
+}
+
+/* ---- Inserts without a key ---- */
+static bool lock_shared(struct osy_pg *pg, int64_t key, struct osy_err *err)
+{
+	return !osy_pg_do(
+		pg, NULL, err, "SELECT pg_advisory_xact_lock_shared($1)", OSY_PG_I64(key));
+}
+
+/* Whether another batch of its group is in doubt. */
+static bool ask_doubt(
+	struct osy_pg *pg, const struct osy_lbatch *batch, bool *ret_doubt, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	int32_t objects[64];
+	size_t n = osy_load_same_target(batch, objects, OSY_COUNT(objects));
+
+	if (osy_pg_do(pg, &result, err,
+		    "SELECT 1 FROM batch WHERE run = $1 AND object = ANY($2) AND state = 'doubt' "
+		    "AND "
+		    "keyless LIMIT 1",
+		    OSY_PG_Z(osy_lrun(batch)->id), OSY_PG_I32S(objects, n)))
+		return false;
+	*ret_doubt = osy_pg_rows(result) > 0;
+	return true;
+}
+
+static bool check_keyless(struct gather *gather, size_t i, struct osy_err *err)
+{
+	const struct osy_lbatch *batch = gather->batches[i];
+	struct osy_pg *pg = osy_lworker(batch)->pg;
+	return lock_shared(pg, osy_load_lock_key(batch, 0), err) &&
+	       ask_doubt(pg, batch, &gather->dropped[i], err);
+}
+
+/* ---- The statement ---- */
+static const char *const sql_intent =
+	"WITH g AS (SELECT * FROM unnest($2::text[], $3::int[], $4::int[], $5::bigint[], "
+	"$6::bigint[], $7::int[], $8::int[], $9::int[], $10::int[], $11::int[], $12::bytea[], "
+	"$13::bytea[], $14::bigint[]) AS t(run, pass, lane, epoch, at_offset, object, stage, "
+	"links, "
+	"records, keyless, intent, snapshot, org_ms)), "
+	"ok AS (SELECT g.* FROM g JOIN lane l ON l.run = g.run AND l.pass = g.pass AND l.lane = "
+	"g.lane WHERE l.owner = $1 AND l.epoch = g.epoch FOR SHARE OF l) "
+	"INSERT INTO batch AS b (run, pass, lane, at_offset, object, stage, links, records, state, "
+	"keyless, epoch, intent, snapshot, org_ms, sent_at) "
+	"SELECT run, pass, lane, at_offset, object, stage, links <> 0, records, 'intent', keyless "
+	"<> 0, epoch, intent, snapshot, org_ms, clock_timestamp() FROM ok "
+	"ON CONFLICT (run, pass, lane, at_offset) DO UPDATE SET state = 'intent', keyless = "
+	"excluded.keyless, epoch = excluded.epoch, intent = excluded.intent, "
+	"snapshot = coalesce(excluded.snapshot, b.snapshot), org_ms = least(b.org_ms, "
+	"excluded.org_ms), sent_at = excluded.sent_at, due_at = NULL "
+	"WHERE b.state <> 'done' RETURNING b.run, b.pass, b.lane, b.at_offset";
+
+static enum osy_code write_intents(const struct gather *gather, struct osy_worker *worker,
+	struct osy_pg_result **ret, struct osy_err *err)
+{
+	struct osy_str runs[OSY_LOAD_GATHER], intents[OSY_LOAD_GATHER], snapshots[OSY_LOAD_GATHER];
+	int32_t passes[OSY_LOAD_GATHER], lanes[OSY_LOAD_GATHER], objects[OSY_LOAD_GATHER],
+		stages[OSY_LOAD_GATHER], links[OSY_LOAD_GATHER], records[OSY_LOAD_GATHER],
+		keyless[OSY_LOAD_GATHER];
+	int64_t epochs[OSY_LOAD_GATHER], offsets[OSY_LOAD_GATHER], org_ms[OSY_LOAD_GATHER];
+	size_t n = 0;
+
+	for (size_t i = 0; i < gather->count; i++) {
+		const struct osy_lbatch *batch = gather->batches[i];
+		const struct osy_wlane *lane = batch->load->lane;
+		if (gather->dropped[i])
+			continue;
+		runs[n] = osy_str(lane->run->id);
+		passes[n] = lane->run->pass;
+		lanes[n] = lane->lane;
+		epochs[n] = lane->epoch;
+		offsets[n] = batch->offset;
+		objects[n] = (int32_t)batch->head.object;
+		stages[n] = (int32_t)batch->head.stage;
+		links[n] = batch->head.links != 0;
+		records[n] = (int32_t)batch->row_count;
+		keyless[n] = gather->keyless[i];
+		intents[n] = osy_buf_str(&gather->intents[i]);
+		snapshots[n] = gather->snapshots[i].len ? osy_buf_str(&gather->snapshots[i])
+							: OSY_STR_NULL;
+		org_ms[n++] = gather->org_ms[i];
+	}
+	return osy_pg_do(worker->pg, ret, err, sql_intent, OSY_PG_Z(worker->id),
+		OSY_PG_TEXTS(runs, n), OSY_PG_I32S(passes, n), OSY_PG_I32S(lanes, n),
+		OSY_PG_I64S(epochs, n), OSY_PG_I64S(offsets, n), OSY_PG_I32S(objects, n),
+		OSY_PG_I32S(stages, n), OSY_PG_I32S(links, n), OSY_PG_I32S(records, n),
+		OSY_PG_I32S(keyless, n), OSY_PG_BYTESS(intents, n), OSY_PG_BYTESS(snapshots, n),
+		OSY_PG_I64S(org_ms, n));
+}
+
+static bool is_accepted(const struct osy_pg_result *result, const struct osy_lbatch *batch)
+{
+	const struct osy_wlane *lane = batch->load->lane;
+
+	for (size_t i = 0; i < osy_pg_rows(result); i++) {
+		if (osy_pg_i64(result, i, 3, -1) == batch->offset &&
+			osy_pg_i64(result, i, 2, -1) == lane->lane &&
+			osy_pg_i64(result, i, 1, -1) == lane->run->pass &&
+			osy_str_is(osy_pg_str(result, i, 0), lane->run->id))
+			return true;
+	}
+	return false;
+}
+
+static void accepted(struct osy_lbatch *batch, int64_t org_ms)
+{
+	batch->in_table = batch->in_intent = true;
+	batch->sent_at = osy_mono_ms();
+	if (!batch->org_ms)
+		batch->org_ms = org_ms;
+	osy_load_step(batch, OSY_STEP_SEND);
+	/* Claims that Redis may have forgotten while the intent was written. */
+	batch->claims_doubtful = batch->object->claim && !batch->head.links;
+}
+
+/* True when the transaction stands, or none was needed. */
+static bool commit(
+	struct gather *gather, struct osy_worker *worker, bool keyless, struct osy_pg_result **ret)
+{
+	struct osy_err err = OSY_ERR_NONE;
+	bool good = !keyless || !osy_pg_begin(worker->pg, &err);
+
+	for (size_t i = 0; i < gather->count && good; i++) {
+		if (gather->keyless[i])
+			good = check_keyless(gather, i, &err);
+	}
+	good = good && !write_intents(gather, worker, ret, &err);
+	if (good && keyless)
+		good = !osy_pg_commit(worker->pg, &err);
+	if (good)
+		return true;
+	if (keyless)
+		osy_pg_rollback(worker->pg);
+	/* A commit whose answer is missing: the same intents are written once more. */
+	return osy_load_trouble(worker->loader, "load.intent", &err);
+}
+
+void osy_load_intents(struct osy_loader *loader)
+{
+	OSY_AUTO(gather_done) struct gather gather = {.count = 0};
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	bool keyless = false;
+
+	collect(loader, &gather);
+	if (!gather.count)
+		return;
+	for (size_t i = 0; i < gather.count; i++)
+		keyless |= gather.keyless[i];
+	(void)OSY_FAILPOINT("worker.before_intent");
+	if (!commit(&gather, loader->worker, keyless, &result))
+		return;
+	(void)OSY_FAILPOINT("worker.after_intent");
+	for (size_t i = 0; i < gather.count; i++) {
+		if (gather.dropped[i])
+			osy_load_wait(gather.batches[i], BLOCKED_MS);
+		else if (is_accepted(result, gather.batches[i]))
+			accepted(gather.batches[i], gather.org_ms[i]);
+		else
+			osy_load_lose(gather.batches[i]->load);
+	}
+}

@@ -1,0 +1,400 @@
+/*
+ * What the files of the load protocol share: a batch in work, its rows, the calls under way. Seen
+ * by workers/load*.c and their unit tests alone. The picture is in docs/protocol.md.
+ *
+ * Who owns what: a load owns its batches (two in the lane's order, one that was set aside), a batch
+ * owns its arena and everything in it, its message and the bodies of replies that its rows point
+ * into. A call outlives the batch that started it: it owns the body under way and holds a reference
+ * to the run, and it forgets its batch when that is dropped.
+ */
+#ifndef OSY_LOAD_INTERNAL_H
+#define OSY_LOAD_INTERNAL_H
+
+#include "load.h"
+#include "load_assign.h"
+#include "load_index.h"
+#include "osy/batch.h"
+#include "osy/intent.h"
+#include "osy/sf_collection.h"
+#include "osy/sf_query.h"
+
+#define OSY_LOAD_GATHER 32	 /* batches in one statement or round trip at most */
+#define OSY_LOAD_TRIES 10	 /* of a row that the org asks to try again */
+#define OSY_LOAD_REMATCHES 2	 /* of a row whose insert ran into a duplicate */
+#define OSY_LOAD_CRASHES 3	 /* attempts after which a batch is given up */
+#define OSY_LOAD_SEND_SLACK 2000 /* ms by which sent_at may be older than the send */
+
+/* Where a batch stands. What waits for a time stands still until wait_until. */
+enum osy_step {
+	OSY_STEP_TAKEN,	  /* waits for its stage, or for what a former attempt left in Postgres */
+	OSY_STEP_RESOLVE, /* its ids are asked of the id map */
+	OSY_STEP_PARENTS, /* parents without a mapping are looked up among the failures */
+	OSY_STEP_DOUBT,	  /* holds inserts that may have happened and that no key finds */
+	OSY_STEP_MATCH,	  /* something is to be asked of the org */
+	OSY_STEP_ASKING,  /* and is under way */
+	OSY_STEP_READY,	  /* compared; waits for its turn in the lane, for claims and for the intent
+			   */
+	OSY_STEP_SEND,	  /* its intent stands; the next call is to be sent */
+	OSY_STEP_SENDING, /* a call is under way */
+	OSY_STEP_RECORD,  /* what is known is to be recorded */
+	OSY_STEP_OVER,
+};
+
+/* How a batch is recorded. */
+enum osy_record {
+	OSY_RECORD_DONE,
+	OSY_RECORD_PART,  /* goes on: what is settled is kept, intents of what is not in flight are
+			     withdrawn */
+	OSY_RECORD_ASIDE, /* the lane goes on without it */
+};
+
+/* What became of a lookup. */
+enum osy_lref_state {
+	OSY_REF_NULL, /* null in the source */
+	OSY_REF_ASKED,
+	OSY_REF_SEEK,	/* unmapped: did the parent fail? */
+	OSY_REF_MAPPED, /* written */
+	OSY_REF_DEFERRED,
+	OSY_REF_OUT, /* left out */
+};
+
+struct osy_lref {
+	struct osy_id source;
+	int parent; /* index of its object in the spec, -1: none */
+	enum osy_lref_state state;
+};
+
+struct osy_lcolumn {
+	const struct osy_spec_field *field;
+	int lookup; /* number among the lookups, -1: none */
+};
+
+/* A record of the target that answers to a row's key. */
+struct osy_lfound {
+	struct osy_id id;
+	const struct osy_str *values; /* a column each; NULL: only the key was read */
+	bool exact;		      /* equal in case too */
+	bool ours;		      /* made by our user since the batch's first intent */
+	struct osy_lfound *next;
+};
+
+struct osy_lrow {
+	struct osy_id source;
+	struct osy_id target;	/* mapped, matched or made; not set: none */
+	struct osy_id gone;	/* the mapping it had, whose target is no more */
+	struct osy_str *values; /* a column each; p NULL: null, osy_left_out: not written */
+	struct osy_str *before; /* the target's values, a column each; NULL: not known */
+	uint64_t *written;	/* updates: a bit a column */
+	struct osy_lfound *found;
+	uint64_t key; /* hash of its match key, 0: none */
+	enum osy_outcome outcome;
+	enum osy_action action;
+	int collection;
+	uint16_t unit; /* most records of a collection that it goes in */
+	uint8_t tries, rematches;
+	bool keyed;	 /* an insert can be found again for certain */
+	bool mapped;	 /* target comes from the id map */
+	bool unknown;	 /* marked OUTCOME_UNKNOWN by an earlier pass or run */
+	bool ask;	 /* to be matched */
+	bool fetched;	 /* its target was read */
+	bool looked;	 /* its key was asked */
+	bool lost;	 /* an insert of ours got no reply, once */
+	bool doubt;	 /* and that is not cleared up */
+	bool was_update; /* an update of ours may have happened */
+	bool claimed;	 /* its key is claimed by it */
+	bool put;	 /* its mapping is new */
+	bool recorded;	 /* its outcome is in Postgres */
+	bool reparented;
+};
+
+/* A row of table failure. */
+struct osy_lfailure {
+	unsigned row;
+	const char *kind;
+	struct osy_str code, message, fields;
+	bool recorded;
+	struct osy_lfailure *next;
+};
+
+struct osy_lbody {
+	char *p;
+	struct osy_lbody *next;
+};
+
+struct osy_lpath;
+
+struct osy_lbatch {
+	struct osy_load *load;
+	struct osy_arena arena;
+	struct osy_kafka_message message;
+	struct osy_buf copy; /* a message that was fetched again */
+	int64_t offset;
+	enum osy_step step;
+	int64_t wait_until;	/* mono ms; 0: at once */
+	unsigned waits;		/* back-offs in a row */
+	bool late;		/* was set aside: the lane is past it */
+	bool skip;		/* not of this pass */
+	struct osy_err *broken; /* cannot be decoded */
+	struct osy_batch_head head;
+	const struct osy_spec_object *object;
+	struct osy_lcolumn *columns;
+	int *key_columns; /* of each part of the match key; NULL: it cannot be told */
+	unsigned column_count, lookup_count, row_count;
+	struct osy_lrow *rows;
+	struct osy_lref *refs; /* rows x lookups */
+	struct osy_lfailure *failures;
+	struct osy_lbody *bodies;
+	/* resolve */
+	size_t first_ask;
+	/* match */
+	struct osy_lcall *call;	  /* under way; its batch is this */
+	struct osy_lpath *paths;  /* queries still to be sent */
+	bool wide;		  /* too many fields for a query: keys are asked alone */
+	bool asks_maker;	  /* who made a record, and when, is asked too */
+	struct osy_lindex by_key; /* rows by key while asking */
+	/* send */
+	unsigned *order;  /* rows by collection */
+	unsigned *starts; /* of each collection in order, and the end */
+	unsigned collections, next_collection;
+	bool single;	 /* one collection a call */
+	unsigned splits; /* calls spent on finding the bad row of a refused collection */
+	/* Postgres */
+	bool in_table;	/* has a row in table batch */
+	bool in_intent; /* whose state is 'intent' */
+	bool claims_held;
+	bool claims_doubtful; /* Redis was filled anew meanwhile: to be taken again before the send
+			       */
+	bool given_up;	      /* was there at too many crashes: nothing of it is sent any more */
+	int doubts;	      /* rounds of reconciling in which others stood in the way */
+	int64_t org_ms;	      /* the org's clock before the first attempt; 0: none yet */
+	int64_t sent_at;      /* mono ms as noted in Postgres */
+	int64_t due_in_ms;    /* set aside: looked at again after this time */
+	enum osy_record record_as;
+	enum osy_step after; /* step after a part is recorded */
+	unsigned pause_ms;   /* and how long it waits before */
+};
+
+/* A batch that a former owner (or we) left unsettled, as the table says. */
+struct osy_lleft {
+	int64_t offset;
+	int64_t due;  /* mono ms; set aside only */
+	bool crashed; /* state 'intent': nobody recorded what became of it */
+	bool aside;
+	bool taken; /* a batch in work */
+	struct osy_lleft *next;
+};
+
+struct osy_load {
+	struct osy_loader *loader;
+	struct osy_wlane *lane;
+	struct osy_lbatch *first, *second, *late;
+	struct osy_lleft *left;
+	bool looked;	     /* left has been read */
+	int waits_for_stage; /* the stage, 0: none */
+	struct osy_load *next;
+};
+
+/* A call under way. */
+struct osy_lcall {
+	struct osy_loader *loader;
+	struct osy_wrun *run;
+	struct osy_lbatch *batch; /* NULL: dropped */
+	struct osy_sf_send send;
+	unsigned first_collection; /* of a send */
+	void (*done)(struct osy_lcall *call, struct osy_sf_reply *reply);
+	struct osy_lcall *next;
+};
+
+/* API calls of a run that are not yet in its row. */
+struct osy_lcount {
+	char run[40];
+	int64_t calls;
+	struct osy_lcount *next;
+};
+
+struct osy_lreconcile;
+
+struct osy_loader {
+	struct osy_worker *worker;
+	struct osy_load *loads;
+	struct osy_lcall *calls;
+	struct osy_lbatch *spare; /* one batch kept for its memory */
+	struct osy_idmap_ask *asks;
+	size_t ask_cap;
+	struct osy_lcount *counts;
+	int64_t counted_at;
+	struct osy_lreconcile *reconcile;
+	int64_t now;	       /* mono ms of this turn */
+	int64_t trouble_until; /* Redis or Postgres failed: nothing is tried before */
+	unsigned troubles;
+	bool moved; /* something has gone on in this round */
+};
+
+extern const struct osy_str osy_left_out;
+static inline bool osy_is_left_out(struct osy_str value)
+{
+	return value.p == osy_left_out.p;
+}
+static inline bool osy_is_pending(const struct osy_lrow *row)
+{
+	return row->outcome == OSY_PENDING;
+}
+static inline struct osy_wrun *osy_lrun(const struct osy_lbatch *batch)
+{
+	return batch->load->lane->run;
+}
+static inline const struct osy_spec *osy_lspec(const struct osy_lbatch *batch)
+{
+	return batch->load->lane->run->spec;
+}
+static inline struct osy_worker *osy_lworker(const struct osy_lbatch *batch)
+{
+	return batch->load->loader->worker;
+}
+static inline struct osy_lref *osy_lrefs(const struct osy_lbatch *batch, unsigned row)
+{
+	return batch->refs + (size_t)row * batch->lookup_count;
+}
+
+/* ---- load.c: batches and their order ---- */
+/* Batches of this step whose time has come, at most max. */
+size_t osy_load_pick(
+	struct osy_loader *loader, enum osy_step step, struct osy_lbatch **ret, size_t max);
+void osy_load_step(struct osy_lbatch *batch, enum osy_step step);
+void osy_load_wait(struct osy_lbatch *batch, unsigned ms);
+/* Whether it is this batch's turn to write: the first of the lane, and no other of it is sending.
+ */
+bool osy_load_may_write(const struct osy_lbatch *batch);
+/* Redis or Postgres failed: logs it and lets the loader pause. Always false. */
+bool osy_load_trouble(struct osy_loader *loader, const char *event, const struct osy_err *err);
+struct osy_lbatch *osy_load_batch_new(struct osy_load *load);
+struct osy_lbatch *osy_load_batch_free(struct osy_lbatch *batch);
+/* Keeps a reply's body as long as the batch. */
+void osy_load_keep(struct osy_lbatch *batch, struct osy_buf *body);
+/* The lane belongs to somebody else. */
+void osy_load_lose(struct osy_load *load);
+
+/* ---- load_take.c ---- */
+void osy_load_decode(struct osy_lbatch *batch, struct osy_str message);
+struct osy_lleft *osy_load_left_of(const struct osy_load *load, int64_t offset);
+void osy_load_untake(struct osy_load *load, int64_t offset); /* its batch was dropped */
+void osy_load_left_done(struct osy_load *load, int64_t offset);
+void osy_load_left_aside(struct osy_load *load, int64_t offset, int64_t due_in_ms);
+void osy_load_look(struct osy_loader *loader);	    /* what former owners left */
+void osy_load_begin(struct osy_loader *loader);	    /* TAKEN */
+void osy_load_take_late(struct osy_loader *loader); /* what was set aside and is due */
+
+/* ---- load_fail.c ---- */
+void osy_load_fail(struct osy_lbatch *batch, unsigned row, const char *code, struct osy_str fields,
+	const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* A failure that leaves the outcome as it is: a lookup left out, or one link of several. */
+void osy_load_note(struct osy_lbatch *batch, unsigned row, const char *kind, const char *code,
+	struct osy_str fields, const char *format, ...) __attribute__((format(printf, 6, 7)));
+/* With Salesforce's own words. */
+void osy_load_refuse(
+	struct osy_lbatch *batch, unsigned row, const struct osy_sf_row_result *result);
+void osy_load_refuse_err(struct osy_lbatch *batch, unsigned row, const struct osy_err *err);
+/* Takes an id that the org gave; false when it is none of the batch's object. */
+bool osy_load_take_id(const struct osy_lbatch *batch, struct osy_str text, struct osy_id *ret);
+
+/* ---- load_resolve.c ---- */
+void osy_load_resolve(struct osy_loader *loader);
+void osy_load_parents(struct osy_loader *loader);
+
+/* ---- load_former.c: a former attempt of the same batch ---- */
+/* Reads what Postgres has of it and marks the rows; false when it must be tried again. */
+bool osy_load_former_read(struct osy_lbatch *batch, const struct osy_lleft *left);
+/* After resolve: what is clear by now is settled, the rest goes to DOUBT or MATCH. */
+void osy_load_former_sort(struct osy_lbatch *batch);
+
+/* ---- load_key.c ---- */
+/* Hash of a row's match key out of its values (a key field each), 0: it has none. */
+uint64_t osy_load_key_hash(const struct osy_spec_object *object, const struct osy_str *keys);
+bool osy_load_key_equal(const struct osy_spec_object *object, const struct osy_str *a,
+	const struct osy_str *b, bool *ret_exact);
+size_t osy_load_key_count(const struct osy_spec_object *object);
+const char *osy_load_key_name(const struct osy_spec_object *object, size_t index);
+enum osy_sf_type osy_load_key_type(const struct osy_spec_object *object, size_t index);
+/* The key values of a row; false when it has no key. */
+bool osy_load_keys(const struct osy_lbatch *batch, const struct osy_lrow *row, struct osy_str *ret);
+void osy_load_find_keys(struct osy_lbatch *batch); /* key and keyed of all rows */
+/* Appends a SOQL literal of a raw value. */
+void osy_load_literal(enum osy_sf_type type, struct osy_str raw, struct osy_buf *out);
+
+/* ---- load_match.c ---- */
+struct osy_lpath {
+	struct osy_str path;
+	struct osy_lpath *next;
+};
+void osy_load_match(struct osy_loader *loader);
+/* Whether rows that match are compared field by field. */
+bool osy_load_compares(const struct osy_lbatch *batch);
+
+/* ---- load_compare.c ---- */
+void osy_load_compare(struct osy_lbatch *batch); /* decides action and outcome of rows that ask */
+bool osy_load_differs(
+	const struct osy_lbatch *batch, const struct osy_lrow *row, uint64_t *written);
+
+/* ---- load_claim.c, load_intent.c, load_pack.c ---- */
+void osy_load_claim(struct osy_loader *loader);
+/* After the intent; false when it must be tried again before anything is sent. */
+bool osy_load_claim_again(struct osy_lbatch *batch);
+void osy_load_intents(struct osy_loader *loader);
+void osy_load_intent_pack(const struct osy_lbatch *batch, bool withdraw, struct osy_buf *out);
+void osy_load_snapshot_pack(const struct osy_lbatch *batch, struct osy_buf *out);
+bool osy_load_has_actions(const struct osy_lbatch *batch);
+bool osy_load_has_keyless(const struct osy_lbatch *batch);
+/* Advisory lock of the inserts of a target object without a key; class 0: intents, 1: reconciling.
+ */
+int64_t osy_load_lock_key(const struct osy_lbatch *batch, int lock_class);
+/* Indexes of the spec's objects that are written to the same target object. */
+size_t osy_load_same_target(const struct osy_lbatch *batch, int32_t *ret, size_t max);
+bool osy_load_same_group(const struct osy_lbatch *a, const struct osy_lbatch *b);
+
+/* ---- load_send.c ---- */
+void osy_load_plan(struct osy_lbatch *batch); /* collections of what is to be sent */
+void osy_load_send(struct osy_loader *loader);
+
+/* ---- load_settle.c ---- */
+void osy_load_settle_reply(struct osy_lcall *call, struct osy_sf_reply *reply);
+void osy_load_next_round(struct osy_lbatch *batch); /* after the last call of a round */
+
+/* ---- load_call.c ---- */
+bool osy_load_slot(const struct osy_loader *loader);
+struct osy_lcall *osy_load_call_new(struct osy_lbatch *batch, struct osy_loader *loader,
+	struct osy_wrun *run, void (*done)(struct osy_lcall *, struct osy_sf_reply *));
+/* Starts what call->send holds. On failure the call is gone. */
+enum osy_code osy_load_call_start(struct osy_lcall *call, const struct osy_http_header *headers,
+	size_t header_count, struct osy_err *err);
+void osy_load_call_drop(struct osy_lcall *call); /* one that was not started */
+void osy_load_calls_drop(struct osy_loader *loader);
+/* The waits after a call that was not executed, or whose reply did not come. */
+unsigned osy_load_pause(struct osy_lbatch *batch, const struct osy_err *err);
+
+/* ---- load_record.c, load_tally.c ---- */
+void osy_load_record(struct osy_loader *loader);
+/* Records these at once, whatever their step; false when it did not come through. */
+bool osy_load_record_these(struct osy_loader *loader, struct osy_lbatch **batches, size_t count);
+
+struct osy_ltally {
+	int64_t counts[OSY_OUTCOMES_COUNT]; /* of this pass */
+	int64_t deltas[OSY_OUTCOMES_COUNT]; /* how the run's totals move */
+};
+/*
+ * before: outcomes of the best earlier pass (NULL: none); now: of this pass. merged gets the better
+ * one of each row; improved (a flag a row) says whose failure is resolved.
+ */
+void osy_load_tally(const struct osy_outcome_row *before, const struct osy_outcome_row *now,
+	unsigned count, struct osy_ltally *ret, struct osy_outcome_row *merged, bool *improved);
+
+/* ---- load_link.c ---- */
+/* The lookups that wait for the link pass, as a whole message; *ret_rows 0: none. */
+void osy_load_deferred(struct osy_lbatch *batch, const struct osy_outcome_row *before,
+	struct osy_buf *out, unsigned *ret_rows);
+
+/* ---- load_reconcile.c, load_assign.c ---- */
+void osy_load_reconcile(struct osy_loader *loader);
+void osy_load_reconcile_drop(struct osy_loader *loader, const struct osy_lbatch *batch);
+void osy_load_reconcile_free(struct osy_loader *loader);
+
+#endif

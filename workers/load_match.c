@@ -1,0 +1,640 @@
+/*
+ * Match: targets known by id are read again, the others are asked for by key. One call at a time a
+ * batch: first the ids, then the keys, up to five queries in a composite.
+ */
+#include "load_internal.h"
+
+#include "osy/clock.h"
+#include "osy/log.h"
+
+#include "osy/banned.h"
+
+#define KEYS_A_QUERY 200
+#define SELECT_MAX 6000 /* encoded: beyond it, keys are asked alone and fields read by id */
+#define QUERY_MAX (OSY_SF_MAX_URL - 500)
+#define MAKER_FIELDS 3
+
+bool osy_load_compares(const struct osy_lbatch *batch)
+{
+	const struct osy_spec_object *object = batch->object;
+
+	return batch->head.links || (object->update && !object->match_only);
+}
+
+/* Names in the order in which values come: Id, columns (when with_columns), keys, maker. */
+static const char **asked(
+	struct osy_lbatch *batch, bool with_columns, bool with_keys, size_t *ret_count)
+{
+	size_t keys = with_keys ? osy_load_key_count(batch->object) : 0, n = 0;
+	const char **names = osy_arena_calloc(
+		&batch->arena, 1 + batch->column_count + keys + MAKER_FIELDS, sizeof(*names));
+
+	names[n++] = "Id";
+	for (unsigned c = 0; with_columns && c < batch->column_count; c++)
+		names[n++] = batch->columns[c].field->target;
+	for (size_t k = 0; k < keys; k++)
+		names[n++] = osy_load_key_name(batch->object, k);
+	if (batch->asks_maker && with_keys) {
+		names[n++] = "CreatedById";
+		names[n++] = "CreatedDate";
+		names[n++] = "SystemModstamp";
+	}
+	*ret_count = n;
+	return names;
+}
+
+static bool is_listed(const char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Those of them that are asked for: each once, and no column that is never compared. */
+static size_t select_names(const struct osy_lbatch *batch, bool with_columns,
+	const char *const *names, size_t count, const char **ret)
+{
+	size_t n = 0, columns = with_columns ? batch->column_count : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0 && i <= columns && !batch->columns[i - 1].field->updateable)
+			continue;
+		if (!is_listed(ret, n, names[i]))
+			ret[n++] = names[i];
+	}
+	return n;
+}
+
+/* ---- By id ---- */
+static bool needs_fetch(const struct osy_lrow *row)
+{
+	return osy_is_pending(row) && row->ask && osy_id_is_set(&row->target) && !row->fetched;
+}
+
+struct fetch {
+	struct osy_lbatch *batch;
+	struct osy_lindex by_target;
+	bool with_columns;
+	size_t name_count;
+};
+
+static struct osy_str *keep_values(struct osy_lbatch *batch, const struct osy_str *values)
+{
+	struct osy_str *kept =
+		osy_arena_calloc(&batch->arena, batch->column_count + 1, sizeof(*kept));
+
+	memcpy(kept, values, batch->column_count * sizeof(*kept));
+	return kept;
+}
+
+static enum osy_code on_fetched(const struct osy_str *values, void *arg, struct osy_err *err)
+{
+	struct fetch *fetch = arg;
+	struct osy_id id;
+	size_t at = OSY_LINDEX_START;
+	int64_t i;
+
+	(void)err;
+	if (!values || !values[0].p || !osy_id_parse_json(values[0], &id))
+		return OSY_OK;
+	while ((i = osy_lindex_next(&fetch->by_target, osy_lindex_id(&id), &at)) >= 0) {
+		struct osy_lrow *row = &fetch->batch->rows[i];
+		if (!osy_id_equal(&row->target, &id))
+			continue;
+		row->fetched = true;
+		if (fetch->with_columns)
+			row->before = keep_values(fetch->batch, values + 1);
+	}
+	return OSY_OK;
+}
+
+/* What was asked for and is not there: a mapping whose target is gone, or no record of the same id.
+ */
+static void not_fetched(struct osy_lbatch *batch)
+{
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		struct osy_lrow *row = &batch->rows[i];
+		if (!needs_fetch(row))
+			continue;
+		if (row->mapped)
+			row->gone = row->target;
+		row->mapped = false;
+		row->target = (struct osy_id){{0}};
+		row->before = NULL;
+		row->looked = batch->object->match == OSY_MATCH_SAME_ID;
+	}
+}
+
+static void index_targets(struct fetch *fetch)
+{
+	struct osy_lbatch *batch = fetch->batch;
+
+	osy_lindex_init(&fetch->by_target, &batch->arena, batch->row_count);
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (needs_fetch(&batch->rows[i]))
+			osy_lindex_add(&fetch->by_target, osy_lindex_id(&batch->rows[i].target), i);
+	}
+}
+
+static void ask_again(struct osy_lbatch *batch, const struct osy_err *err)
+{
+	osy_load_step(batch, OSY_STEP_MATCH);
+	osy_load_wait(batch, osy_load_pause(batch, err));
+}
+
+/* A question that the org refuses: the rows that it was about fail. */
+static void refused(struct osy_lbatch *batch, const struct osy_err *err)
+{
+	if (err->code != OSY_E_SALESFORCE || err->cls == OSY_RETRY) {
+		ask_again(batch, err);
+		return;
+	}
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		struct osy_lrow *row = &batch->rows[i];
+		if (osy_is_pending(row) && row->ask && !row->looked && !row->fetched)
+			osy_load_refuse_err(batch, i, err);
+	}
+	batch->paths = NULL;
+	osy_load_step(batch, OSY_STEP_MATCH);
+}
+
+static void on_fetch(struct osy_lcall *call, struct osy_sf_reply *reply)
+{
+	struct osy_lbatch *batch = call->batch;
+	struct osy_err err = OSY_ERR_NONE;
+	struct osy_sf_page page;
+
+	if (!batch)
+		return;
+	if (reply->code) {
+		refused(batch, &reply->err);
+		return;
+	}
+	struct fetch fetch = {.batch = batch, .with_columns = osy_load_compares(batch)};
+	const char **names = asked(batch, fetch.with_columns, false, &fetch.name_count);
+	struct osy_str body = osy_buf_str(reply->body);
+	index_targets(&fetch);
+	if (osy_sf_page_read(
+		    body, true, names, fetch.name_count, on_fetched, &fetch, &page, &err)) {
+		ask_again(batch, &err);
+		return;
+	}
+	osy_load_keep(batch, reply->body);
+	not_fetched(batch);
+	batch->waits = 0;
+	osy_load_step(batch, OSY_STEP_MATCH);
+}
+
+static enum osy_code start_fetch(struct osy_lbatch *batch, struct osy_err *err)
+{
+	bool with_columns = osy_load_compares(batch);
+	size_t count = 0, n = 0;
+	const char **names = asked(batch, with_columns, false, &count);
+	const char **fields = osy_arena_calloc(&batch->arena, count + 1, sizeof(*fields));
+	char(*ids)[19] = osy_arena_calloc(&batch->arena, batch->row_count + 1, sizeof(*ids));
+	struct osy_lcall *call =
+		osy_load_call_new(batch, batch->load->loader, osy_lrun(batch), on_fetch);
+
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (needs_fetch(&batch->rows[i]))
+			osy_id_18(&batch->rows[i].target, ids[n++]);
+	}
+	count = select_names(batch, with_columns, names, count, fields);
+	osy_sf_send_begin(&call->send, 1);
+	osy_sf_send_retrieve(
+		&call->send, batch->object->target, fields, count, (const char(*)[19])ids, n);
+	return osy_load_call_start(call, NULL, 0, err);
+}
+
+/* ---- By key ---- */
+
+/* A target that was empty at the scan holds nothing but what this run put there. */
+static bool needs_look(const struct osy_lbatch *batch, const struct osy_lrow *row)
+{
+	if (!osy_is_pending(row) || !row->ask || osy_id_is_set(&row->target) || row->looked ||
+		!row->key)
+		return false;
+	return !batch->object->target_empty || row->lost || row->rematches || row->unknown ||
+	       osy_id_is_set(&row->gone);
+}
+
+static size_t encoded_len(struct osy_str s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.p[i];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			     (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
+		n += plain ? 1 : 3;
+	}
+	return n;
+}
+
+static void add_select(struct osy_lbatch *batch, struct osy_buf *soql)
+{
+	bool with_columns = osy_load_compares(batch) && !batch->wide;
+	size_t count = 0;
+	const char **names = asked(batch, with_columns, true, &count);
+	const char **fields = osy_arena_calloc(&batch->arena, count + 1, sizeof(*fields));
+
+	count = select_names(batch, with_columns, names, count, fields);
+	osy_buf_addz(soql, "SELECT ");
+	for (size_t i = 0; i < count; i++)
+		osy_buf_addf(soql, "%s%s", i ? "," : "", fields[i]);
+	osy_buf_addf(soql, " FROM %s WHERE ", batch->object->target);
+}
+
+/* One key field's part of the WHERE: values IN a list, or null. */
+static void add_condition(const struct osy_spec_object *object, size_t key,
+	const struct osy_buf *list, bool null, struct osy_buf *soql)
+{
+	const char *name = osy_load_key_name(object, key);
+
+	osy_buf_addz(soql, key ? " AND (" : "(");
+	if (list->len)
+		osy_buf_addf(soql, "%s IN (%s)", name, list->p);
+	if (null)
+		osy_buf_addf(soql, "%s%s = null", list->len ? " OR " : "", name);
+	osy_buf_addz(soql, ")");
+}
+
+struct lists {
+	size_t count;
+	struct osy_buf *lists; /* a key field each */
+	bool *nulls;
+	size_t len; /* encoded */
+	unsigned rows;
+};
+
+static void finish_query(struct osy_lbatch *batch, struct osy_str select, struct lists *lists)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(256u * 1024);
+	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(1024u * 1024);
+	struct osy_lpath *item = osy_arena_alloc(&batch->arena, sizeof(*item));
+
+	osy_buf_add_str(&soql, select);
+	for (size_t k = 0; k < lists->count; k++)
+		add_condition(batch->object, k, &lists->lists[k], lists->nulls[k], &soql);
+	osy_soql_path(osy_buf_str(&soql), false, &path);
+	item->path = (struct osy_str){osy_arena_strndup(&batch->arena, path.p, path.len), path.len};
+	item->next = batch->paths;
+	batch->paths = item;
+	for (size_t k = 0; k < lists->count; k++) {
+		osy_buf_reset(&lists->lists[k]);
+		lists->nulls[k] = false;
+	}
+	lists->len = lists->rows = 0;
+}
+
+static void add_to_lists(struct osy_lbatch *batch, const struct osy_str *keys, struct lists *lists)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf literal = OSY_BUF(1024u * 1024);
+
+	for (size_t k = 0; k < lists->count; k++) {
+		osy_buf_reset(&literal);
+		osy_load_literal(osy_load_key_type(batch->object, k), keys[k], &literal);
+		if (osy_str_is(osy_buf_str(&literal), "null")) {
+			lists->nulls[k] = true;
+			continue;
+		}
+		if (lists->lists[k].len)
+			osy_buf_addc(&lists->lists[k], ',');
+		osy_buf_add_str(&lists->lists[k], osy_buf_str(&literal));
+		lists->len += encoded_len(osy_buf_str(&literal)) + 3;
+	}
+	lists->rows++;
+}
+
+static void lists_init(struct osy_lbatch *batch, struct lists *lists)
+{
+	*lists = (struct lists){.count = osy_load_key_count(batch->object)};
+	lists->lists = osy_arena_calloc(&batch->arena, lists->count + 1, sizeof(*lists->lists));
+	lists->nulls = osy_arena_calloc(&batch->arena, lists->count + 1, sizeof(*lists->nulls));
+	for (size_t k = 0; k < lists->count; k++)
+		lists->lists[k] = OSY_BUF(1024u * 1024);
+}
+
+static void make_paths(struct osy_lbatch *batch)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf select = OSY_BUF(1024u * 1024);
+	struct lists lists;
+	struct osy_str *keys;
+
+	add_select(batch, &select);
+	if (encoded_len(osy_buf_str(&select)) > SELECT_MAX && !batch->wide) {
+		batch->wide = true;
+		osy_buf_reset(&select);
+		add_select(batch, &select);
+	}
+	size_t base = encoded_len(osy_buf_str(&select)) + 64;
+	lists_init(batch, &lists);
+	for (size_t k = 0; k < lists.count; k++)
+		base += strlen(osy_load_key_name(batch->object, k)) * 2 + 64;
+	keys = osy_arena_calloc(&batch->arena, lists.count + 1, sizeof(*keys));
+	osy_lindex_init(&batch->by_key, &batch->arena, batch->row_count);
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		struct osy_lrow *row = &batch->rows[i];
+		if (!needs_look(batch, row) || !osy_load_keys(batch, row, keys))
+			continue;
+		row->found = NULL;
+		osy_lindex_add(&batch->by_key, row->key, i);
+		add_to_lists(batch, keys, &lists);
+		if (lists.rows == KEYS_A_QUERY || base + lists.len > QUERY_MAX / 2)
+			finish_query(batch, osy_buf_str(&select), &lists);
+	}
+	if (lists.rows)
+		finish_query(batch, osy_buf_str(&select), &lists);
+	for (size_t k = 0; k < lists.count; k++)
+		osy_buf_done(&lists.lists[k]);
+}
+
+struct look {
+	struct osy_lbatch *batch;
+	bool with_columns;
+	size_t keys_at, maker_at; /* places in values */
+	struct osy_str *keys;
+};
+
+/* Whether our user made it since the first attempt: then one of our attempts did. */
+static bool is_ours(const struct osy_lbatch *batch, const struct osy_str *maker)
+{
+	const struct osy_spec *spec = osy_lspec(batch);
+	struct osy_id user, me;
+	/* The org's own moments are whole seconds. */
+	int64_t since = batch->org_ms - batch->org_ms % 1000;
+
+	if (maker[2].len < 2 || osy_wall_parse(maker[2].p + 1, maker[2].len - 2) < since)
+		return false;
+	if (spec->audit_fields)
+		return true;
+	return maker[1].len > 2 && osy_wall_parse(maker[1].p + 1, maker[1].len - 2) >= since &&
+	       osy_id_parse_json(maker[0], &user) &&
+	       osy_id_parse(osy_str(spec->target_user_id), &me) && osy_id_equal(&user, &me);
+}
+
+static void add_found(struct look *look, struct osy_lrow *row, const struct osy_id *id, bool exact,
+	const struct osy_str *values)
+{
+	struct osy_lbatch *batch = look->batch;
+
+	for (const struct osy_lfound *other = row->found; other; other = other->next) {
+		if (osy_id_equal(&other->id, id))
+			return;
+	}
+	struct osy_lfound *found = osy_arena_calloc(&batch->arena, 1, sizeof(*found));
+	found->id = *id;
+	found->exact = exact;
+	found->ours = batch->asks_maker && is_ours(batch, values + look->maker_at);
+	found->values = look->with_columns ? keep_values(batch, values + 1) : NULL;
+	found->next = row->found;
+	row->found = found;
+}
+
+static enum osy_code on_looked(const struct osy_str *values, void *arg, struct osy_err *err)
+{
+	struct look *look = arg;
+	struct osy_lbatch *batch = look->batch;
+	struct osy_id id;
+	size_t at = OSY_LINDEX_START;
+	int64_t i;
+	uint64_t hash = osy_load_key_hash(batch->object, values + look->keys_at);
+
+	(void)err;
+	if (!values[0].p || !osy_id_parse_json(values[0], &id))
+		return OSY_OK;
+	while ((i = osy_lindex_next(&batch->by_key, hash, &at)) >= 0) {
+		struct osy_lrow *row = &batch->rows[i];
+		bool exact = false;
+		if (osy_load_keys(batch, row, look->keys) &&
+			osy_load_key_equal(
+				batch->object, look->keys, values + look->keys_at, &exact))
+			add_found(look, row, &id, exact, values);
+	}
+	return OSY_OK;
+}
+
+static void ambiguous(struct osy_lbatch *batch, unsigned i)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf ids = OSY_BUF(1024);
+	OSY_AUTO(osy_buf_done) struct osy_buf fields = OSY_BUF(4096);
+	unsigned n = 0;
+
+	for (const struct osy_lfound *found = batch->rows[i].found; found; found = found->next) {
+		char id[19];
+		osy_id_18(&found->id, id);
+		if (n++ < 5)
+			osy_buf_addf(&ids, "%s%s", n > 1 ? ", " : "", id);
+	}
+	for (size_t k = 0; k < osy_load_key_count(batch->object) && fields.len < 3000; k++)
+		osy_buf_addf(&fields, "%s%s", k ? "," : "", osy_load_key_name(batch->object, k));
+	osy_load_fail(batch, i, OSY_FAIL_AMBIGUOUS, osy_buf_str(&fields),
+		"%u records of the target have this key: %s%s", n, ids.p, n > 5 ? ", ..." : "");
+}
+
+/* Of several targets, one that is equal in case too. */
+static void choose(struct osy_lbatch *batch, unsigned i)
+{
+	struct osy_lrow *row = &batch->rows[i];
+	const struct osy_lfound *best = NULL;
+	unsigned exact = 0, all = 0;
+
+	row->looked = true;
+	for (const struct osy_lfound *found = row->found; found; found = found->next) {
+		all++;
+		exact += found->exact;
+		if (!best || found->exact)
+			best = found;
+	}
+	if (!best)
+		return;
+	if (exact > 1 || (exact == 0 && all > 1)) {
+		ambiguous(batch, i);
+		return;
+	}
+	if (row->lost && best->ours) {
+		row->outcome = OSY_INSERTED;
+		row->target = best->id;
+		row->put = true;
+		row->ask = false;
+		return;
+	}
+	row->target = best->id;
+	row->before = NULL;
+	if (best->values) {
+		row->before = osy_arena_calloc(
+			&batch->arena, batch->column_count + 1, sizeof(*row->before));
+		memcpy(row->before, best->values, batch->column_count * sizeof(*row->before));
+	}
+	row->fetched = best->values || !osy_load_compares(batch);
+}
+
+static void all_looked(struct osy_lbatch *batch)
+{
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (needs_look(batch, &batch->rows[i]))
+			choose(batch, i);
+	}
+}
+
+static enum osy_code read_query(struct osy_lbatch *batch, struct osy_str body, struct osy_err *err)
+{
+	struct look look = {
+		.batch = batch, .with_columns = osy_load_compares(batch) && !batch->wide};
+	size_t count = 0;
+	const char **names = asked(batch, look.with_columns, true, &count);
+	struct osy_sf_page page = {.next_path = OSY_STR_NULL};
+
+	look.keys_at = 1 + (look.with_columns ? batch->column_count : 0);
+	look.maker_at = look.keys_at + osy_load_key_count(batch->object);
+	look.keys = osy_arena_calloc(
+		&batch->arena, osy_load_key_count(batch->object) + 1, sizeof(*look.keys));
+	enum osy_code rc =
+		osy_sf_page_read(body, false, names, count, on_looked, &look, &page, err);
+	if (rc || page.done || !page.next_path.p)
+		return rc;
+	struct osy_lpath *next = osy_arena_alloc(&batch->arena, sizeof(*next));
+	next->path = page.next_path;
+	next->next = batch->paths;
+	batch->paths = next;
+	return OSY_OK;
+}
+
+/* The parts that were answered are done with, whatever became of the others. */
+static void on_look(struct osy_lcall *call, struct osy_sf_reply *reply)
+{
+	struct osy_lbatch *batch = call->batch;
+	int status[OSY_SF_COMPOSITE_MAX];
+	struct osy_str bodies[OSY_SF_COMPOSITE_MAX];
+	struct osy_err errs[OSY_SF_COMPOSITE_MAX], err = OSY_ERR_NONE;
+	const struct osy_err *problem = NULL;
+	unsigned parts = call->send.parts;
+	struct osy_lpath *sent[OSY_SF_COMPOSITE_MAX];
+
+	if (!batch)
+		return;
+	enum osy_code rc = reply->code;
+	if (rc)
+		err = reply->err;
+	else
+		rc = osy_sf_send_bodies(
+			&call->send, osy_buf_str(reply->body), status, bodies, errs, &err);
+	if (rc) {
+		refused(batch, &err);
+		return;
+	}
+	osy_load_keep(batch, reply->body);
+	for (unsigned i = 0; i < parts; i++) {
+		sent[i] = batch->paths;
+		batch->paths = batch->paths->next;
+	}
+	for (unsigned i = 0; i < parts; i++) {
+		if (!bodies[i].p)
+			problem = &errs[i];
+		else if (read_query(batch, bodies[i], &err))
+			problem = &err;
+		else
+			continue;
+		sent[i]->next = batch->paths;
+		batch->paths = sent[i];
+	}
+	batch->waits = problem ? batch->waits : 0;
+	if (problem) {
+		refused(batch, problem);
+		return;
+	}
+	if (!batch->paths)
+		all_looked(batch);
+	osy_load_step(batch, OSY_STEP_MATCH);
+}
+
+static enum osy_code start_look(struct osy_lbatch *batch, struct osy_err *err)
+{
+	struct osy_lcall *call =
+		osy_load_call_new(batch, batch->load->loader, osy_lrun(batch), on_look);
+	unsigned parts = 0;
+
+	for (const struct osy_lpath *path = batch->paths; path && parts < OSY_SF_COMPOSITE_MAX;
+		path = path->next)
+		parts++;
+	osy_sf_send_begin(&call->send, parts);
+	const struct osy_lpath *path = batch->paths;
+	for (unsigned i = 0; i < parts; i++, path = path->next)
+		osy_sf_send_get(&call->send, path->path);
+	return osy_load_call_start(call, NULL, 0, err);
+}
+
+/* ---- The step ---- */
+
+/* No mapping, and the template says that ids are the same in both orgs. */
+static void guess_same_ids(struct osy_lbatch *batch)
+{
+	const struct osy_spec_object *object = batch->object;
+
+	if (object->match != OSY_MATCH_SAME_ID || batch->head.links || object->target_empty ||
+		strcmp(object->prefix, object->target_prefix) != 0)
+		return;
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		struct osy_lrow *row = &batch->rows[i];
+		if (osy_is_pending(row) && row->ask && !osy_id_is_set(&row->target) && !row->looked)
+			row->target = row->source;
+	}
+}
+
+static bool any_fetch(const struct osy_lbatch *batch)
+{
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (needs_fetch(&batch->rows[i]))
+			return true;
+	}
+	return false;
+}
+
+static void match(struct osy_lbatch *batch)
+{
+	struct osy_err err = OSY_ERR_NONE;
+	enum osy_code rc = OSY_OK;
+
+	guess_same_ids(batch);
+	if (!batch->paths && any_fetch(batch)) {
+		rc = start_fetch(batch, &err);
+	} else {
+		if (!batch->paths)
+			make_paths(batch);
+		if (!batch->paths) {
+			osy_load_compare(batch);
+			return;
+		}
+		rc = start_look(batch, &err);
+	}
+	if (rc)
+		refused(batch, &err);
+	else
+		osy_load_step(batch, OSY_STEP_ASKING);
+}
+
+static bool needs_org(const struct osy_lbatch *batch)
+{
+	if (batch->paths || any_fetch(batch) || batch->object->match == OSY_MATCH_SAME_ID)
+		return true;
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (needs_look(batch, &batch->rows[i]))
+			return true;
+	}
+	return false;
+}
+
+void osy_load_match(struct osy_loader *loader)
+{
+	struct osy_lbatch *batches[OSY_LOAD_GATHER];
+	size_t n = osy_load_pick(loader, OSY_STEP_MATCH, batches, OSY_COUNT(batches));
+
+	for (size_t i = 0; i < n; i++) {
+		if (!needs_org(batches[i]))
+			osy_load_compare(batches[i]);
+		else if (osy_load_slot(loader))
+			match(batches[i]);
+	}
+}

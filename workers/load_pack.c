@@ -1,0 +1,128 @@
+/* What Postgres keeps of a batch before it is sent: intent and snapshot. */
+#include "load_internal.h"
+
+#include <stdlib.h>
+
+#include "osy/banned.h"
+
+#define SNAPSHOT_MAX (64u * 1024 * 1024)
+
+bool osy_load_has_actions(const struct osy_lbatch *batch)
+{
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (osy_is_pending(&batch->rows[i]) && batch->rows[i].action != OSY_ACT_NONE)
+			return true;
+	}
+	return false;
+}
+
+bool osy_load_has_keyless(const struct osy_lbatch *batch)
+{
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		const struct osy_lrow *row = &batch->rows[i];
+		if (osy_is_pending(row) && row->action == OSY_ACT_INSERT && !row->keyed)
+			return true;
+	}
+	return false;
+}
+
+/* Nothing of this row can be under way: its intent may be withdrawn. */
+static bool is_withdrawn(const struct osy_lrow *row)
+{
+	return row->action == OSY_ACT_INSERT && !row->doubt && !(row->lost && row->ask);
+}
+
+void osy_load_intent_pack(const struct osy_lbatch *batch, bool withdraw, struct osy_buf *out)
+{
+	OSY_AUTO_FREE struct osy_intent_row *rows =
+		osy_xcalloc(batch->row_count + 1, sizeof(*rows));
+	struct osy_intent intent = {.count = batch->row_count, .rows = rows};
+
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		const struct osy_lrow *row = &batch->rows[i];
+		struct osy_intent_row *to = &intent.rows[i];
+		to->collection = -1;
+		if (row->claimed) {
+			to->claim = row->key;
+			to->source = row->source;
+		}
+		if (!osy_is_pending(row) || row->action == OSY_ACT_NONE ||
+			(withdraw && is_withdrawn(row)))
+			continue;
+		to->action = row->action;
+		to->collection = row->collection;
+		if (row->action == OSY_ACT_UPDATE)
+			to->target = row->target;
+	}
+	osy_intent_write(&intent, out);
+}
+
+static bool in_snapshot(const struct osy_lrow *row)
+{
+	return row->written && ((osy_is_pending(row) && row->action == OSY_ACT_UPDATE) ||
+				       row->outcome == OSY_UPDATED);
+}
+
+static bool is_bit(const uint64_t *bits, unsigned c)
+{
+	return (bits[c / 64] >> (c % 64)) & 1;
+}
+
+/* Columns that any row writes. */
+static unsigned snapshot_columns(const struct osy_lbatch *batch, struct osy_snapshot *snapshot,
+	struct osy_str *names, unsigned *columns)
+{
+	OSY_AUTO_FREE uint64_t *all = osy_xcalloc(batch->column_count / 64 + 1, sizeof(*all));
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (!in_snapshot(&batch->rows[i]))
+			continue;
+		snapshot->count++;
+		for (unsigned w = 0; w <= batch->column_count / 64; w++)
+			all[w] |= batch->rows[i].written[w];
+	}
+	for (unsigned c = 0; c < batch->column_count; c++) {
+		if (!is_bit(all, c))
+			continue;
+		names[n] = osy_str(batch->columns[c].field->target);
+		columns[n++] = c;
+	}
+	snapshot->field_count = n;
+	return n;
+}
+
+/*
+ * A snapshot row has a value for each field that any row of the batch writes: nil is null in the
+ * target; an empty text, which is no JSON, says that this row does not write that field.
+ */
+void osy_load_snapshot_pack(const struct osy_lbatch *batch, struct osy_buf *out)
+{
+	OSY_AUTO_FREE unsigned *columns = osy_xcalloc(batch->column_count + 1, sizeof(*columns));
+	OSY_AUTO_FREE struct osy_str *names = osy_xcalloc(batch->column_count + 1, sizeof(*names));
+	struct osy_snapshot snapshot = {.fields = names};
+	unsigned n = snapshot_columns(batch, &snapshot, names, columns), at = 0;
+
+	if (!snapshot.count || !osy_lspec(batch)->snapshots)
+		return;
+	OSY_AUTO_FREE struct osy_snapshot_row *rows =
+		osy_xcalloc(snapshot.count + 1, sizeof(*rows));
+	OSY_AUTO_FREE struct osy_str *all =
+		osy_xcalloc((size_t)snapshot.count * n + 1, sizeof(*all));
+	snapshot.rows = rows;
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		const struct osy_lrow *row = &batch->rows[i];
+		if (!in_snapshot(row))
+			continue;
+		struct osy_str *values = all + (size_t)at * n;
+		for (unsigned f = 0; f < n; f++) {
+			if (!is_bit(row->written, columns[f]))
+				values[f] = OSY_STR("");
+			else if (row->before)
+				values[f] = row->before[columns[f]];
+		}
+		rows[at++] = (struct osy_snapshot_row){i, row->target, values};
+	}
+	*out = OSY_BUF(SNAPSHOT_MAX);
+	osy_snapshot_write(&snapshot, out);
+}

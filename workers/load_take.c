@@ -1,0 +1,377 @@
+/* From a message to rows; what former owners of a lane left unsettled. */
+#include "load_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "osy/clock.h"
+#include "osy/failpoint.h"
+#include "osy/log.h"
+
+#include "osy/banned.h"
+
+const struct osy_str osy_left_out = {"left out", 0};
+
+/* ---- Decoding ---- */
+static const struct osy_spec_field *find_field(
+	const struct osy_spec_object *object, struct osy_str name, size_t hint)
+{
+	if (hint < object->field_count && osy_str_is(name, object->fields[hint].name))
+		return &object->fields[hint];
+	for (size_t i = 0; i < object->field_count; i++) {
+		if (osy_str_is(name, object->fields[i].name))
+			return &object->fields[i];
+	}
+	return NULL;
+}
+
+/* The source's id goes into a field of its own, unless the template maps that field anyway. */
+static bool needs_source_id(const struct osy_lbatch *batch)
+{
+	const struct osy_spec_object *object = batch->object;
+
+	if (batch->head.links || object->match != OSY_MATCH_SOURCE_ID)
+		return false;
+	for (size_t i = 0; i < object->field_count; i++) {
+		if (strcmp(object->fields[i].target, object->match_field) == 0)
+			return false;
+	}
+	return true;
+}
+
+static void add_source_id(struct osy_lbatch *batch)
+{
+	struct osy_spec_field *field = osy_arena_alloc(&batch->arena, sizeof(*field));
+
+	*field = (struct osy_spec_field){.name = "Id",
+		.target = batch->object->match_field,
+		.type = OSY_T_STRING,
+		.createable = true,
+		.updateable = true,
+		.nillable = true,
+		.unique = batch->object->match_unique};
+	batch->columns[batch->column_count++] = (struct osy_lcolumn){field, -1};
+}
+
+static enum osy_code read_columns(
+	struct osy_lbatch *batch, const struct osy_batch_reader *reader, struct osy_err *err)
+{
+	batch->columns =
+		osy_arena_calloc(&batch->arena, reader->field_count + 1, sizeof(*batch->columns));
+	for (size_t i = 0; i < reader->field_count; i++) {
+		const struct osy_spec_field *field =
+			find_field(batch->object, reader->fields[i], i);
+		if (!field || (batch->head.links && field->type != OSY_T_REFERENCE))
+			return osy_fail(err, OSY_E_INVALID,
+				"field %.*s of %s is not in the run's spec",
+				(int)reader->fields[i].len, reader->fields[i].p,
+				batch->object->name);
+		int lookup = field->type == OSY_T_REFERENCE ? (int)batch->lookup_count++ : -1;
+		batch->columns[batch->column_count++] = (struct osy_lcolumn){field, lookup};
+	}
+	if (needs_source_id(batch))
+		add_source_id(batch);
+	return OSY_OK;
+}
+
+static void set_source_id(struct osy_lbatch *batch, struct osy_lrow *row)
+{
+	char *text = osy_arena_alloc(&batch->arena, 24);
+
+	text[0] = '"';
+	osy_id_18(&row->source, text + 1);
+	text[19] = '"';
+	row->values[batch->column_count - 1] = (struct osy_str){text, 20};
+}
+
+static enum osy_code read_rows(
+	struct osy_lbatch *batch, struct osy_batch_reader *reader, struct osy_err *err)
+{
+	enum osy_code rc = OSY_OK;
+	unsigned count = (unsigned)batch->head.count, n = 0;
+	bool source_id = batch->column_count > reader->field_count;
+	struct osy_str *values = osy_arena_calloc(
+		&batch->arena, (size_t)(count + 1) * (batch->column_count + 1), sizeof(*values));
+
+	batch->rows = osy_arena_calloc(&batch->arena, count + 1, sizeof(*batch->rows));
+	batch->refs = osy_arena_calloc(
+		&batch->arena, (size_t)count * batch->lookup_count + 1, sizeof(*batch->refs));
+	for (;; n++) {
+		struct osy_lrow *row = &batch->rows[n];
+		row->values = values + (size_t)n * batch->column_count;
+		if (!osy_batch_row(reader, &row->source, row->values, &rc, err))
+			break;
+		if (memcmp(row->source.c, batch->object->prefix, 3) != 0)
+			return osy_fail(err, OSY_E_INVALID, "record %s is no %s", row->source.c,
+				batch->object->name);
+		row->collection = -1;
+		row->ask = true;
+		if (source_id)
+			set_source_id(batch, row);
+	}
+	batch->row_count = n;
+	return rc;
+}
+
+static enum osy_code decode(struct osy_lbatch *batch, struct osy_str message, struct osy_err *err)
+{
+	const struct osy_spec *spec = osy_lspec(batch);
+	struct osy_batch_reader reader;
+	enum osy_code rc = osy_batch_read(message, &batch->arena, &reader, err);
+
+	if (rc)
+		return rc;
+	if ((size_t)reader.head.object >= spec->object_count)
+		return osy_fail(err, OSY_E_INVALID, "object %lld is not in the run's spec",
+			(long long)reader.head.object);
+	batch->head = reader.head;
+	batch->object = &spec->objects[reader.head.object];
+	/* link batches of another pass were that pass's business */
+	batch->skip = batch->head.links && batch->head.pass != osy_lrun(batch)->pass;
+	rc = read_columns(batch, &reader, err);
+	if (!rc)
+		rc = read_rows(batch, &reader, err);
+	return rc;
+}
+
+void osy_load_decode(struct osy_lbatch *batch, struct osy_str message)
+{
+	struct osy_err err = OSY_ERR_NONE;
+
+	if (!decode(batch, message, &err))
+		return;
+	batch->broken = osy_arena_alloc(&batch->arena, sizeof(*batch->broken));
+	*batch->broken = err;
+	batch->row_count = 0;
+	batch->column_count = batch->lookup_count = 0;
+}
+
+/* ---- What cannot be decoded ---- */
+static bool dead_letter(struct osy_lbatch *batch)
+{
+	struct osy_worker *worker = osy_lworker(batch);
+	const struct osy_wlane *lane = batch->load->lane;
+	char topic[200], offset[32], number[16];
+	struct osy_err err = OSY_ERR_NONE;
+
+	osy_deadletter_topic(worker->settings->kafka_prefix, topic, sizeof(topic));
+	snprintf(offset, sizeof(offset), "%lld", (long long)batch->offset);
+	snprintf(number, sizeof(number), "%d", lane->lane);
+	const struct osy_kafka_header headers[] = {{"run", osy_str(lane->run->id)},
+		{"lane", osy_str(number)}, {"offset", osy_str(offset)},
+		{"reason", osy_str(batch->broken->msg)}};
+	const struct osy_kafka_property keep = {"retention.ms", "-1"};
+	enum osy_code rc = osy_kafka_topic_create(worker->kafka, topic, 1, &keep, 1, &err);
+	if (!rc)
+		rc = osy_kafka_put(worker->kafka, topic, 0,
+			batch->copy.len ? osy_buf_str(&batch->copy) : batch->message.payload,
+			headers, OSY_COUNT(headers), &err);
+	if (rc)
+		return osy_load_trouble(batch->load->loader, "batch.deadletter", &err);
+	osy_log(OSY_ERROR, "batch.undecodable", OSY_KV("lane", lane->key),
+		OSY_KV_INT("offset", batch->offset), OSY_KV_ERR(batch->broken));
+	return true;
+}
+
+/* ---- What former owners left ---- */
+struct osy_lleft *osy_load_left_of(const struct osy_load *load, int64_t offset)
+{
+	struct osy_lleft *left = load->left;
+
+	while (left && left->offset != offset)
+		left = left->next;
+	return left;
+}
+
+void osy_load_untake(struct osy_load *load, int64_t offset)
+{
+	struct osy_lleft *left = osy_load_left_of(load, offset);
+
+	if (left)
+		left->taken = false;
+}
+
+void osy_load_left_done(struct osy_load *load, int64_t offset)
+{
+	for (struct osy_lleft **at = &load->left; *at; at = &(*at)->next) {
+		struct osy_lleft *left = *at;
+		if (left->offset == offset) {
+			*at = left->next;
+			free(left);
+			return;
+		}
+	}
+}
+
+void osy_load_left_aside(struct osy_load *load, int64_t offset, int64_t due_in_ms)
+{
+	struct osy_lleft *left = osy_load_left_of(load, offset);
+
+	if (!left) {
+		left = osy_xcalloc(1, sizeof(*left));
+		left->offset = offset;
+		left->next = load->left;
+		load->left = left;
+	}
+	left->aside = true;
+	left->crashed = left->taken = false;
+	left->due = osy_mono_ms() + due_in_ms;
+}
+
+static struct osy_load *find_load(
+	struct osy_loader *loader, struct osy_str run, int64_t pass, int64_t lane)
+{
+	for (struct osy_load *load = loader->loads; load; load = load->next) {
+		if (!load->looked && !load->lane->lost && load->lane->lane == lane &&
+			load->lane->run->pass == pass && osy_str_is(run, load->lane->run->id))
+			return load;
+	}
+	return NULL;
+}
+
+static void add_left(struct osy_load *load, const struct osy_pg_result *result, size_t i)
+{
+	struct osy_lleft *left = osy_xcalloc(1, sizeof(*left));
+	struct osy_str state = osy_pg_str(result, i, 4);
+
+	left->offset = osy_pg_i64(result, i, 3, 0);
+	left->crashed = osy_str_is(state, "intent");
+	/* One that lies behind the position was set aside before, whatever became of it since. */
+	left->aside = osy_str_is(state, "aside") || left->offset < load->lane->recorded;
+	left->due = osy_mono_ms() + osy_pg_i64(result, i, 5, 0);
+	left->next = load->left;
+	load->left = left;
+}
+
+#define LOOK_MAX 256
+
+static size_t unlooked(struct osy_loader *loader, struct osy_load **ret)
+{
+	size_t n = 0;
+
+	for (struct osy_load *load = loader->loads; load && n < LOOK_MAX; load = load->next) {
+		if (!load->looked && load->lane->raised && !load->lane->lost)
+			ret[n++] = load;
+	}
+	return n;
+}
+
+void osy_load_look(struct osy_loader *loader)
+{
+	struct osy_load *loads[LOOK_MAX];
+	struct osy_str runs[LOOK_MAX];
+	int32_t passes[LOOK_MAX], lanes[LOOK_MAX];
+	struct osy_err err = OSY_ERR_NONE;
+	size_t n = unlooked(loader, loads);
+
+	if (!n)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		runs[i] = osy_str(loads[i]->lane->run->id);
+		passes[i] = loads[i]->lane->run->pass;
+		lanes[i] = loads[i]->lane->lane;
+	}
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	if (osy_pg_do(loader->worker->pg, &result, &err,
+		    "SELECT b.run, b.pass, b.lane, b.at_offset, b.state, "
+		    "greatest(0, coalesce(extract(epoch FROM b.due_at - clock_timestamp()) * 1000, "
+		    "0))::bigint FROM batch b "
+		    "JOIN unnest($1::text[], $2::int[], $3::int[]) AS g(run, pass, lane) "
+		    "ON b.run = g.run AND b.pass = g.pass AND b.lane = g.lane WHERE b.state <> "
+		    "'done'",
+		    OSY_PG_TEXTS(runs, n), OSY_PG_I32S(passes, n), OSY_PG_I32S(lanes, n))) {
+		osy_load_trouble(loader, "load.look", &err);
+		return;
+	}
+	for (size_t i = 0; i < osy_pg_rows(result); i++) {
+		struct osy_load *load = find_load(loader, osy_pg_str(result, i, 0),
+			osy_pg_i64(result, i, 1, 0), osy_pg_i64(result, i, 2, 0));
+		if (load)
+			add_left(load, result, i);
+	}
+	for (size_t i = 0; i < n; i++)
+		loads[i]->looked = true;
+	loader->moved = true;
+}
+
+/* ---- Taking what Kafka's queue will not bring ---- */
+static struct osy_lbatch *fetch_again(struct osy_load *load, struct osy_lleft *left)
+{
+	struct osy_worker *worker = load->loader->worker;
+	struct osy_lbatch *batch = osy_load_batch_new(load);
+	struct osy_err err = OSY_ERR_NONE;
+
+	batch->offset = left->offset;
+	if (osy_kafka_at(worker->kafka, load->lane->run->topic, load->lane->lane, left->offset,
+		    &batch->copy, &err)) {
+		osy_load_batch_free(batch);
+		osy_load_trouble(load->loader, "batch.fetch", &err);
+		return NULL;
+	}
+	osy_load_decode(batch, osy_buf_str(&batch->copy));
+	osy_load_step(batch, OSY_STEP_TAKEN);
+	left->taken = true;
+	return batch;
+}
+
+static bool ends(const struct osy_load *load)
+{
+	return load->loader->worker->draining || load->lane->giving_back ||
+	       !load->lane->run->active;
+}
+
+static void take_late(struct osy_load *load)
+{
+	for (struct osy_lleft *left = load->left; left; left = left->next) {
+		if (left->taken)
+			continue;
+		if (left->aside && !load->late && left->due <= load->loader->now) {
+			load->late = fetch_again(load, left);
+			if (load->late) {
+				load->late->late = true;
+				(void)OSY_FAILPOINT("worker.aside");
+			}
+		} else if (!left->aside && load->lane->run->aborting && !load->first &&
+			   !load->lane->queue) {
+			/* no queue is opened for a run that ends */
+			load->first = fetch_again(load, left);
+			if (load->first && load->lane->position <= left->offset)
+				load->lane->position = left->offset + 1;
+		}
+	}
+}
+
+void osy_load_take_late(struct osy_loader *loader)
+{
+	for (struct osy_load *load = loader->loads; load; load = load->next) {
+		if (load->looked && load->left && !load->lane->lost && !ends(load) &&
+			loader->trouble_until <= loader->now)
+			take_late(load);
+	}
+}
+
+/* ---- TAKEN ---- */
+static void begin(struct osy_lbatch *batch)
+{
+	struct osy_lleft *left = osy_load_left_of(batch->load, batch->offset);
+
+	if (!batch->late && !batch->broken && !batch->skip &&
+		batch->head.stage > osy_lrun(batch)->open_stage)
+		return;
+	if (osy_lrun(batch)->aborting && !left)
+		return;
+	if (left)
+		left->taken = true;
+	if (batch->broken ? !dead_letter(batch) : left && !osy_load_former_read(batch, left))
+		return;
+	osy_load_step(batch, batch->broken || batch->skip ? OSY_STEP_RECORD : OSY_STEP_RESOLVE);
+}
+
+void osy_load_begin(struct osy_loader *loader)
+{
+	struct osy_lbatch *batches[OSY_LOAD_GATHER];
+	size_t n = osy_load_pick(loader, OSY_STEP_TAKEN, batches, OSY_COUNT(batches));
+
+	for (size_t i = 0; i < n && loader->trouble_until <= loader->now; i++)
+		begin(batches[i]);
+}

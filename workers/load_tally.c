@@ -1,0 +1,39 @@
+/* Counts of a batch, and what a later pass changes in the run's totals. */
+#include "load_internal.h"
+
+#include "osy/banned.h"
+
+static bool is_in(enum osy_outcome outcome)
+{
+	return outcome == OSY_INSERTED || outcome == OSY_UPDATED || outcome == OSY_EXISTING;
+}
+
+static bool is_out(enum osy_outcome outcome)
+{
+	return outcome == OSY_FAILED || outcome == OSY_SKIPPED || outcome == OSY_PENDING;
+}
+
+void osy_load_tally(const struct osy_outcome_row *before, const struct osy_outcome_row *now,
+	unsigned count, struct osy_ltally *ret, struct osy_outcome_row *merged, bool *improved)
+{
+	*ret = (struct osy_ltally){0};
+	for (unsigned i = 0; i < count; i++) {
+		enum osy_outcome was = before ? before[i].outcome : OSY_PENDING;
+		merged[i] = now[i];
+		improved[i] = false;
+		ret->counts[now[i].outcome]++;
+		if (!before || was == OSY_PENDING) {
+			ret->deltas[now[i].outcome]++;
+			continue;
+		}
+		if (is_out(was) && is_in(now[i].outcome)) {
+			ret->deltas[was]--;
+			ret->deltas[now[i].outcome]++;
+			improved[i] = true;
+			continue;
+		}
+		merged[i] = before[i];
+		if (!osy_id_is_set(&merged[i].target))
+			merged[i].target = now[i].target;
+	}
+}
