@@ -26,13 +26,14 @@ enum osy_code osy_drive_wait(struct osy_drive *drive, unsigned timeout_ms, struc
 		if (osy_driver_stopping(drive->driver))
 			return osy_fail(err, OSY_E_FENCED, "the coordinator stops");
 		bool paused = !osy_driver_may_go(drive->driver);
+		bool expecting = osy_http_in_flight(drive->http) > 0;
 		osy_http_poll(drive->http,
 			paused	     ? 100u
 			: left > 200 ? 200u
 			: left > 0   ? (unsigned)left
 				     : 0u,
 			NULL, 0, NULL);
-		if (!paused && osy_http_in_flight(drive->http))
+		if (!paused && expecting)
 			break; /* something may have come */
 	} while (osy_mono_ms() < until || !osy_driver_may_go(drive->driver));
 	return OSY_OK;

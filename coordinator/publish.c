@@ -203,7 +203,7 @@ static void note_frontier(struct osy_publisher *publisher, size_t index)
 static enum osy_code commit(struct osy_publisher *publisher, bool stage_ends, struct osy_err *err)
 {
 	struct osy_drive *drive = publisher->drive;
-	int64_t before = 0, after = 0;
+	int64_t before = 0, after = 0, begun_at = osy_mono_ms();
 	enum osy_code rc = osy_drive_wait(drive, 0, err);
 
 	if (!rc)
@@ -231,7 +231,8 @@ static enum osy_code commit(struct osy_publisher *publisher, bool stage_ends, st
 	publisher->committed_at = osy_mono_ms();
 	osy_metric_add(records_metric(), after - before);
 	osy_log(OSY_DEBUG, "run.published", OSY_KV("run", drive->run),
-		OSY_KV_INT("stage", publisher->stage), OSY_KV_INT("records", after - before));
+		OSY_KV_INT("stage", publisher->stage), OSY_KV_INT("records", after - before),
+		OSY_KV_INT("ms", publisher->committed_at - begun_at));
 	return show(publisher, err);
 }
 

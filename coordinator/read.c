@@ -144,8 +144,7 @@ static void write_soql(const struct osy_spec_object *object, const char *last, u
 bool osy_read_fits(const struct osy_spec_object *object)
 {
 	OSY_AUTO(osy_buf_done)
-	struct osy_buf soql = OSY_BUF(MAX_SOQL),
-		       path = OSY_BUF(4 * MAX_SOQL);
+	struct osy_buf soql = OSY_BUF(MAX_SOQL), path = OSY_BUF(4 * MAX_SOQL);
 
 	if (object->limit)
 		return true;
@@ -368,6 +367,8 @@ enum osy_code osy_reader_take(
 	OSY_AUTO(osy_buf_done) struct osy_buf body = reader->page;
 	reader->page = OSY_BUF(1);
 	reader->has_page = false;
+	if (reader->request)
+		osy_http_poll(reader->drive->http, 0, NULL, 0, NULL); /* on its way meanwhile */
 	rc = osy_sf_page_read(osy_buf_str(&body), reader->object->limit > 0, reader->names,
 		reader->object->field_count + 1, take_row, &taking, &page, err);
 	if (rc)
