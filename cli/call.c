@@ -178,7 +178,7 @@ enum osy_code cli_do(struct cli *cli, const char *method, const char *path, stru
 
 /* ---- Pages ---- */
 enum osy_code cli_pages(struct cli *cli, const char *path, int64_t limit, cli_page page, void *arg,
-	bool *ret_more, struct osy_err *err)
+	char **ret_next, struct osy_err *err)
 {
 	OSY_AUTO_FREE char *cursor = NULL;
 	int64_t left = limit;
@@ -205,6 +205,8 @@ enum osy_code cli_pages(struct cli *cli, const char *path, int64_t limit, cli_pa
 		osy_free_at(&cursor);
 		cursor = next.p ? osy_xstrndup(next.p, next.len) : NULL;
 	}
-	*ret_more = more;
+	*ret_next = more ? cursor : NULL;
+	if (more)
+		cursor = NULL;
 	return OSY_OK;
 }

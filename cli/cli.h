@@ -52,12 +52,12 @@ enum osy_code cli_get(
 enum osy_code cli_do(struct cli *cli, const char *method, const char *path, struct osy_json **ret,
 	struct osy_err *err) OSY_CHECKED;
 /*
- * Pages of a list, each given to page() until limit items (0: all) have come. ret_more: there are
- * more than the limit.
+ * Pages of a list, each given to page() until limit items (0: all) have come. ret_next gets the
+ * cursor of what is left (free()), NULL when that was all.
  */
 typedef enum osy_code (*cli_page)(void *arg, const struct osy_json *items, struct osy_err *err);
 enum osy_code cli_pages(struct cli *cli, const char *path, int64_t limit, cli_page page, void *arg,
-	bool *ret_more, struct osy_err *err) OSY_CHECKED;
+	char **ret_next, struct osy_err *err) OSY_CHECKED;
 
 /* ---- Output (out.c) ---- */
 enum cli_kind { CLI_TEXT, CLI_COUNT, CLI_WHEN, CLI_FLAG, CLI_ELAPSED };
@@ -109,7 +109,8 @@ bool cli_run_moves(const struct osy_json *run);
 #define CLI_RUNNERS(X)                                                                             \
 	X(org_add)                                                                                 \
 	X(org_list)                                                                                \
-	X(org_show) X(org_test) X(org_limits) X(org_remove) X(template_apply) X(template_list)     \
+	X(org_show)                                                                                \
+	X(org_test) X(org_limits) X(org_remove) X(template_apply) X(template_list)                 \
 		X(template_show) X(template_remove) X(run_create) X(run_scan) X(run_order)         \
 			X(run_start) X(run_watch) X(run_show) X(run_list) X(run_errors) X(run_why) \
 				X(run_abort) X(run_replay) X(run_delete) X(idmap_get)              \

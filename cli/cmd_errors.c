@@ -68,7 +68,8 @@ static enum osy_code csv_page(void *arg, const struct osy_json *items, struct os
  */
 static enum osy_code export(struct cli *cli, const char *file, struct osy_err *err) {
 	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
-	bool to_stdout = strcmp(file, "-") == 0, more = false;
+	OSY_AUTO_FREE char *next = NULL;
+	bool to_stdout = strcmp(file, "-") == 0;
 	FILE *out = to_stdout ? stdout : fopen(file, "we");
 	enum osy_code rc = OSY_OK;
 
@@ -77,7 +78,7 @@ static enum osy_code export(struct cli *cli, const char *file, struct osy_err *e
 		fprintf(out, "%s%s", i ? "," : "", csv_columns[i].head);
 	fprintf(out, "\r\n");
 	errors_path(cli, &path);
-	rc = cli_pages(cli, path.p, 0, csv_page, out, &more, err);
+	rc = cli_pages(cli, path.p, 0, csv_page, out, &next, err);
 	if (to_stdout) return rc;
 	if (fclose(out) != 0 && !rc)
 		rc = osy_fail(err, OSY_E_INTERNAL, "cannot write %s: %m", file);
@@ -271,14 +272,14 @@ static enum osy_code print_failures(struct cli *cli, const char *run, struct osy
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
 	OSY_AUTO_FREE struct tally *tally = osy_xcalloc(1, sizeof(*tally));
-	bool more = false;
+	OSY_AUTO_FREE char *next = NULL;
 
 	cli_path(&path, "/runs/{}/errors", run);
-	enum osy_code rc = cli_pages(cli, path.p, LOOK_AT, count_page, tally, &more, err);
+	enum osy_code rc = cli_pages(cli, path.p, LOOK_AT, count_page, tally, &next, err);
 	if (rc || !tally->count)
 		return rc;
 	print_tally(tally);
-	if (more)
+	if (next)
 		printf("(of the first %d)\n", LOOK_AT);
 	printf("All of them: orgsync run errors %s   as a file: orgsync run errors %s --csv "
 	       "errors.csv\n",

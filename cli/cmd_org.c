@@ -21,6 +21,7 @@ static const struct cli_column columns[] = {
 	{NULL, NULL, CLI_TEXT},
 };
 static const struct cli_column all_columns[] = {
+	{"LOGIN", "ok", CLI_FLAG}, /* org test alone has it */
 	{"NAME", "name", CLI_TEXT},
 	{"ORG ID", "orgId", CLI_TEXT},
 	{"CALLED", "displayName", CLI_TEXT},

@@ -72,7 +72,9 @@ int main(int argc, char **argv)
 		cli_print_help(words.noun, words.command, stdout);
 		return finish(OSY_OK, 0, &err);
 	}
-	if (rc) /* before the words: they may be settings that were not taken out */
+	if (rc &&
+		!(!parsed && words.command->run == cli_help)) /* before the words: they may be
+								 settings that were not taken out */
 		return finish(OSY_E_USAGE, 0, &err);
 	if (parsed)
 		return finish(parsed, 0, &usage);

@@ -262,17 +262,18 @@ enum osy_code cli_print_pages(struct cli *cli, const char *path, const struct cl
 	struct osy_json *items = osy_json_new_array();
 	const char *text = cli_value(&cli->words, "limit");
 	int64_t limit = 100;
-	bool more = false;
+	OSY_AUTO_FREE char *next = NULL;
 
 	osy_json_put(doc, "items", items);
 	if (text && osy_parse_i64(osy_str(text), 0, INT64_MAX, &limit, err))
 		return osy_fail(err, OSY_E_USAGE,
 			"--limit is \"%.60s\"; it must be a number, 0 for all", text);
-	enum osy_code rc = cli_pages(cli, path, limit, gather, items, &more, err);
+	enum osy_code rc = cli_pages(cli, path, limit, gather, items, &next, err);
 	if (rc)
 		return rc;
+	osy_json_put(doc, "next", osy_json_new_str(osy_str(next)));
 	cli_print_list(cli, doc, items, columns, id_key);
-	if (more)
+	if (next)
 		cli_say("these are the first %lld; --limit 0 shows all", (long long)limit);
 	return OSY_OK;
 }

@@ -8,7 +8,7 @@
 #include "osy/banned.h"
 
 #define LINE_BYTES (256u * 1024)
-#define AROUND 10   /* lines that are no object */
+#define AROUND 10  /* lines that are no object */
 #define NUMBERS 76 /* columns that the table takes without its bar */
 #define LONGEST_BAR 24
 #define LONGEST_NAME 26
