@@ -134,8 +134,7 @@ static enum osy_code write_objects(struct scan *scan, struct osy_err *err)
 static enum osy_code write_run(struct scan *scan, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done)
-	struct osy_buf spec = OSY_BUF(64 * 1024 * 1024),
-		       report = OSY_BUF(16 * 1024 * 1024);
+	struct osy_buf spec = OSY_BUF(64 * 1024 * 1024), report = OSY_BUF(16 * 1024 * 1024);
 	struct osy_drive *drive = scan->drive;
 	int64_t source_calls, target_calls;
 
