@@ -1,6 +1,7 @@
 /* Calls of the API. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli.h"
 #include "osy/mem.h"
@@ -202,7 +203,7 @@ enum osy_code cli_pages(struct cli *cli, const char *path, int64_t limit, cli_pa
 		left -= (int64_t)osy_json_count(items);
 		struct osy_str next = osy_json_get_str(doc, "next");
 		more = next.p && osy_json_count(items) > 0;
-		osy_free_at(&cursor);
+		free(cursor);
 		cursor = next.p ? osy_xstrndup(next.p, next.len) : NULL;
 	}
 	*ret_next = more ? cursor : NULL;

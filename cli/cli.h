@@ -110,12 +110,13 @@ bool cli_run_moves(const struct osy_json *run);
 	X(org_add)                                                                                 \
 	X(org_list)                                                                                \
 	X(org_show)                                                                                \
-	X(org_test) X(org_limits) X(org_remove) X(template_apply) X(template_list)                 \
-		X(template_show) X(template_remove) X(run_create) X(run_scan) X(run_order)         \
-			X(run_start) X(run_watch) X(run_show) X(run_list) X(run_errors) X(run_why) \
-				X(run_abort) X(run_replay) X(run_delete) X(idmap_get)              \
-					X(idmap_rebuild) X(token_list) X(token_create)             \
-						X(token_revoke) X(audit) X(doctor)
+	X(org_test)                                                                                \
+	X(org_limits) X(org_remove) X(template_apply) X(template_list) X(template_show)            \
+		X(template_remove) X(run_create) X(run_scan) X(run_order) X(run_start)             \
+			X(run_watch) X(run_show) X(run_list) X(run_errors) X(run_why) X(run_abort) \
+				X(run_replay) X(run_delete) X(idmap_get) X(idmap_rebuild)          \
+					X(token_list) X(token_create) X(token_revoke) X(audit)     \
+						X(doctor)
 #define X(name) enum osy_code cli_##name(struct cli *cli, struct osy_err *err);
 CLI_RUNNERS(X)
 #undef X

@@ -196,9 +196,9 @@ enum osy_code cli_run_why(struct cli *cli, struct osy_err *err)
 #define LOOK_AT 50000
 
 struct tally {
-	struct {
-		char key[160]; /* object, kind and code, separated by tabs */
+	struct tally_row {
 		int64_t count;
+		char key[160]; /* code, object and kind, separated by tabs */
 	} rows[TALLIES];
 	size_t count;
 	int64_t others;
@@ -248,6 +248,13 @@ static void add_parts(struct cli_table *table, const char *key)
 	}
 }
 
+static int most_first(const void *a, const void *b)
+{
+	const struct tally_row *x = a, *y = b;
+
+	return x->count == y->count ? strcmp(x->key, y->key) : x->count < y->count ? 1 : -1;
+}
+
 static void print_tally(const struct tally *tally)
 {
 	OSY_AUTO(cli_table_done) struct cli_table table = {0};
@@ -278,6 +285,7 @@ static enum osy_code print_failures(struct cli *cli, const char *run, struct osy
 	enum osy_code rc = cli_pages(cli, path.p, LOOK_AT, count_page, tally, &next, err);
 	if (rc || !tally->count)
 		return rc;
+	qsort(tally->rows, tally->count, sizeof(tally->rows[0]), most_first);
 	print_tally(tally);
 	if (next)
 		printf("(of the first %d)\n", LOOK_AT);

@@ -42,7 +42,7 @@ static void print_line(const struct cli_table *table, const char *const *cells,
 		size_t used = cli_width(osy_str(cells[c])),
 		       pad = widths[c] > used ? widths[c] - used : 0;
 		if (c)
-			osy_buf_addf(&line, "%*s", GAP, "");
+			osy_buf_addf(&line, "%*s", table->gap ? (int)table->gap : GAP, "");
 		if (table->right[c])
 			osy_buf_addf(&line, "%*s", (int)pad, "");
 		osy_buf_addz(&line, cells[c]);

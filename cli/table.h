@@ -12,6 +12,7 @@
 
 struct cli_table {
 	unsigned columns;
+	unsigned gap;			/* between columns; 0: two */
 	const char *heads[CLI_COLUMNS]; /* borrowed */
 	bool right[CLI_COLUMNS];	/* numbers */
 	char **cells;			/* row by row */

@@ -8,10 +8,12 @@
 #include "osy/banned.h"
 
 #define LINE_BYTES (256u * 1024)
-#define AROUND 10  /* lines that are no object */
-#define NUMBERS 76 /* columns that the table takes without its bar */
+#define AROUND 10   /* lines that are no object */
+#define NUMBERS 100 /* columns that the table takes without its bar */
 #define LONGEST_BAR 24
 #define LONGEST_NAME 26
+#define NARROW 96 /* with less, columns stand closer and names are cut */
+#define LONGEST_NARROW_NAME 18
 
 static const char *const settled[] = {"inserted", "updated", "existing", "skipped", "failed"};
 
@@ -128,7 +130,7 @@ static void add_object(
 	int64_t percent = osy_json_get_i64(object, "percent", 0);
 
 	cli_show(name, &shown);
-	cli_cut(osy_buf_str(&shown), LONGEST_NAME, &text);
+	cli_cut(osy_buf_str(&shown), table->gap == 1 ? LONGEST_NARROW_NAME : LONGEST_NAME, &text);
 	cli_table_add(table, osy_buf_str(&text));
 	osy_buf_reset(&text);
 	if (osy_json_has(object, "stage"))
@@ -181,10 +183,11 @@ static void fill_table(const struct cli_view *view, struct cli_table *table, siz
 	const struct osy_json *objects = osy_json_get(view->run, "objects");
 	size_t count = osy_json_count(objects),
 	       room = view->height > AROUND ? view->height - AROUND : 1,
-	       bar = view->width > NUMBERS + 6 ? view->width - NUMBERS : 0;
+	       bar = view->width >= NUMBERS + 6 ? view->width - NUMBERS : 0;
 	OSY_AUTO_FREE bool *shown = osy_xcalloc(count + 1, sizeof(*shown));
 
 	bar = bar > LONGEST_BAR ? LONGEST_BAR : bar;
+	table->gap = view->width < NARROW ? 1 : 2;
 	cli_table_column(table, "OBJECT", false);
 	cli_table_column(table, "STAGE", true);
 	if (bar)
@@ -260,6 +263,10 @@ void cli_view_render(const struct cli_view *view, struct osy_buf *out)
 	struct osy_str problem = osy_json_get_str(view->run, "problem");
 
 	add_head(view, &line);
+	if (osy_str_is(osy_json_get_str(view->run, "state"), "Scan In Progress")) {
+		osy_buf_addz(&line, "  ");
+		cli_seconds(view->watched_s, &line);
+	}
 	end_line(view, &line, out);
 	if (osy_json_count(osy_json_get(view->run, "objects"))) {
 		add_table(view, out);

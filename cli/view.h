@@ -11,6 +11,7 @@
 struct cli_view {
 	const struct osy_json *run;
 	int64_t rate;				 /* records a second just now; -1: not known yet */
+	int64_t watched_s;			 /* for how long it has been watched */
 	const char *notice;			 /* about the connection, or NULL */
 	const char *failures[CLI_LAST_FAILURES]; /* that may be shown; NULL: none */
 	size_t width, height;

@@ -42,6 +42,7 @@ struct watcher {
 		int64_t at_ms, done;
 	} samples[SAMPLES];
 	unsigned sample_count;
+	int64_t began_at;
 	int64_t answered_at; /* last good answer */
 	bool lost;
 	char *notice;
@@ -138,8 +139,11 @@ static void look_at_failures(struct watcher *w)
 static struct cli_view view_of(const struct watcher *w)
 {
 	struct winsize size = {0};
-	struct cli_view view = {
-		.run = w->run, .rate = rate_now(w), .notice = w->notice, .height = 24};
+	struct cli_view view = {.run = w->run,
+		.rate = rate_now(w),
+		.notice = w->notice,
+		.height = 24,
+		.watched_s = (osy_mono_ms() - w->began_at) / 1000};
 
 	for (size_t i = 0; i < CLI_LAST_FAILURES; i++)
 		view.failures[i] = w->failures[i];
@@ -249,8 +253,8 @@ static enum osy_code bear(struct watcher *w, enum osy_code rc, struct osy_err *e
 
 	if (osy_code_class(rc) != OSY_RETRY || rc == OSY_E_SESSION || silent > GIVE_UP_MS)
 		return rc;
-	osy_buf_addf(&text, "no answer for %llds, trying on until %ds: %s",
-		(long long)(silent / 1000), GIVE_UP_MS / 1000, err->msg);
+	osy_buf_addf(&text, "trying again (%llds of %ds): %s", (long long)(silent / 1000),
+		GIVE_UP_MS / 1000, err->msg);
 	if (!w->terminal && !w->lost && !w->cli->words.quiet)
 		cli_say("%s", text.p);
 	w->lost = true;
@@ -277,7 +281,8 @@ static enum osy_code look(struct watcher *w, struct osy_err *err)
 	if (w->lost && !w->terminal && !w->cli->words.quiet)
 		cli_say("the coordinator answers again");
 	w->lost = false;
-	osy_free_at(&w->notice);
+	free(w->notice);
+	w->notice = NULL;
 	w->answered_at = osy_mono_ms();
 	osy_json_free(w->run);
 	w->run = run;
@@ -363,6 +368,7 @@ enum osy_code cli_watch(struct cli *cli, const struct cli_watch *what, struct os
 	struct watcher w = {.cli = cli,
 		.what = what,
 		.terminal = draws(),
+		.began_at = osy_mono_ms(),
 		.answered_at = osy_mono_ms(),
 		.line_at = osy_mono_ms()};
 	struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
