@@ -75,7 +75,8 @@ enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err)
 			if (field->dropped || field->target->type != OSY_T_REFERENCE)
 				continue;
 			find_parents(build, field);
-			if (field->parent_count)
+			/* Record types are mapped by name, as pins of the spec. */
+			if (field->parent_count || refers_to(field->source, "RecordType"))
 				continue;
 			enum osy_code rc = drop_orphan(build, node, field, err);
 			if (rc)

@@ -27,8 +27,10 @@ struct scan {
  * nearest. */
 enum osy_code scan_describe(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_count.c: what the filters select, what the target holds, parents that the selection misses,
- * the standard price books. */
+ * the pins. */
 enum osy_code scan_count(struct scan *scan, struct osy_err *err) OSY_CHECKED;
+/* scan_pins.c: mappings that nobody has to write: the standard price book, record types by name. */
+enum osy_code scan_pins(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_report.c */
 void scan_report(const struct scan *scan, struct osy_buf *out);
 /* Ends the scan in time when the program stops or the run is aborted. */

@@ -102,49 +102,6 @@ static enum osy_code count_all_missing(struct scan *scan, struct osy_err *err)
 	return rc;
 }
 
-/* ---- The standard price books, which nobody can create: source and target are the same one. ----
- */
-static enum osy_code take_id(const struct osy_str *values, void *arg, struct osy_err *err)
-{
-	(void)err;
-	(void)!osy_id_parse_json(values[0], arg);
-	return OSY_OK;
-}
-
-static enum osy_code standard_pricebook(
-	struct osy_org *org, struct osy_id *ret, struct osy_err *err)
-{
-	static const char *const fields[] = {"Id"};
-
-	return osy_sf_query(org,
-		OSY_STR("SELECT Id FROM Pricebook2 WHERE IsStandard = true LIMIT 1"), fields, 1, 10,
-		take_id, ret, err);
-}
-
-static enum osy_code find_pins(struct scan *scan, struct osy_err *err)
-{
-	struct osy_spec_pin *pin;
-	enum osy_code rc;
-
-	if (!scan->plan.standard_pricebook)
-		return OSY_OK;
-	pin = osy_arena_calloc(&scan->plan.arena, 1, sizeof(*pin));
-	rc = standard_pricebook(scan->drive->source, &pin->source, err);
-	if (!rc)
-		rc = standard_pricebook(scan->drive->target, &pin->target, err);
-	if (!rc && osy_id_is_set(&pin->source) && osy_id_is_set(&pin->target)) {
-		scan->plan.spec.pins = pin;
-		scan->plan.spec.pin_count = 1;
-	} else if (!rc) {
-		osy_plan_notice(&scan->plan,
-			"org '%s' has no standard price book that our user may see: its prices "
-			"will fail",
-			osy_id_is_set(&pin->source) ? scan->drive->target_name
-						    : scan->drive->source_name);
-	}
-	return rc;
-}
-
 enum osy_code scan_count(struct scan *scan, struct osy_err *err)
 {
 	enum osy_code rc = OSY_OK;
@@ -160,5 +117,5 @@ enum osy_code scan_count(struct scan *scan, struct osy_err *err)
 	}
 	if (!rc)
 		rc = count_all_missing(scan, err);
-	return rc ? rc : find_pins(scan, err);
+	return rc ? rc : scan_pins(scan, err);
 }

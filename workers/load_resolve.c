@@ -10,9 +10,17 @@
 
 static const struct osy_id *find_pin(const struct osy_spec *spec, const struct osy_id *source)
 {
-	for (size_t i = 0; i < spec->pin_count; i++) {
-		if (osy_id_equal(&spec->pins[i].source, source))
-			return &spec->pins[i].target;
+	size_t low = 0, high = spec->pin_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = memcmp(source->c, spec->pins[middle].source.c, 15);
+		if (order == 0)
+			return &spec->pins[middle].target;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
 	}
 	return NULL;
 }

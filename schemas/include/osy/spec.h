@@ -59,7 +59,8 @@ struct osy_spec_object {
 	size_t field_count;
 };
 
-/* A mapping that the org itself has made and nobody can write: the standard price book. */
+/* A mapping that the org itself has made and nobody can write: the standard price book,
+ * record types. */
 struct osy_spec_pin {
 	struct osy_id source, target;
 };
@@ -75,7 +76,7 @@ struct osy_spec {
 	const char *duplicate_rules; /* "allow-save" or "respect" */
 	const struct osy_spec_object *objects;
 	size_t object_count;
-	const struct osy_spec_pin *pins;
+	const struct osy_spec_pin *pins; /* by source id, ascending */
 	size_t pin_count;
 	struct osy_arena *arena_;
 };
