@@ -37,6 +37,11 @@ int64_t cli_run_all(const struct osy_json *run)
 }
 
 /* ---- Parts ---- */
+static bool is_scanning(const struct osy_json *run)
+{
+	return osy_str_is(osy_json_get_str(run, "state"), "Scan In Progress");
+}
+
 static void add_shown(struct osy_buf *out, const struct osy_json *run, const char *key)
 {
 	cli_show(osy_json_get_str(run, key), out);
@@ -263,7 +268,7 @@ void cli_view_render(const struct cli_view *view, struct osy_buf *out)
 	struct osy_str problem = osy_json_get_str(view->run, "problem");
 
 	add_head(view, &line);
-	if (osy_str_is(osy_json_get_str(view->run, "state"), "Scan In Progress")) {
+	if (is_scanning(view->run)) {
 		osy_buf_addz(&line, "  ");
 		cli_seconds(view->watched_s, &line);
 	}
@@ -295,6 +300,11 @@ void cli_view_line(const struct cli_view *view, struct osy_buf *out)
 	struct osy_str problem = osy_json_get_str(view->run, "problem");
 
 	add_state(view->run, out);
+	if (is_scanning(view->run)) {
+		osy_buf_addz(out, ": ");
+		cli_seconds(view->watched_s, out);
+		return;
+	}
 	osy_buf_addf(out, ": %lld%%, ", (long long)osy_json_get_i64(totals, "percent", 0));
 	cli_number(cli_run_done(view->run), out);
 	osy_buf_addz(out, " of ");
