@@ -106,19 +106,34 @@ enum osy_code cli_watch(
 bool cli_run_moves(const struct osy_json *run);
 
 /* ---- The commands ---- */
-#define CLI_RUNNERS(X)                                                                             \
-	X(org_add)                                                                                 \
-	X(org_list)                                                                                \
-	X(org_show)                                                                                \
-	X(org_test)                                                                                \
-	X(org_limits) X(org_remove) X(template_apply) X(template_list) X(template_show)            \
-		X(template_remove) X(run_create) X(run_scan) X(run_order) X(run_start)             \
-			X(run_watch) X(run_show) X(run_list) X(run_errors) X(run_why) X(run_abort) \
-				X(run_replay) X(run_delete) X(idmap_get) X(idmap_rebuild)          \
-					X(token_list) X(token_create) X(token_revoke) X(audit)     \
-						X(doctor)
-#define X(name) enum osy_code cli_##name(struct cli *cli, struct osy_err *err);
-CLI_RUNNERS(X)
-#undef X
+enum osy_code cli_org_add(struct cli *cli, struct osy_err *err);
+enum osy_code cli_org_list(struct cli *cli, struct osy_err *err);
+enum osy_code cli_org_show(struct cli *cli, struct osy_err *err);
+enum osy_code cli_org_test(struct cli *cli, struct osy_err *err);
+enum osy_code cli_org_limits(struct cli *cli, struct osy_err *err);
+enum osy_code cli_org_remove(struct cli *cli, struct osy_err *err);
+enum osy_code cli_template_apply(struct cli *cli, struct osy_err *err);
+enum osy_code cli_template_list(struct cli *cli, struct osy_err *err);
+enum osy_code cli_template_show(struct cli *cli, struct osy_err *err);
+enum osy_code cli_template_remove(struct cli *cli, struct osy_err *err);
+enum osy_code cli_run_create(struct cli *cli, struct osy_err *err);
+enum osy_code cli_run_scan(struct cli *cli, struct osy_err *err);
+enum osy_code cli_run_order(struct cli *cli, struct osy_err *err);
+enum osy_code cli_run_start(struct cli *cli, struct osy_err *err);
+enum osy_code cli_run_watch(struct cli *cli, struct osy_err *err);
+enum osy_code cli_run_show(struct cli *cli, struct osy_err *err);
+enum osy_code cli_run_list(struct cli *cli, struct osy_err *err);
+enum osy_code cli_run_errors(struct cli *cli, struct osy_err *err);
+enum osy_code cli_run_why(struct cli *cli, struct osy_err *err);
+enum osy_code cli_run_abort(struct cli *cli, struct osy_err *err);
+enum osy_code cli_run_replay(struct cli *cli, struct osy_err *err);
+enum osy_code cli_run_delete(struct cli *cli, struct osy_err *err);
+enum osy_code cli_idmap_get(struct cli *cli, struct osy_err *err);
+enum osy_code cli_idmap_rebuild(struct cli *cli, struct osy_err *err);
+enum osy_code cli_token_list(struct cli *cli, struct osy_err *err);
+enum osy_code cli_token_create(struct cli *cli, struct osy_err *err);
+enum osy_code cli_token_revoke(struct cli *cli, struct osy_err *err);
+enum osy_code cli_audit(struct cli *cli, struct osy_err *err);
+enum osy_code cli_doctor(struct cli *cli, struct osy_err *err);
 
 #endif
