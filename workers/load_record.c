@@ -208,10 +208,11 @@ static const char *const sql_record =
 	"$6::bigint[], $7::bigint[], $8::text[], $9::int[], $10::int[], $11::int[], $12::int[], "
 	"$13::int[], $14::bytea[], $15::bytea[], $16::bigint[], $17::int[], $18::int[], "
 	"$19::int[], "
-	"$20::int[], $21::int[], $22::int[], $23::int[], $24::int[], $25::int[], $26::int[]) WITH "
+	"$20::int[], $21::int[], $22::int[], $23::int[], $24::int[], $25::int[], $26::int[], "
+	"$50::text[], $51::text[]) WITH "
 	"ORDINALITY AS t(run, pass, lane, epoch, at_offset, position, state, object, stage, links, "
 	"records, keyless, intent, outcome, due_ms, inserted, updated, existing, skipped, failed, "
-	"d_inserted, d_updated, d_existing, d_skipped, d_failed, k)), "
+	"d_inserted, d_updated, d_existing, d_skipped, d_failed, smallest, largest, k)), "
 	"mv AS (SELECT run, pass, lane, epoch, max(position) AS position FROM g GROUP BY run, "
 	"pass, "
 	"lane, epoch), "
@@ -225,20 +226,20 @@ static const char *const sql_record =
 	"bt AS (INSERT INTO batch AS b (run, pass, lane, at_offset, object, stage, links, records, "
 	"state, keyless, epoch, intent, outcome, due_at, inserted, updated, existing, skipped, "
 	"failed, "
-	"d_inserted, d_updated, d_existing, d_skipped, d_failed) "
+	"d_inserted, d_updated, d_existing, d_skipped, d_failed, smallest, largest) "
 	"SELECT run, pass, lane, at_offset, object, stage, links <> 0, records, state, keyless <> "
 	"0, "
 	"epoch, intent, outcome, CASE WHEN state = 'aside' THEN clock_timestamp() + due_ms * "
 	"interval "
 	"'1 millisecond' END, inserted, updated, existing, skipped, failed, d_inserted, d_updated, "
-	"d_existing, d_skipped, d_failed FROM fresh WHERE state <> '' "
+	"d_existing, d_skipped, d_failed, smallest, largest FROM fresh WHERE state <> '' "
 	"ON CONFLICT (run, pass, lane, at_offset) DO UPDATE SET state = excluded.state, keyless = "
 	"excluded.keyless, epoch = excluded.epoch, intent = excluded.intent, outcome = "
 	"excluded.outcome, due_at = excluded.due_at, inserted = excluded.inserted, updated = "
 	"excluded.updated, existing = excluded.existing, skipped = excluded.skipped, failed = "
 	"excluded.failed, d_inserted = excluded.d_inserted, d_updated = excluded.d_updated, "
 	"d_existing = excluded.d_existing, d_skipped = excluded.d_skipped, d_failed = "
-	"excluded.d_failed), "
+	"excluded.d_failed, smallest = excluded.smallest, largest = excluded.largest), "
 	"fl AS (INSERT INTO failure AS f (run, pass, lane, at_offset, row_index, kind, object, "
 	"source_id, target_id, code, message, fields) "
 	"SELECT g.run, g.pass, g.lane, g.at_offset, x.row_index, x.kind, g.object, x.source_id, "
@@ -271,7 +272,7 @@ static const char *const sql_record =
 	"SELECT run, pass, lane FROM ok";
 
 struct batch_arrays {
-	struct osy_str run[MAX], state[MAX], intent[MAX], outcome[MAX];
+	struct osy_str run[MAX], state[MAX], intent[MAX], outcome[MAX], smallest[MAX], largest[MAX];
 	int32_t pass[MAX], lane[MAX], object[MAX], stage[MAX], links[MAX], records[MAX],
 		keyless[MAX], counts[5][MAX], deltas[5][MAX];
 	int64_t epoch[MAX], offset[MAX], position[MAX], due_ms[MAX];
@@ -309,6 +310,22 @@ static int64_t position_of(const struct osy_lbatch *batch)
 	return batch->late || batch->record_as == OSY_RECORD_PART ? 0 : batch->offset + 1;
 }
 
+/* Where to look for a record: the first and the last source id of the batch. */
+static void fill_range(struct batch_arrays *to, size_t i, const struct osy_lbatch *batch)
+{
+	const struct osy_id *smallest = NULL, *largest = NULL;
+
+	for (unsigned r = 0; r < batch->row_count; r++) {
+		const struct osy_id *id = &batch->rows[r].source;
+		if (!smallest || memcmp(id->c, smallest->c, 15) < 0)
+			smallest = id;
+		if (!largest || memcmp(id->c, largest->c, 15) > 0)
+			largest = id;
+	}
+	to->smallest[i] = smallest ? (struct osy_str){smallest->c, 15} : OSY_STR_NULL;
+	to->largest[i] = largest ? (struct osy_str){largest->c, 15} : OSY_STR_NULL;
+}
+
 static void fill_batch(struct batch_arrays *to, size_t i, const struct item *item)
 {
 	const struct osy_lbatch *batch = item->batch;
@@ -329,6 +346,7 @@ static void fill_batch(struct batch_arrays *to, size_t i, const struct item *ite
 	to->intent[i] = item->intent.len ? osy_buf_str(&item->intent) : OSY_STR_NULL;
 	to->outcome[i] = item->outcome.len ? osy_buf_str(&item->outcome) : OSY_STR_NULL;
 	to->due_ms[i] = batch->due_in_ms;
+	fill_range(to, i, batch);
 	for (size_t c = 0; c < OSY_COUNT(counted); c++) {
 		to->counts[c][i] = (int32_t)item->tally.counts[counted[c]];
 		to->deltas[c][i] = (int32_t)item->tally.deltas[counted[c]];
@@ -569,7 +587,8 @@ static enum osy_code run_statement(const struct gather *gather, const struct bat
 		OSY_PG_I32S(s->deferred_rows, s->deferreds),
 		OSY_PG_BYTESS(s->payload, s->deferreds), OSY_PG_I64S(s->resolved_k, s->resolved),
 		OSY_PG_I32S(s->resolved_row, s->resolved), OSY_PG_TEXTS(s->run, s->runs),
-		OSY_PG_I64S(s->calls, s->runs));
+		OSY_PG_I64S(s->calls, s->runs), OSY_PG_TEXTS(b->smallest, n),
+		OSY_PG_TEXTS(b->largest, n));
 }
 
 /* ---- Afterwards ---- */
