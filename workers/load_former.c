@@ -167,6 +167,7 @@ static void sort_row(struct osy_lbatch *batch, unsigned i)
 	} else if (row->lost && !row->keyed) {
 		row->ask = false;
 		row->doubt = true;
+		row->action = OSY_ACT_INSERT;
 		if (batch->given_up) {
 			row->unknown = row->put = true;
 			osy_load_fail(batch, i, OSY_FAIL_OUTCOME_UNKNOWN, OSY_STR(""), SAYS_CRASHED,

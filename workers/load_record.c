@@ -140,6 +140,7 @@ static void pack_outcome(struct item *item)
 	item->improved = osy_arena_calloc(&batch->arena, count + 1, sizeof(*item->improved));
 	for (unsigned i = 0; i < count; i++) {
 		const struct osy_lrow *row = &batch->rows[i];
+		OSY_ASSERT(batch->record_as != OSY_RECORD_DONE || !osy_is_pending(row));
 		item->now[i].outcome = row->outcome;
 		if (!osy_is_pending(row) &&
 			memcmp(row->target.c, batch->object->target_prefix, 3) == 0)
