@@ -8,6 +8,8 @@
 #ifndef OSY_API_H
 #define OSY_API_H
 
+#include <sys/types.h>
+
 #include "drive.h"
 #include "osy/json.h"
 #include "osy/json_write.h"
@@ -41,9 +43,13 @@ struct osy_call {
 	/* the answer */
 	int status;
 	struct osy_buf out;
-	const char *type;	   /* content type, JSON unless set */
-	const char *filename;	   /* for a download, or NULL */
-	struct osy_events *events; /* set: the answer is a stream of events */
+	const char *type;     /* content type, JSON unless set */
+	const char *filename; /* for a download, or NULL */
+	/* set: the answer is streamed; read is a content reader of libmicrohttpd, done frees what
+	 * it reads from */
+	ssize_t (*read)(void *stream, uint64_t position, char *out, size_t max);
+	void (*done)(void *stream);
+	void *stream;
 };
 
 typedef enum osy_code (*osy_handler)(struct osy_call *call, struct osy_err *err);
@@ -103,11 +109,7 @@ enum osy_code osy_token_bootstrap(
 	struct osy_pg *pg, const char *path, struct osy_err *err) OSY_CHECKED;
 
 /* ---- Events ---- */
-struct osy_events *osy_events_new(
-	const struct osy_api_context *context, const char *run, int64_t last_seq);
-void osy_events_free(void *events);
-/* Content reader of libmicrohttpd: waits for the next event, writes it. Returns bytes, or -1 at the
- * end. */
-ssize_t osy_events_read(void *events, uint64_t position, char *out, size_t max);
+/* Makes the call's answer a stream of server-sent events of its run; failures after last_seq. */
+void osy_events_begin(struct osy_call *call, int64_t last_seq);
 
 #endif

@@ -1,4 +1,5 @@
 /* /runs/{}/errors and /runs/{}/why/{} */
+#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -7,6 +8,7 @@
 #include "osy/batch.h"
 #include "osy/clock.h"
 #include "osy/intent.h"
+#include "osy/log.h"
 #include "osy/mem.h"
 #include "osy/spec.h"
 
@@ -19,7 +21,8 @@
 	"o.name = $3) AND "                                                                     \
 	"($4::text IS NULL OR f.code = $4) AND ($5::text IS NULL OR position(lower($5) in "     \
 	"lower(f.message)) > 0) AND "                                                           \
-	"($6 = 'all' OR f.kind = $6 OR ($6 = 'failed' AND f.kind <> 'notice')) ORDER BY f.seq LIMIT $7"
+	"($6 = 'all' OR f.kind = $6 OR ($6 = 'failed' AND f.kind <> 'notice')) ORDER BY f.seq " \
+	"LIMIT $7"
 
 static const char *const failure_keys[] = {"sourceId", "targetId", "object", "kind", "code",
 	"message", "fields", "attempt", "pass", "at"};
@@ -27,15 +30,44 @@ enum { FAILURE_TEXTS = 7, FAILURE_AT = 9, FAILURE_SEQ = 10 };
 #define CSV_HEADER "source_id,target_id,object,kind,code,message,fields,attempt,pass,at\n"
 #define CSV_PAGE 1000
 
-static enum osy_code ask_failures(struct osy_call *call, int64_t after, int64_t limit,
-	struct osy_pg_result **ret, struct osy_err *err)
-{
-	const char *kind = osy_call_query(call, "kind");
+/* What is asked for; NULL: all. */
+struct filter {
+	char *run, *object, *code, *message, *kind;
+};
 
-	return osy_pg_do(call->pg, ret, err, FAILURES, OSY_PG_Z(call->params[0]), OSY_PG_I64(after),
-		OSY_PG_Z(osy_call_query(call, "object")), OSY_PG_Z(osy_call_query(call, "code")),
-		OSY_PG_Z(osy_call_query(call, "message")),
-		OSY_PG_Z(kind && *kind ? kind : "failed"), OSY_PG_I64(limit));
+static enum osy_code ask_failures(struct osy_pg *pg, const struct filter *filter, int64_t after,
+	int64_t limit, struct osy_pg_result **ret, struct osy_err *err)
+{
+	return osy_pg_do(pg, ret, err, FAILURES, OSY_PG_Z(filter->run), OSY_PG_I64(after),
+		OSY_PG_Z(filter->object), OSY_PG_Z(filter->code), OSY_PG_Z(filter->message),
+		OSY_PG_Z(filter->kind), OSY_PG_I64(limit));
+}
+
+static char *copy_query(const struct osy_call *call, const char *name, const char *otherwise)
+{
+	const char *value = osy_call_query(call, name);
+
+	if (!value || !*value)
+		value = otherwise;
+	return value ? osy_xstrdup(value) : NULL;
+}
+
+static struct filter read_filter(const struct osy_call *call)
+{
+	return (struct filter){.run = osy_xstrdup(call->params[0]),
+		.object = copy_query(call, "object", NULL),
+		.code = copy_query(call, "code", NULL),
+		.message = copy_query(call, "message", NULL),
+		.kind = copy_query(call, "kind", "failed")};
+}
+
+static void filter_done(struct filter *filter)
+{
+	free(filter->run);
+	free(filter->object);
+	free(filter->code);
+	free(filter->message);
+	free(filter->kind);
 }
 
 static void write_failure(struct osy_json_writer *w, const struct osy_pg_result *result, size_t row)
@@ -79,23 +111,77 @@ static void csv_row(const struct osy_pg_result *result, size_t row, struct osy_b
 		(long long)osy_pg_i64(result, row, FAILURE_TEXTS + 1, 0), at);
 }
 
-static enum osy_code errors_csv(struct osy_call *call, struct osy_err *err)
-{
-	int64_t after = 0;
+/* The CSV is streamed a page at a time, however many failures there are. */
+struct csv {
+	struct osy_pg *pg;
+	struct filter filter;
+	int64_t after;
+	struct osy_buf out; /* not sent yet, from at on */
+	size_t at;
+	bool ended;
+};
 
+static void csv_free(void *arg)
+{
+	struct csv *csv = arg;
+
+	osy_pg_free(csv->pg);
+	filter_done(&csv->filter);
+	osy_buf_done(&csv->out);
+	free(csv);
+}
+
+/* False when Postgres failed: the connection is cut, so that nobody takes half a file for the
+ * whole. */
+static bool csv_page(struct csv *csv)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+
+	osy_buf_reset(&csv->out);
+	csv->at = 0;
+	if (ask_failures(csv->pg, &csv->filter, csv->after, CSV_PAGE, &result, &err)) {
+		osy_log(OSY_WARN, "api.csv", OSY_KV("run", csv->filter.run), OSY_KV_ERR(&err));
+		return false;
+	}
+	for (size_t i = 0; i < osy_pg_rows(result); i++) {
+		csv_row(result, i, &csv->out);
+		csv->after = osy_pg_i64(result, i, FAILURE_SEQ, 0);
+	}
+	csv->ended = osy_pg_rows(result) < CSV_PAGE;
+	return true;
+}
+
+static ssize_t csv_read(void *arg, uint64_t position, char *out, size_t max)
+{
+	struct csv *csv = arg;
+
+	(void)position;
+	while (csv->at == csv->out.len) {
+		if (csv->ended)
+			return MHD_CONTENT_READER_END_OF_STREAM;
+		if (!csv_page(csv))
+			return MHD_CONTENT_READER_END_WITH_ERROR;
+	}
+	size_t n = csv->out.len - csv->at < max ? csv->out.len - csv->at : max;
+	memcpy(out, csv->out.p + csv->at, n);
+	csv->at += n;
+	return (ssize_t)n;
+}
+
+static void errors_csv(struct osy_call *call)
+{
+	struct csv *csv = osy_xcalloc(1, sizeof(*csv));
+
+	csv->pg = osy_pg_new(call->context->settings->postgres_url, "orgsync-csv", 30000);
+	csv->filter = read_filter(call);
+	csv->out = OSY_BUF(16u * 1024 * 1024);
+	osy_buf_addz(&csv->out, CSV_HEADER);
 	call->type = "text/csv; charset=utf-8";
 	call->filename = "errors.csv";
-	osy_buf_addz(&call->out, CSV_HEADER);
-	for (;;) {
-		OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
-		enum osy_code rc = ask_failures(call, after, CSV_PAGE, &result, err);
-		if (rc || !osy_pg_rows(result))
-			return rc;
-		for (size_t i = 0; i < osy_pg_rows(result); i++) {
-			csv_row(result, i, &call->out);
-			after = osy_pg_i64(result, i, FAILURE_SEQ, 0);
-		}
-	}
+	call->read = csv_read;
+	call->done = csv_free;
+	call->stream = csv;
 }
 
 static enum osy_code run_is_there(struct osy_call *call, struct osy_err *err)
@@ -117,16 +203,19 @@ static enum osy_code errors(struct osy_call *call, struct osy_err *err)
 	struct osy_json_writer w = osy_json_writer(&call->out);
 	int64_t limit = 0, after = 0;
 	char next[32] = "";
+	OSY_AUTO(filter_done) struct filter filter = read_filter(call);
 	enum osy_code rc = run_is_there(call, err);
 
-	if (!rc && accept && strncasecmp(accept, "text/csv", 8) == 0)
-		return errors_csv(call, err);
+	if (!rc && accept && strncasecmp(accept, "text/csv", 8) == 0) {
+		errors_csv(call);
+		return OSY_OK;
+	}
 	if (!rc)
 		rc = osy_call_limit(call, &limit, err);
 	if (!rc && cursor)
 		rc = osy_parse_i64(osy_str(cursor), 0, INT64_MAX, &after, err);
 	if (!rc)
-		rc = ask_failures(call, after, limit + 1, &result, err);
+		rc = ask_failures(call->pg, &filter, after, limit + 1, &result, err);
 	if (rc)
 		return rc;
 	size_t rows = osy_pg_rows(result);

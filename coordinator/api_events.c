@@ -24,19 +24,7 @@ struct osy_events {
 	bool ended;
 };
 
-struct osy_events *osy_events_new(
-	const struct osy_api_context *context, const char *run, int64_t last_seq)
-{
-	struct osy_events *events = osy_xcalloc(1, sizeof(*events));
-
-	events->pg = osy_pg_new(context->settings->postgres_url, "orgsync-events", 10000);
-	events->run = osy_xstrdup(run);
-	events->seq = last_seq;
-	events->out = OSY_BUF(64u * 1024 * 1024);
-	return events;
-}
-
-void osy_events_free(void *arg)
+static void events_free(void *arg)
 {
 	struct osy_events *events = arg;
 
@@ -130,7 +118,7 @@ static void fill(struct osy_events *events)
 	}
 }
 
-ssize_t osy_events_read(void *arg, uint64_t position, char *out, size_t max)
+static ssize_t events_read(void *arg, uint64_t position, char *out, size_t max)
 {
 	struct osy_events *events = arg;
 
@@ -150,4 +138,18 @@ ssize_t osy_events_read(void *arg, uint64_t position, char *out, size_t max)
 	memcpy(out, events->out.p + events->at, n);
 	events->at += n;
 	return (ssize_t)n;
+}
+
+void osy_events_begin(struct osy_call *call, int64_t last_seq)
+{
+	struct osy_events *events = osy_xcalloc(1, sizeof(*events));
+
+	events->pg = osy_pg_new(call->context->settings->postgres_url, "orgsync-events", 10000);
+	events->run = osy_xstrdup(call->params[0]);
+	events->seq = last_seq;
+	events->out = OSY_BUF(64u * 1024 * 1024);
+	call->type = "text/event-stream";
+	call->read = events_read;
+	call->done = events_free;
+	call->stream = events;
 }

@@ -21,7 +21,9 @@
 #define COUNTS                                                                                    \
 	"WITH done AS (SELECT object, sum(d_inserted) i, sum(d_updated) u, sum(d_existing) e, "   \
 	"sum(d_skipped) s, "                                                                      \
-	"sum(d_failed) f FROM batch WHERE run = $1 GROUP BY object), "                            \
+	"sum(d_failed) f, sum(inserted + updated + existing + skipped + failed) FILTER (WHERE "   \
+	"pass = (SELECT pass FROM run WHERE id = $1)) p FROM batch WHERE run = $1 GROUP BY "      \
+	"object), "                                                                               \
 	"links AS (SELECT object, count(*) n FROM failure WHERE run = $1 AND kind = 'link' AND "  \
 	"resolved_pass IS NULL "                                                                  \
 	"GROUP BY object) "                                                                       \
@@ -29,7 +31,7 @@
 	"sum(o.published)::bigint, "                                                              \
 	"coalesce(sum(i), 0)::bigint, coalesce(sum(u), 0)::bigint, coalesce(sum(e), 0)::bigint, " \
 	"coalesce(sum(s), 0)::bigint, coalesce(sum(f), 0)::bigint, coalesce(sum(n), 0)::bigint, " \
-	"bool_and(o.complete) "                                                                   \
+	"coalesce(sum(p), 0)::bigint, bool_and(o.complete) "                                      \
 	"FROM run_object o LEFT JOIN done USING (object) LEFT JOIN links USING (object) WHERE "   \
 	"o.run = $1 "                                                                             \
 	"GROUP BY o.name ORDER BY min(o.stage), min(o.object)"
@@ -43,22 +45,21 @@ enum count {
 	SKIPPED,
 	FAILED,
 	LINK_FAILED,
+	DONE, /* settled in the run's present pass */
 	COUNTS_N
 };
 static const char *const count_keys[COUNTS_N] = {"selected", "scanned", "inserted", "updated",
-	"existing", "skipped", "failed", "linkFailed"};
+	"existing", "skipped", "failed", "linkFailed", "done"};
 #define FIRST_COUNT 3 /* its column */
 
 static int64_t percent_of(const int64_t counts[COUNTS_N], bool complete)
 {
-	int64_t done = 0, all = counts[SCANNED] > counts[SELECTED] || complete ? counts[SCANNED]
-									       : counts[SELECTED];
+	int64_t all =
+		counts[SCANNED] > counts[SELECTED] || complete ? counts[SCANNED] : counts[SELECTED];
 
-	for (int i = INSERTED; i <= FAILED; i++)
-		done += counts[i];
 	if (all == 0)
 		return complete ? 100 : 0;
-	return done >= all ? 100 : done * 100 / all;
+	return counts[DONE] >= all ? 100 : counts[DONE] * 100 / all;
 }
 
 static void write_counts(struct osy_json_writer *w, const int64_t counts[COUNTS_N], bool complete)
@@ -73,7 +74,7 @@ static enum osy_code write_objects(struct osy_pg *pg, const char *id, int64_t el
 	struct osy_json_writer *w, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
-	int64_t totals[COUNTS_N] = {0}, done = 0;
+	int64_t totals[COUNTS_N] = {0};
 	bool all_complete = true;
 	enum osy_code rc = osy_pg_do(pg, &result, err, COUNTS, OSY_PG_Z(id));
 
@@ -101,9 +102,7 @@ static enum osy_code write_objects(struct osy_pg *pg, const char *id, int64_t el
 	osy_jw_object(w);
 	write_counts(w, totals, all_complete && osy_pg_rows(result) > 0);
 	osy_jw_object_end(w);
-	for (int i = INSERTED; i <= FAILED; i++)
-		done += totals[i];
-	osy_jw_put_i64(w, "rate", elapsed_ms > 0 ? done * 1000 / elapsed_ms : 0);
+	osy_jw_put_i64(w, "rate", elapsed_ms > 0 ? totals[DONE] * 1000 / elapsed_ms : 0);
 	return OSY_OK;
 }
 
@@ -295,7 +294,7 @@ static enum osy_code events(struct osy_call *call, struct osy_err *err)
 	if (!rc && last && *last)
 		rc = osy_parse_i64(osy_str(last), 0, INT64_MAX, &seq, err);
 	if (!rc)
-		call->events = osy_events_new(call->context, call->params[0], seq);
+		osy_events_begin(call, seq);
 	return rc;
 }
 

@@ -141,7 +141,9 @@ enum osy_code osy_drive_ask_replay(struct osy_pg *pg, const char *run, struct os
 	return ask_end(pg, &asked,
 		"UPDATE run SET state = 'Sync In Progress', phase = 'Initializing', pass = pass + "
 		"1, "
-		"open_stage = 0, wanted = NULL, problem = NULL, ended_at = NULL WHERE id = $1",
+		"open_stage = 0, wanted = NULL, problem = NULL, started_at = now(), ended_at = "
+		"NULL "
+		"WHERE id = $1",
 		err);
 }
 

@@ -75,17 +75,21 @@ static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status,
 	return result;
 }
 
+static void add_disposition(struct MHD_Response *response, const char *filename)
+{
+	char disposition[256];
+
+	snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s\"", filename);
+	MHD_add_response_header(response, "Content-Disposition", disposition);
+}
+
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
 	const char *filename, struct osy_str text)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		text.len, (void *)(uintptr_t)text.p, MHD_RESPMEM_MUST_COPY);
-	char disposition[256];
-
-	if (filename) {
-		snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s\"", filename);
-		MHD_add_response_header(response, "Content-Disposition", disposition);
-	}
+	if (filename)
+		add_disposition(response, filename);
 	if (status == MHD_HTTP_UNAUTHORIZED)
 		MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
 	return queue(connection, status, type, response);
@@ -181,6 +185,10 @@ static enum osy_code authorize(
 		return osy_fail(err, OSY_E_AUTH,
 			"this call needs a token: set ORGSYNC_API_TOKEN or ORGSYNC_API_TOKEN_FILE");
 	rc = osy_token_check(call->pg, osy_str(header + 7), &call->role, call->token, err);
+	/* An idle connection may have died since the last call: it is made anew by the second try.
+	 */
+	if (rc == OSY_E_POSTGRES)
+		rc = osy_token_check(call->pg, osy_str(header + 7), &call->role, call->token, err);
 	if (rc)
 		return rc;
 	if (call->role == OSY_ROLE_NONE)
@@ -195,13 +203,15 @@ static enum MHD_Result send_call(struct osy_call *call)
 {
 	struct MHD_Response *response;
 
-	if (!call->events)
+	if (!call->read)
 		return answer(call->connection, (unsigned)call->status,
 			call->type ? call->type : "application/json", call->filename,
 			osy_buf_str(&call->out));
 	response = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN, 64u * 1024, osy_events_read, call->events, osy_events_free);
-	return queue(call->connection, 200, "text/event-stream", response);
+		MHD_SIZE_UNKNOWN, 64u * 1024, call->read, call->stream, call->done);
+	if (call->filename)
+		add_disposition(response, call->filename);
+	return queue(call->connection, 200, call->type, response);
 }
 
 static enum MHD_Result serve(struct osy_api *api, struct MHD_Connection *connection,
