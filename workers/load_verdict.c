@@ -175,6 +175,7 @@ static void settle_missing(struct decision *d, bool *aside, bool *again)
 		switch (judge(d, suspect, batch)) {
 		case SEND_AGAIN:
 			row->doubt = false;
+			row->action = OSY_ACT_INSERT; /* a former owner's batch knows it not */
 			break;
 		case SET_ASIDE:
 			aside[member] = true;
