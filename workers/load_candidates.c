@@ -145,10 +145,23 @@ static enum osy_code take_outcomes(
 	return rc;
 }
 
+/* What the org itself has made and every run finds there. */
+static void take_pins(struct osy_lreconcile *rec)
+{
+	const struct osy_spec *spec = osy_lspec(rec->members[0]);
+
+	for (size_t i = 0; i < spec->pin_count; i++) {
+		unsigned char packed[OSY_ID_PACKED];
+		osy_id_pack(&spec->pins[i].target, packed);
+		take(rec, packed);
+	}
+}
+
 enum osy_code osy_reconcile_taken(
 	struct osy_loader *loader, struct osy_lreconcile *rec, struct osy_err *err)
 {
 	rec->taken_count = 0;
+	take_pins(rec);
 	enum osy_code rc = take_log(loader, rec, err);
 	if (!rc)
 		rc = take_outcomes(loader, rec, err);

@@ -7,6 +7,7 @@
 #include "osy/clock.h"
 #include "osy/failpoint.h"
 #include "osy/log.h"
+#include "pulse.h"
 
 #include "osy/banned.h"
 
@@ -161,11 +162,13 @@ static bool dead_letter(struct osy_lbatch *batch)
 		{"lane", osy_str(number)}, {"offset", osy_str(offset)},
 		{"reason", osy_str(batch->broken->msg)}};
 	const struct osy_kafka_property keep = {"retention.ms", "-1"};
+	osy_pulse_blocking(worker->pulse, true);
 	enum osy_code rc = osy_kafka_topic_create(worker->kafka, topic, 1, &keep, 1, &err);
 	if (!rc)
 		rc = osy_kafka_put(worker->kafka, topic, 0,
 			batch->copy.len ? osy_buf_str(&batch->copy) : batch->message.payload,
 			headers, OSY_COUNT(headers), &err);
+	osy_pulse_blocking(worker->pulse, false);
 	if (rc)
 		return osy_load_trouble(batch->load->loader, "batch.deadletter", &err);
 	osy_log(OSY_ERROR, "batch.undecodable", OSY_KV("lane", lane->key),
@@ -302,8 +305,11 @@ static struct osy_lbatch *fetch_again(struct osy_load *load, struct osy_lleft *l
 	struct osy_err err = OSY_ERR_NONE;
 
 	batch->offset = left->offset;
-	if (osy_kafka_at(worker->kafka, load->lane->run->topic, load->lane->lane, left->offset,
-		    &batch->copy, &err)) {
+	osy_pulse_blocking(worker->pulse, true);
+	enum osy_code rc = osy_kafka_at(worker->kafka, load->lane->run->topic, load->lane->lane,
+		left->offset, &batch->copy, &err);
+	osy_pulse_blocking(worker->pulse, false);
+	if (rc) {
 		osy_load_batch_free(batch);
 		osy_load_trouble(load->loader, "batch.fetch", &err);
 		return NULL;
@@ -320,7 +326,8 @@ static bool ends(const struct osy_load *load)
 	       !load->lane->run->active;
 }
 
-static void take_late(struct osy_load *load)
+/* True when one was fetched: that blocks, so one a turn is enough. */
+static bool take_late(struct osy_load *load)
 {
 	for (struct osy_lleft *left = load->left; left; left = left->next) {
 		if (left->taken)
@@ -331,22 +338,25 @@ static void take_late(struct osy_load *load)
 				load->late->late = true;
 				(void)OSY_FAILPOINT("worker.aside");
 			}
+			return true;
 		} else if (!left->aside && load->lane->run->aborting && !load->first &&
 			   !load->lane->queue) {
 			/* no queue is opened for a run that ends */
 			load->first = fetch_again(load, left);
 			if (load->first && load->lane->position <= left->offset)
 				load->lane->position = left->offset + 1;
+			return true;
 		}
 	}
+	return false;
 }
 
 void osy_load_take_late(struct osy_loader *loader)
 {
 	for (struct osy_load *load = loader->loads; load; load = load->next) {
 		if (load->looked && load->left && !load->lane->lost && !ends(load) &&
-			loader->trouble_until <= loader->now)
-			take_late(load);
+			loader->trouble_until <= loader->now && take_late(load))
+			return;
 	}
 }
 
