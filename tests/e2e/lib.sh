@@ -131,12 +131,18 @@ e2e_end() {
 
 # ---- programs ----------------------------------------------------------------------------------------
 
-free_ports() { # N
+free_ports() { # N: below the range from which the system takes ports for outgoing connections
 	python3 -c '
-import socket, sys
-s = [socket.socket() for _ in range(int(sys.argv[1]))]
-for x in s: x.bind(("127.0.0.1", 0))
-print(*[x.getsockname()[1] for x in s])' "$1"
+import random, socket, sys
+taken = []
+while len(taken) < int(sys.argv[1]):
+    s = socket.socket()
+    try:
+        s.bind(("127.0.0.1", random.randrange(10240, 32000)))
+        taken.append(s)
+    except OSError:
+        s.close()
+print(*[s.getsockname()[1] for s in taken])' "$1"
 }
 
 wait_for() { # SECONDS COMMAND...: until it succeeds

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Two, then four workers share the lanes; SIGTERM drains one.
 . "$(dirname "$0")/lib.sh"
-LATENCY=60
+RECORDS=50000
+LATENCY=100
 faults_begin
 worker one
 ONE=$WORKER_PID
