@@ -148,10 +148,14 @@ static enum osy_code take_outcomes(
 /* What the org itself has made and every run finds there. */
 static void take_pins(struct osy_lreconcile *rec)
 {
-	const struct osy_spec *spec = osy_lspec(rec->members[0]);
+	const struct osy_lbatch *batch = rec->members[0];
+	const struct osy_spec *spec = osy_lspec(batch);
 
 	for (size_t i = 0; i < spec->pin_count; i++) {
 		unsigned char packed[OSY_ID_PACKED];
+		/* packed ids are without their prefix */
+		if (memcmp(spec->pins[i].target.c, batch->object->target_prefix, 3) != 0)
+			continue;
 		osy_id_pack(&spec->pins[i].target, packed);
 		take(rec, packed);
 	}

@@ -164,6 +164,7 @@ static void sort_row(struct osy_lbatch *batch, unsigned i)
 		row->outcome = OSY_INSERTED;
 		row->put = true;
 		row->ask = false;
+		osy_load_defer_unsure(batch, i);
 	} else if (row->lost && !row->keyed) {
 		row->ask = false;
 		row->doubt = true;
@@ -176,6 +177,7 @@ static void sort_row(struct osy_lbatch *batch, unsigned i)
 	} else if (row->was_update && row->written) {
 		row->ask = false;
 		row->action = OSY_ACT_UPDATE;
+		osy_load_defer_unsure(batch, i);
 		if (batch->given_up)
 			osy_load_fail(batch, i, OSY_FAIL_CRASHED, OSY_STR(""), SAYS_CRASHED,
 				OSY_LOAD_CRASHES);

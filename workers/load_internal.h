@@ -388,6 +388,9 @@ void osy_load_tally(const struct osy_outcome_row *before, const struct osy_outco
 	unsigned count, struct osy_ltally *ret, struct osy_outcome_row *merged, bool *improved);
 
 /* ---- load_link.c ---- */
+/* A former attempt has sent the row; lookups that are mapped by now may not have been then: the
+ * link pass looks. */
+void osy_load_defer_unsure(struct osy_lbatch *batch, unsigned row);
 /* The lookups that wait for the link pass, as a whole message; *ret_rows 0: none. */
 void osy_load_deferred(struct osy_lbatch *batch, const struct osy_outcome_row *before,
 	struct osy_buf *out, unsigned *ret_rows);

@@ -3,6 +3,24 @@
 
 #include "osy/banned.h"
 
+void osy_load_defer_unsure(struct osy_lbatch *batch, unsigned i)
+{
+	const struct osy_spec *spec = osy_lspec(batch);
+	const struct osy_lrow *row = &batch->rows[i];
+
+	for (unsigned c = 0; c < batch->column_count && !batch->head.links; c++) {
+		const struct osy_lcolumn *column = &batch->columns[c];
+		if (column->lookup < 0 || !column->field->link ||
+			(row->written && ((row->written[c / 64] >> (c % 64)) & 1)))
+			continue;
+		struct osy_lref *ref = &osy_lrefs(batch, i)[column->lookup];
+		if (ref->state == OSY_REF_MAPPED && ref->parent >= 0 &&
+			osy_spec_last_stage(spec, spec->objects[ref->parent].prefix) >=
+				batch->head.stage)
+			ref->state = OSY_REF_DEFERRED;
+	}
+}
+
 /* Lookup columns that may be linked later. */
 static unsigned link_columns(const struct osy_lbatch *batch, unsigned *columns, const char **names)
 {

@@ -459,6 +459,7 @@ static void choose(struct osy_lbatch *batch, unsigned i)
 		row->target = best->id;
 		row->put = true;
 		row->ask = false;
+		osy_load_defer_unsure(batch, i);
 		return;
 	}
 	row->target = best->id;
