@@ -2,21 +2,58 @@
 #include <stdlib.h>
 
 #include "osy/mem.h"
+#include "osy/sf_many.h"
 #include "osy/sf_query.h"
 #include "scan.h"
 
 #define MAX_SOQL (100 * 1024)
 
-static enum osy_code count_selected(
-	struct scan *scan, struct osy_spec_object *object, struct osy_err *err)
+/* ---- What the filters select and what the target holds, side by side ---- */
+#define IN_FLIGHT 8
+
+static void ask_count(struct osy_org *org, const char *object, const char *where,
+	struct osy_buf *path, struct osy_sf_many *call)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(MAX_SOQL);
 
-	osy_buf_addf(&soql, "SELECT COUNT() FROM %s", object->name);
-	if (object->where)
-		osy_buf_addf(&soql, " WHERE %s", object->where);
-	enum osy_code rc =
-		osy_sf_count(scan->drive->source, osy_buf_str(&soql), &object->selected, err);
+	osy_buf_addf(&soql, "SELECT COUNT() FROM %s", object);
+	if (where)
+		osy_buf_addf(&soql, " WHERE %s", where);
+	*path = OSY_BUF(4 * MAX_SOQL);
+	osy_soql_path(osy_buf_str(&soql), false, path);
+	*call = (struct osy_sf_many){.org = org,
+		.request = {.method = "GET", .path = osy_buf_str(path)},
+		.body = OSY_BUF(1)};
+}
+
+static enum osy_code no_row(const struct osy_str *values, void *arg, struct osy_err *err)
+{
+	(void)values;
+	(void)arg;
+	(void)err;
+	return OSY_OK;
+}
+
+static enum osy_code take_count(const struct osy_sf_many *call, int64_t *ret, struct osy_err *err)
+{
+	struct osy_sf_page page;
+
+	if (call->code) {
+		*err = call->err;
+		return call->code;
+	}
+	enum osy_code rc = osy_sf_page_read(
+		osy_buf_str(&call->body), false, NULL, 0, no_row, NULL, &page, err);
+	if (!rc)
+		*ret = page.total_size;
+	return rc;
+}
+
+static enum osy_code take_selected(struct scan *scan, struct osy_spec_object *object,
+	const struct osy_sf_many *call, struct osy_err *err)
+{
+	enum osy_code rc = take_count(call, &object->selected, err);
+
 	if (rc == OSY_E_SALESFORCE)
 		return osy_err_prefix(err,
 			"template '%s', object %s: org '%s' refuses the query of the filter "
@@ -29,16 +66,44 @@ static enum osy_code count_selected(
 	return rc;
 }
 
-static enum osy_code count_target(
-	struct scan *scan, struct osy_spec_object *object, struct osy_err *err)
+static enum osy_code take_target(struct scan *scan, struct osy_spec_object *object,
+	const struct osy_sf_many *call, struct osy_err *err)
 {
-	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(MAX_SOQL);
 	int64_t *ret = &scan->target_counts[object->index];
+	enum osy_code rc = take_count(call, ret, err);
 
-	osy_buf_addf(&soql, "SELECT COUNT() FROM %s", object->target);
-	enum osy_code rc = osy_sf_count(scan->drive->target, osy_buf_str(&soql), ret, err);
 	if (!rc)
 		object->target_empty = *ret == 0;
+	return rc;
+}
+
+static enum osy_code count_all(struct scan *scan, struct osy_err *err)
+{
+	size_t count = scan->plan.spec.object_count;
+	OSY_AUTO_FREE struct osy_buf *paths = osy_xcalloc(2 * count + 1, sizeof(*paths));
+	OSY_AUTO_FREE struct osy_sf_many *calls = osy_xcalloc(2 * count + 1, sizeof(*calls));
+	enum osy_code rc = scan_may_go_on(scan, err);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct osy_spec_object *object = &scan->plan.objects[i];
+		ask_count(scan->drive->source, object->name, object->where, &paths[2 * i],
+			&calls[2 * i]);
+		ask_count(scan->drive->target, object->target, NULL, &paths[2 * i + 1],
+			&calls[2 * i + 1]);
+	}
+	if (!rc)
+		osy_sf_run_many(scan->drive->http, calls, 2 * count, IN_FLIGHT);
+	for (size_t i = 0; i < count; i++) {
+		struct osy_spec_object *object = &scan->plan.objects[i];
+		if (!rc)
+			rc = take_selected(scan, object, &calls[2 * i], err);
+		if (!rc)
+			rc = take_target(scan, object, &calls[2 * i + 1], err);
+	}
+	for (size_t i = 0; i < 2 * count; i++) {
+		osy_buf_done(&paths[i]);
+		osy_buf_done(&calls[i].body);
+	}
 	return rc;
 }
 
@@ -104,17 +169,9 @@ static enum osy_code count_all_missing(struct scan *scan, struct osy_err *err)
 
 enum osy_code scan_count(struct scan *scan, struct osy_err *err)
 {
-	enum osy_code rc = OSY_OK;
-
 	scan->target_counts =
 		osy_xcalloc(scan->plan.spec.object_count + 1, sizeof(*scan->target_counts));
-	for (size_t i = 0; !rc && i < scan->plan.spec.object_count; i++) {
-		rc = scan_may_go_on(scan, err);
-		if (!rc)
-			rc = count_selected(scan, &scan->plan.objects[i], err);
-		if (!rc)
-			rc = count_target(scan, &scan->plan.objects[i], err);
-	}
+	enum osy_code rc = count_all(scan, err);
 	if (!rc)
 		rc = count_all_missing(scan, err);
 	return rc ? rc : scan_pins(scan, err);
