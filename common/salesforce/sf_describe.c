@@ -44,6 +44,17 @@ const struct osy_sf_field *osy_sf_find_field(const struct osy_sf_object *object,
 	return NULL;
 }
 
+const struct osy_sf_child *osy_sf_find_child(
+	const struct osy_sf_object *object, const char *child, const char *field)
+{
+	for (size_t i = 0; i < object->child_count; i++) {
+		if (strcasecmp(object->children[i].field, field) == 0 &&
+			strcasecmp(object->children[i].object, child) == 0)
+			return &object->children[i];
+	}
+	return NULL;
+}
+
 /* A copy in the arena; NULL for what is not a text, and for an empty one. */
 static const char *text(struct osy_arena *arena, const struct osy_json *object, const char *key)
 {
@@ -171,6 +182,24 @@ static enum osy_code read_fields(struct osy_arena *arena, const struct osy_json 
 	return OSY_OK;
 }
 
+static void read_children(
+	struct osy_arena *arena, const struct osy_json *array, struct osy_sf_object *object)
+{
+	size_t count = osy_json_type(array) == OSY_JSON_ARRAY ? osy_json_count(array) : 0;
+	struct osy_sf_child *children = osy_arena_calloc(arena, count + 1, sizeof(*children));
+
+	for (size_t i = 0; i < count; i++) {
+		const struct osy_json *json = osy_json_at(array, i);
+		struct osy_sf_child *child = &children[object->child_count];
+		child->object = text(arena, json, "childSObject");
+		child->field = text(arena, json, "field");
+		child->cascade_delete = osy_json_get_bool(json, "cascadeDelete", false);
+		child->restricted_delete = osy_json_get_bool(json, "restrictedDelete", false);
+		object->child_count += child->object && child->field;
+	}
+	object->children = children;
+}
+
 static enum osy_code read_object(
 	const struct osy_json *json, struct osy_sf_object *object, struct osy_err *err)
 {
@@ -188,6 +217,7 @@ static enum osy_code read_object(
 	object->deletable = osy_json_get_bool(json, "deletable", false);
 	object->queryable = osy_json_get_bool(json, "queryable", false);
 	object->custom = osy_json_get_bool(json, "custom", false);
+	read_children(arena, osy_json_get(json, "childRelationships"), object);
 	return read_fields(arena, osy_json_get(json, "fields"), object, err);
 }
 

@@ -30,6 +30,13 @@ static const char small[] =
 	"\"a\"},"
 	"{\"active\":false,\"value\":\"b\"},{\"value\":\"c\"}],\"restrictedPicklist\":true},"
 	"{\"name\":\"Odd\",\"type\":\"neverheardof\",\"scale\":99999999999}"
+	"],\"childRelationships\":["
+	"{\"cascadeDelete\":true,\"childSObject\":\"Part__c\",\"field\":\"Thing__c\","
+	"\"relationshipName\":\"Parts__r\",\"restrictedDelete\":false},"
+	"{\"cascadeDelete\":true,\"childSObject\":null,\"field\":\"Thing__c\"},"
+	"{\"cascadeDelete\":false,\"childSObject\":\"Line__c\",\"field\":\"Thing__c\","
+	"\"relationshipName\":null,\"restrictedDelete\":true},"
+	"{\"childSObject\":\"Line__c\",\"field\":\"Other_Thing__c\"}"
 	"],\"name\":\"Thing__c\",\"keyPrefix\":\"a01\",\"custom\":true,\"queryable\":true}";
 
 static void reads_a_describe(void **state)
@@ -72,6 +79,30 @@ static void reads_a_describe(void **state)
 	f = osy_sf_find_field(object, "Odd");
 	assert_int_equal(f->type, OSY_T_OTHER);
 	assert_int_equal(f->scale, 0);
+}
+
+static void reads_child_relationships(void **state)
+{
+	OSY_AUTO(osy_sf_object_free_at) struct osy_sf_object *object = NULL, *none = NULL;
+	struct osy_err err;
+
+	(void)state;
+	assert_int_equal(osy_sf_describe_parse(osy_str(small), &object, &err), OSY_OK);
+	assert_int_equal(object->child_count, 3);
+	const struct osy_sf_child *child = osy_sf_find_child(object, "part__c", "THING__C");
+	assert_string_equal(child->object, "Part__c");
+	assert_true(child->cascade_delete && !child->restricted_delete);
+	child = osy_sf_find_child(object, "Line__c", "Thing__c");
+	assert_true(!child->cascade_delete && child->restricted_delete);
+	child = osy_sf_find_child(object, "Line__c", "Other_Thing__c");
+	assert_true(!child->cascade_delete && !child->restricted_delete);
+	assert_null(osy_sf_find_child(object, "Part__c", "Other_Thing__c"));
+	assert_int_equal(osy_sf_describe_parse(OSY_STR("{\"name\":\"A\",\"fields\":[],"
+						       "\"childRelationships\":null}"),
+				 &none, &err),
+		OSY_OK);
+	assert_int_equal(none->child_count, 0);
+	assert_null(osy_sf_find_child(none, "A", "B"));
 }
 
 static void every_cut_is_an_error(void **state)
@@ -173,6 +204,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_describe),
+		cmocka_unit_test(reads_child_relationships),
 		cmocka_unit_test(every_cut_is_an_error),
 		cmocka_unit_test(what_is_no_describe),
 		cmocka_unit_test(type_names),

@@ -8,19 +8,19 @@
 #include "osy/sf_org.h"
 
 /* Wire names of describe's `type`. */
-#define OSY_SF_TYPES(X)                                                                            \
-	X(OSY_T_OTHER, "anyType")                                                                  \
-	X(OSY_T_STRING, "string") X(OSY_T_PICKLIST, "picklist") X(                                 \
-		OSY_T_MULTIPICKLIST, "multipicklist") X(OSY_T_COMBOBOX, "combobox")                \
-		X(OSY_T_REFERENCE, "reference") X(OSY_T_BASE64, "base64") X(                       \
-			OSY_T_BOOLEAN, "boolean") X(OSY_T_CURRENCY, "currency") X(OSY_T_TEXTAREA,  \
-			"textarea") X(OSY_T_INT, "int") X(OSY_T_DOUBLE, "double") X(OSY_T_PERCENT, \
-			"percent") X(OSY_T_PHONE, "phone") X(OSY_T_ID, "id") X(OSY_T_DATE, "date") \
-			X(OSY_T_DATETIME, "datetime") X(OSY_T_TIME, "time") X(OSY_T_URL, "url")    \
-				X(OSY_T_EMAIL, "email") X(OSY_T_ENCRYPTED, "encryptedstring") X(   \
-					OSY_T_LOCATION, "location") X(OSY_T_ADDRESS, "address")    \
-					X(OSY_T_COMPLEX, "complexvalue") X(OSY_T_LONG, "long") X(  \
-						OSY_T_JSON, "json")                                \
+#define OSY_SF_TYPES(X)                                                                           \
+	X(OSY_T_OTHER, "anyType")                                                                 \
+	X(OSY_T_STRING, "string")                                                                 \
+	X(OSY_T_PICKLIST, "picklist") X(OSY_T_MULTIPICKLIST, "multipicklist") X(                  \
+		OSY_T_COMBOBOX, "combobox") X(OSY_T_REFERENCE, "reference") X(OSY_T_BASE64,       \
+		"base64") X(OSY_T_BOOLEAN, "boolean") X(OSY_T_CURRENCY, "currency")               \
+		X(OSY_T_TEXTAREA, "textarea") X(OSY_T_INT, "int") X(OSY_T_DOUBLE, "double") X(    \
+			OSY_T_PERCENT, "percent") X(OSY_T_PHONE, "phone") X(OSY_T_ID,             \
+			"id") X(OSY_T_DATE, "date") X(OSY_T_DATETIME, "datetime")                 \
+			X(OSY_T_TIME, "time") X(OSY_T_URL, "url") X(OSY_T_EMAIL, "email") X(      \
+				OSY_T_ENCRYPTED, "encryptedstring") X(OSY_T_LOCATION, "location") \
+				X(OSY_T_ADDRESS, "address") X(OSY_T_COMPLEX, "complexvalue")      \
+					X(OSY_T_LONG, "long") X(OSY_T_JSON, "json")               \
 						X(OSY_T_CATEGORY, "datacategorygroupreference")
 
 enum osy_sf_type {
@@ -44,12 +44,20 @@ struct osy_sf_field {
 	const char *const *picklist; /* active values, NULL-terminated; never NULL */
 };
 
+/* A lookup of another object to this one. */
+struct osy_sf_child {
+	const char *object, *field;
+	bool cascade_delete, restricted_delete;
+};
+
 struct osy_sf_object {
 	const char *name, *label;
 	char key_prefix[4]; /* "" when the org gives none */
 	bool createable, updateable, deletable, queryable, custom;
 	const struct osy_sf_field *fields;
 	size_t field_count;
+	const struct osy_sf_child *children; /* without those that name no object or no field */
+	size_t child_count;
 	struct osy_arena *arena_; /* owns it all */
 };
 
@@ -57,6 +65,10 @@ struct osy_sf_object {
 bool osy_sf_field_required(const struct osy_sf_field *field);
 /* Names are compared without case; NULL when there is none. */
 const struct osy_sf_field *osy_sf_find_field(const struct osy_sf_object *object, const char *name);
+
+/* The lookup `field` of the object `child` to this one; NULL when the describe has none. */
+const struct osy_sf_child *osy_sf_find_child(
+	const struct osy_sf_object *object, const char *child, const char *field);
 
 /* Asks the org; OSY_E_NOT_FOUND when it has no such object (or the user may not see it). */
 enum osy_code osy_sf_describe(struct osy_org *org, const char *name, struct osy_sf_object **ret,
