@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "load.h"
+#include "osy/clock.h"
 #include "osy/log.h"
 #include "osy/mem.h"
 #include "pulse.h"
@@ -249,7 +250,8 @@ static unsigned most_fetching(const struct osy_worker *worker)
 
 static bool may_fetch(const struct osy_worker *worker, const struct osy_wlane *lane)
 {
-	return !lane->lost && !shall_go(worker, lane) && !lane->run->aborting &&
+	return !lane->lost && !shall_go(worker, lane) &&
+	       (!lane->run->aborting || osy_load_owes(lane->load)) &&
 	       !osy_load_waits_for_stage(lane->load);
 }
 
@@ -285,21 +287,39 @@ static void to_the_end(struct osy_worker *worker, struct osy_wlane *lane)
 }
 
 /*
- * A lane that has nothing gives its place to one that waits for a place: after so many polls in a
- * row without a message.
+ * A lane that has nothing gives its place to one that waits for a place: after so long without a
+ * message, and after twice as long each time that it had none at all.
  */
-#define EMPTY_POLLS 50
+#define EMPTY_MS 200
+#define EMPTY_MOST_MS 1600
 
-static struct osy_wlane *least_useful(struct osy_worker *worker)
+/* The first that has been empty for long enough; *ret_wait_ms: if none, when the next one will
+ * have. */
+static struct osy_wlane *least_useful(struct osy_worker *worker, unsigned *ret_wait_ms)
 {
+	int64_t now = osy_mono_ms();
+
 	for (struct osy_wlane *lane = worker->lanes; lane; lane = lane->next) {
-		if (lane->queue && lane->empty_polls >= EMPTY_POLLS && osy_load_idle(lane->load))
+		if (!lane->queue || !lane->empty_since || !osy_load_idle(lane->load))
+			continue;
+		int64_t left = lane->empty_since + lane->patience_ms - now;
+		if (left <= 0)
 			return lane;
+		if (left < *ret_wait_ms)
+			*ret_wait_ms = (unsigned)left;
 	}
 	return NULL;
 }
 
-static void choose(struct osy_worker *worker)
+static void give_up_place(struct osy_worker *worker, struct osy_wlane *lane)
+{
+	close_queue(lane);
+	if (lane->patience_ms < EMPTY_MOST_MS)
+		lane->patience_ms *= 2;
+	to_the_end(worker, lane);
+}
+
+static void choose(struct osy_worker *worker, unsigned *ret_wait_ms)
 {
 	unsigned fetching = 0, most = most_fetching(worker);
 
@@ -313,17 +333,18 @@ static void choose(struct osy_worker *worker)
 		if (lane->queue || !may_fetch(worker, lane))
 			continue;
 		if (fetching >= most) {
-			struct osy_wlane *idle = least_useful(worker);
+			struct osy_wlane *idle = least_useful(worker, ret_wait_ms);
 			if (!idle)
 				return;
-			close_queue(idle);
 			if (next == idle)
 				next = idle->next;
-			to_the_end(worker, idle);
+			give_up_place(worker, idle);
 			fetching--;
 		}
 		open_queue(worker, lane);
-		lane->empty_polls = 0;
+		lane->empty_since = osy_mono_ms();
+		if (!lane->patience_ms)
+			lane->patience_ms = EMPTY_MS;
 		fetching += lane->queue != NULL;
 	}
 }
@@ -345,10 +366,12 @@ static bool take(struct osy_wlane *lane)
 			return took;
 		}
 		if (!got) {
-			lane->empty_polls++;
+			if (!lane->empty_since)
+				lane->empty_since = osy_mono_ms();
 			return took;
 		}
-		lane->empty_polls = 0;
+		lane->empty_since = 0;
+		lane->patience_ms = EMPTY_MS;
 		lane->position = message.offset + 1;
 		osy_load_give(lane->load, &message);
 		took = true;
@@ -356,11 +379,11 @@ static bool take(struct osy_wlane *lane)
 	return took;
 }
 
-bool osy_lanes_fetch(struct osy_worker *worker)
+bool osy_lanes_fetch(struct osy_worker *worker, unsigned *ret_wait_ms)
 {
 	bool took = false;
 
-	choose(worker);
+	choose(worker, ret_wait_ms);
 	for (struct osy_wlane *lane = worker->lanes; lane; lane = lane->next)
 		took |= take(lane);
 	return took;

@@ -11,8 +11,11 @@
  * the pulse's term has moved. Called once a second and when the world's version has moved.
  */
 enum osy_code osy_lanes_balance(struct osy_worker *worker, struct osy_err *err) OSY_CHECKED;
-/* Opens and closes Kafka queues, takes messages into the loads. True when something was taken. */
-bool osy_lanes_fetch(struct osy_worker *worker);
+/*
+ * Opens and closes Kafka queues, takes messages into the loads. True when something was taken.
+ * *ret_wait_ms: to be called again at the latest then, for a lane waits for a place.
+ */
+bool osy_lanes_fetch(struct osy_worker *worker, unsigned *ret_wait_ms);
 /* Releases what is idle and shall go: lanes given back, lost, of runs that have ended, or all of
  * them when draining. */
 void osy_lanes_release(struct osy_worker *worker);

@@ -245,6 +245,11 @@ bool osy_load_waits_for_stage(const struct osy_load *load)
 	return load->waits_for_stage > load->lane->run->open_stage;
 }
 
+bool osy_load_owes(const struct osy_load *load)
+{
+	return unfinished(load) != NULL;
+}
+
 bool osy_load_has_aside(const struct osy_load *load)
 {
 	for (const struct osy_lleft *left = load->left; left; left = left->next) {

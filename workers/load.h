@@ -39,6 +39,9 @@ bool osy_load_idle(const struct osy_load *load);
 /* The first batch belongs to a stage that is not open: the lane gives up its place among those that
  * fetch. */
 bool osy_load_waits_for_stage(const struct osy_load *load);
+/* A former owner left a batch unsettled whose message has to be fetched again, also when the run is
+ * being aborted. */
+bool osy_load_owes(const struct osy_load *load);
 /* Batches set aside by this lane, which its owner must look at again. */
 bool osy_load_has_aside(const struct osy_load *load);
 

@@ -1,5 +1,6 @@
 #include "loop.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -126,11 +127,14 @@ static void turn(struct loop *loop)
 	osy_health_alive(loop->health);
 	look_around(loop);
 	raise_epochs(worker);
-	bool took = osy_lanes_fetch(worker);
+	unsigned place_ms = UINT_MAX;
+	bool took = osy_lanes_fetch(worker, &place_ms);
 	unsigned wait_ms = osy_loader_turn(worker->loader);
 	osy_lanes_release(worker);
 	if (took)
 		wait_ms = 0;
+	else if (place_ms < wait_ms)
+		wait_ms = place_ms;
 	osy_http_poll(worker->http, wait_ms < BALANCE_MS ? wait_ms : BALANCE_MS, fds,
 		OSY_COUNT(fds), readable);
 	if (readable[0])

@@ -55,7 +55,8 @@ struct osy_wlane {
 	bool lost;   /* somebody else has the next epoch: forget everything, send and record nothing
 		      */
 	bool raised; /* its epoch is raised in Redis */
-	unsigned empty_polls; /* in a row without a message */
+	int64_t empty_since;  /* mono ms since when its queue gives nothing; 0: it gave something */
+	unsigned patience_ms; /* how long that may be while others wait for its place */
 	struct osy_wlane *next;
 };
 
