@@ -7,21 +7,21 @@
 
 #include "osy/sf_org.h"
 
-/* Wire names of describe's `type`. */
-#define OSY_SF_TYPES(X)                                                                           \
-	X(OSY_T_OTHER, "anyType")                                                                 \
-	X(OSY_T_STRING, "string")                                                                 \
-	X(OSY_T_PICKLIST, "picklist") X(OSY_T_MULTIPICKLIST, "multipicklist") X(                  \
-		OSY_T_COMBOBOX, "combobox") X(OSY_T_REFERENCE, "reference") X(OSY_T_BASE64,       \
-		"base64") X(OSY_T_BOOLEAN, "boolean") X(OSY_T_CURRENCY, "currency")               \
-		X(OSY_T_TEXTAREA, "textarea") X(OSY_T_INT, "int") X(OSY_T_DOUBLE, "double") X(    \
-			OSY_T_PERCENT, "percent") X(OSY_T_PHONE, "phone") X(OSY_T_ID,             \
-			"id") X(OSY_T_DATE, "date") X(OSY_T_DATETIME, "datetime")                 \
-			X(OSY_T_TIME, "time") X(OSY_T_URL, "url") X(OSY_T_EMAIL, "email") X(      \
-				OSY_T_ENCRYPTED, "encryptedstring") X(OSY_T_LOCATION, "location") \
-				X(OSY_T_ADDRESS, "address") X(OSY_T_COMPLEX, "complexvalue")      \
-					X(OSY_T_LONG, "long") X(OSY_T_JSON, "json")               \
-						X(OSY_T_CATEGORY, "datacategorygroupreference")
+/* Wire names of describe's `type`. The formatter never comes to rest here. */
+/* clang-format off */
+#define OSY_SF_TYPES(X) \
+	X(OSY_T_OTHER, "anyType") X(OSY_T_STRING, "string") X(OSY_T_PICKLIST, "picklist") \
+	X(OSY_T_MULTIPICKLIST, "multipicklist") X(OSY_T_COMBOBOX, "combobox") \
+	X(OSY_T_REFERENCE, "reference") X(OSY_T_BASE64, "base64") \
+	X(OSY_T_BOOLEAN, "boolean") X(OSY_T_CURRENCY, "currency") \
+	X(OSY_T_TEXTAREA, "textarea") X(OSY_T_INT, "int") X(OSY_T_DOUBLE, "double") \
+	X(OSY_T_PERCENT, "percent") X(OSY_T_PHONE, "phone") X(OSY_T_ID, "id") \
+	X(OSY_T_DATE, "date") X(OSY_T_DATETIME, "datetime") X(OSY_T_TIME, "time") \
+	X(OSY_T_URL, "url") X(OSY_T_EMAIL, "email") X(OSY_T_ENCRYPTED, "encryptedstring") \
+	X(OSY_T_LOCATION, "location") X(OSY_T_ADDRESS, "address") \
+	X(OSY_T_COMPLEX, "complexvalue") X(OSY_T_LONG, "long") X(OSY_T_JSON, "json") \
+	X(OSY_T_CATEGORY, "datacategorygroupreference")
+/* clang-format on */
 
 enum osy_sf_type {
 #define X(symbol, name) symbol,
