@@ -1,0 +1,86 @@
+/* Counts of a batch, and how a later pass moves the run's totals. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "load_internal.h"
+
+static struct osy_outcome_row row(enum osy_outcome outcome, const char *target)
+{
+	struct osy_outcome_row r = {.outcome = outcome};
+
+	if (target)
+		memcpy(r.target.c, target, 15);
+	return r;
+}
+
+static void first_pass_counts_all(void **state)
+{
+	const struct osy_outcome_row now[] = {row(OSY_INSERTED, "001000000000001"),
+		row(OSY_INSERTED, "001000000000002"), row(OSY_UPDATED, "001000000000003"),
+		row(OSY_EXISTING, "001000000000004"), row(OSY_SKIPPED, NULL),
+		row(OSY_FAILED, NULL)};
+	struct osy_outcome_row merged[6];
+	struct osy_ltally tally;
+	bool improved[6];
+
+	(void)state;
+	osy_load_tally(NULL, now, 6, &tally, merged, improved);
+	for (int i = 0; i < OSY_OUTCOMES_COUNT; i++)
+		assert_int_equal(tally.counts[i], tally.deltas[i]);
+	assert_int_equal(tally.counts[OSY_INSERTED], 2);
+	assert_int_equal(tally.counts[OSY_FAILED], 1);
+	assert_int_equal(tally.counts[OSY_PENDING], 0);
+	assert_memory_equal(merged, now, sizeof(now));
+	for (int i = 0; i < 6; i++)
+		assert_false(improved[i]);
+}
+
+/* Only records whose outcome improves move the totals; the better outcome is kept. */
+static void later_pass_moves_improvements_only(void **state)
+{
+	const struct osy_outcome_row before[] = {row(OSY_INSERTED, "001000000000001"),
+		row(OSY_FAILED, NULL), row(OSY_SKIPPED, NULL), row(OSY_FAILED, NULL),
+		row(OSY_UPDATED, "001000000000005"), row(OSY_EXISTING, "001000000000006")};
+	const struct osy_outcome_row now[] = {row(OSY_EXISTING, "001000000000001"),
+		row(OSY_INSERTED, "001000000000002"), row(OSY_EXISTING, "001000000000003"),
+		row(OSY_FAILED, NULL), row(OSY_FAILED, NULL), row(OSY_UPDATED, "001000000000006")};
+	struct osy_outcome_row merged[6];
+	struct osy_ltally tally;
+	bool improved[6];
+
+	(void)state;
+	osy_load_tally(before, now, 6, &tally, merged, improved);
+	assert_int_equal(tally.counts[OSY_EXISTING], 2);
+	assert_int_equal(tally.counts[OSY_INSERTED], 1);
+	assert_int_equal(tally.counts[OSY_UPDATED], 1);
+	assert_int_equal(tally.counts[OSY_FAILED], 2);
+	assert_int_equal(tally.deltas[OSY_INSERTED], 1);
+	assert_int_equal(tally.deltas[OSY_EXISTING], 1);
+	assert_int_equal(tally.deltas[OSY_FAILED], -1);
+	assert_int_equal(tally.deltas[OSY_SKIPPED], -1);
+	assert_int_equal(tally.deltas[OSY_UPDATED], 0);
+	assert_int_equal(merged[0].outcome, OSY_INSERTED);
+	assert_int_equal(merged[1].outcome, OSY_INSERTED);
+	assert_int_equal(merged[3].outcome, OSY_FAILED);
+	assert_int_equal(merged[4].outcome, OSY_UPDATED);
+	assert_int_equal(merged[5].outcome, OSY_EXISTING);
+	const bool want[] = {false, true, true, false, false, false};
+	assert_memory_equal(improved, want, sizeof(want));
+	int64_t sum = 0;
+	for (int i = 0; i < OSY_OUTCOMES_COUNT; i++)
+		sum += tally.deltas[i];
+	assert_int_equal(sum, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(first_pass_counts_all),
+		cmocka_unit_test(later_pass_moves_improvements_only),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
