@@ -155,7 +155,7 @@ static void spec_fields(
 	struct osy_spec_field *fields =
 		osy_arena_calloc(arena, node->field_count + 1, sizeof(*fields));
 	int *place = osy_arena_calloc(arena, node->field_count + 1, sizeof(*place));
-	int lock = plan_lock_field(node);
+	int lock = plan_lock_field(node), order = plan_order_field(node);
 
 	for (size_t i = 0; i < node->field_count; i++) {
 		if (node->fields[i].dropped)
@@ -165,6 +165,7 @@ static void spec_fields(
 	}
 	object->fields = fields;
 	object->lock_field = lock < 0 ? -1 : place[lock];
+	object->order_field = order < 0 ? -1 : place[order];
 	if (object->match != OSY_MATCH_EXTERNAL_ID && object->match != OSY_MATCH_KEYS)
 		return;
 	int *keys = osy_arena_calloc(arena, node->template->match_count + 1, sizeof(*keys));

@@ -15,6 +15,7 @@ struct plan_field {
 	const int *parents;
 	size_t parent_count;
 	bool link;
+	int lock; /* how surely a write locks the parent, 1 being the surest; 0: it does not */
 };
 
 struct plan_node {
@@ -50,5 +51,7 @@ bool plan_required(const struct plan_field *field);
 int plan_find(const struct plan_node *node, const char *name);
 /* Index of the field whose value chooses the lane, -1: none. */
 int plan_lock_field(const struct plan_node *node);
+/* Index of a second field whose parents a write locks, -1: none. */
+int plan_order_field(const struct plan_node *node);
 
 #endif

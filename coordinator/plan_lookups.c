@@ -66,6 +66,57 @@ static enum osy_code drop_orphan(struct plan_build *build, struct plan_node *nod
 	return OSY_OK;
 }
 
+/* Place of a field among those that lock by the platform's own rules, from 1; 0: none. */
+static int rule_of(const struct plan_node *node, const struct plan_field *field)
+{
+	/* One product's entries in one lane: the standard price before the others, and one lock
+	 * parent. */
+	static const char *const pricebook_entry[] = {"Product2Id", NULL};
+	const char *const *names = strcasecmp(node->target->name, "PricebookEntry") == 0
+					   ? pricebook_entry
+					   : osy_sf_lock_fields(node->target->name);
+
+	for (int i = 0; names[i]; i++) {
+		if (strcasecmp(names[i], field->target->name) == 0)
+			return i + 1;
+	}
+	return 0;
+}
+
+/* Whether a parent of the template says that it does not go without its children, or not at all. */
+static bool parent_is_bound(const struct plan_build *build, const struct plan_node *node,
+	const struct plan_field *field)
+{
+	for (size_t i = 0; i < field->parent_count; i++) {
+		const struct osy_sf_child *child =
+			osy_sf_find_child(build->nodes[field->parents[i]].target,
+				node->target->name, field->target->name);
+		if (child && (child->cascade_delete || child->restricted_delete))
+			return true;
+	}
+	return false;
+}
+
+/* How surely a write of the field locks its parent, 1 being the surest; 0: it does not. */
+static int lock_of(const struct plan_build *build, const struct plan_node *node,
+	const struct plan_field *field)
+{
+	const struct osy_sf_field *target = field->target;
+	int rule = rule_of(node, field);
+
+	for (size_t i = 0; i < field->parent_count; i++) {
+		if (&build->nodes[field->parents[i]] == node)
+			return 0; /* waits for the link pass */
+	}
+	if (target->relationship_order >= 0)
+		return target->relationship_order == 0 ? 1 : 2;
+	if (rule)
+		return 2 + rule;
+	if (target->cascade_delete || target->restricted_delete)
+		return 10;
+	return parent_is_bound(build, node, field) ? 11 : 0;
+}
+
 enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err)
 {
 	for (size_t n = 0; n < build->node_count; n++) {
@@ -75,6 +126,7 @@ enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err)
 			if (field->dropped || field->target->type != OSY_T_REFERENCE)
 				continue;
 			find_parents(build, field);
+			field->lock = lock_of(build, node, field);
 			/* Record types are mapped by name, as pins of the spec. */
 			if (field->parent_count || refers_to(field->source, "RecordType"))
 				continue;
@@ -88,33 +140,33 @@ enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err)
 
 static bool usable_lock(const struct plan_field *field)
 {
-	return !field->dropped && field->parent_count && !field->link;
+	return !field->dropped && field->parent_count && !field->link && field->lock;
+}
+
+/* The best but one; -1: none. */
+static int best_lock(const struct plan_node *node, int but)
+{
+	int best = -1;
+
+	for (size_t i = 0; i < node->field_count; i++) {
+		const struct plan_field *field = &node->fields[i];
+		if ((int)i != but && usable_lock(field) &&
+			(best < 0 || field->lock < node->fields[best].lock))
+			best = (int)i;
+	}
+	return best;
 }
 
 int plan_lock_field(const struct plan_node *node)
 {
-	/* One product's entries in one lane: the standard price before the others, and one lock
-	 * parent. */
-	static const char *const pricebook_entry[] = {"Product2Id", NULL};
-	int master = -1;
+	return best_lock(node, -1);
+}
 
-	for (size_t i = 0; i < node->field_count; i++) {
-		const struct plan_field *field = &node->fields[i];
-		int order = field->target->relationship_order;
-		if (usable_lock(field) && order >= 0 && (master < 0 || order == 0))
-			master = (int)i;
-	}
-	if (master >= 0)
-		return master;
-	const char *const *names = strcasecmp(node->target->name, "PricebookEntry") == 0
-					   ? pricebook_entry
-					   : osy_sf_lock_fields(node->target->name);
-	for (; names && *names; names++) {
-		int index = plan_find(node, *names);
-		if (index >= 0 && usable_lock(&node->fields[index]))
-			return index;
-	}
-	return -1;
+int plan_order_field(const struct plan_node *node)
+{
+	int lock = best_lock(node, -1);
+
+	return lock < 0 ? -1 : best_lock(node, lock);
 }
 
 /* Small ranks are kept when a cycle must be cut. */

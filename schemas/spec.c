@@ -8,29 +8,29 @@
 #define MAX_OBJECTS 2000
 
 /* ---- Tables: one row a member, for writer and reader alike. kind: S text, T text or null, I
- * number, B boolean ---- */
-#define FIELD_MEMBERS(X)                                                                       \
-	X(S, name)                                                                             \
-	X(S, target) X(I, scale) X(B, createable) X(B, updateable) X(B, nillable) X(B, unique) \
-		X(B, required) X(B, link)
+ * number, N number or -1, B boolean. The formatter never comes to rest here. ---- */
+/* clang-format off */
+#define FIELD_MEMBERS(X) \
+	X(S, name) X(S, target) X(I, scale) X(B, createable) X(B, updateable) X(B, nillable) \
+	X(B, unique) X(B, required) X(B, link)
 
-#define OBJECT_MEMBERS(X)                                                                          \
-	X(I, index)                                                                                \
-	X(S, name) X(S, target) X(I, stage) X(B, insert) X(B, update) X(B, match_only)             \
-		X(B, write_nulls) X(B, target_empty) X(I, batch_size) X(I, lanes) X(I, lock_field) \
-			X(T, match_field) X(B, match_unique) X(B, claim) X(T, where)               \
-				X(T, order_by) X(I, limit) X(I, selected)
+#define OBJECT_MEMBERS(X) \
+	X(I, index) X(S, name) X(S, target) X(I, stage) X(B, insert) X(B, update) \
+	X(B, match_only) X(B, write_nulls) X(B, target_empty) X(I, batch_size) X(I, lanes) \
+	X(I, lock_field) X(N, order_field) X(T, match_field) X(B, match_unique) X(B, claim) \
+	X(T, where) X(T, order_by) X(I, limit) X(I, selected)
 
-#define SPEC_MEMBERS(X)                                                                          \
-	X(S, source)                                                                             \
-	X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(B, continue_on_error) X(B, snapshots) \
-		X(B, audit_fields) X(T, duplicate_rules)
+#define SPEC_MEMBERS(X) \
+	X(S, source) X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(B, continue_on_error) \
+	X(B, snapshots) X(B, audit_fields) X(T, duplicate_rules)
+/* clang-format on */
 
 static const char *const match_names[] = {"none", "externalId", "keys", "sourceId", "id"};
 
 #define WRITE_S(w, from, member) osy_jw_put_str((w), #member, osy_str((from)->member));
 #define WRITE_T(w, from, member) osy_jw_put_str((w), #member, osy_str((from)->member));
 #define WRITE_I(w, from, member) osy_jw_put_i64((w), #member, (from)->member);
+#define WRITE_N WRITE_I
 #define WRITE_B(w, from, member) osy_jw_put_bool((w), #member, (from)->member);
 
 static void write_ints(struct osy_json_writer *w, const char *key, const int *items, size_t count)
@@ -131,6 +131,7 @@ static void take_chars(char *to, size_t size, const struct osy_json *from, const
 #define READ_T(arena, json, to, member) (to)->member = take_text((arena), (json), #member);
 #define READ_I(arena, json, to, member) \
 	(to)->member = (__typeof__((to)->member))osy_json_get_i64((json), #member, 0);
+#define READ_N(arena, json, to, member) (to)->member = (int)osy_json_get_i64((json), #member, -1);
 #define READ_B(arena, json, to, member) (to)->member = osy_json_get_bool((json), #member, false);
 
 static const int *take_ints(
@@ -193,7 +194,8 @@ static bool object_holds(
 	if (object->index != (int)index || object->stage < 1 || object->stage > spec->stages ||
 		object->lanes < 1 || object->lanes > spec->lanes || object->batch_size < 1 ||
 		object->batch_size > 200 || object->lock_field < -1 ||
-		object->lock_field >= (int)object->field_count ||
+		object->lock_field >= (int)object->field_count || object->order_field < -1 ||
+		object->order_field >= (int)object->field_count ||
 		!indexes_hold(object->keys, object->key_count, object->field_count))
 		return false;
 	for (size_t i = 0; i < object->field_count; i++) {

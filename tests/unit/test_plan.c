@@ -270,6 +270,79 @@ static void price_books_in_two_legs(void **state)
 	osy_template_free(template);
 }
 
+/* Which lookups lock, the surest first: master-detail, the platform's rules, deletes that the field
+ * tells of, deletes that the parent's describe tells of. */
+static void locks(void **state)
+{
+	struct osy_sf_field name[] = {text("Name")};
+	struct osy_sf_field line[] = {lookup("Product2Id", TO("Product2")),
+		lookup("PricebookEntryId", TO("PricebookEntry")),
+		lookup("OpportunityId", TO("Opportunity"))};
+	struct osy_sf_field junction[] = {lookup("Loose__c", TO("Product2")),
+		lookup("Two__c", TO("Product2")), lookup("One__c", TO("Opportunity"))};
+	struct osy_sf_field plain[] = {lookup("Self__c", TO("Plain__c")),
+		lookup("Bound__c", TO("Product2")), lookup("Kept__c", TO("Opportunity"))};
+	struct osy_sf_field loose[] = {lookup("Loose__c", TO("Product2"))};
+	const struct osy_sf_child children[] = {
+		{.object = "OpportunityLineItem", .field = "PricebookEntryId"},
+		{.object = "opportunitylineitem",
+			.field = "pricebookentryid",
+			.restricted_delete = true},
+	};
+	const struct osy_sf_child of_product[] = {
+		{.object = "OpportunityLineItem", .field = "Product2Id"},
+		{.object = "Plain__c", .field = "Bound__c", .cascade_delete = true},
+		{.object = "Plain__c", .field = "Loose__c", .cascade_delete = true}};
+	const struct osy_sf_child of_plain[] = {
+		{.object = "Plain__c", .field = "Self__c", .cascade_delete = true}};
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	junction[1].relationship_order = 1;
+	junction[2].relationship_order = 0;
+	plain[2].restricted_delete = true;
+	struct osy_sf_object all[] = {OBJECT("Product2", "01t", name),
+		OBJECT("PricebookEntry", "01u", name), OBJECT("Opportunity", "006", name),
+		OBJECT("OpportunityLineItem", "00k", line), OBJECT("Junction__c", "a01", junction),
+		OBJECT("Plain__c", "a02", plain), OBJECT("Loose__c", "a03", loose)};
+	all[0].children = of_product;
+	all[0].child_count = OSY_COUNT(of_product);
+	all[1].children = &children[1];
+	all[1].child_count = 1;
+	all[5].children = of_plain;
+	all[5].child_count = 1;
+	struct osy_sf_object *objects[] = {
+		&all[0], &all[1], &all[2], &all[3], &all[4], &all[5], &all[6]};
+	const char *yaml = "name: x\nobjects: [{name: Product2}, {name: PricebookEntry}, "
+			   "{name: Opportunity}, {name: OpportunityLineItem}, {name: Junction__c}, "
+			   "{name: Plain__c}, {name: Loose__c}]\n";
+	if (plan_of(yaml, objects, objects, &plan, &template, &err))
+		fail_msg("%s", err.msg);
+	const struct osy_spec_object *o = plan.spec.objects; /* 1 and 2 are legs of one */
+	assert_int_equal(o[0].order_field, -1);
+	assert_int_equal(o[4].lock_field, field_of(&o[4], "OpportunityId"));
+	assert_int_equal(o[4].order_field, field_of(&o[4], "PricebookEntryId"));
+	assert_int_equal(o[5].lock_field, field_of(&o[5], "One__c"));
+	assert_int_equal(o[5].order_field, field_of(&o[5], "Two__c"));
+	assert_int_equal(o[6].lock_field, field_of(&o[6], "Kept__c"));
+	assert_int_equal(o[6].order_field, field_of(&o[6], "Bound__c"));
+	assert_true(o[6].fields[field_of(&o[6], "Self__c")].link);
+	assert_int_equal(o[7].lock_field, -1);
+	assert_int_equal(o[7].order_field, -1);
+	osy_plan_done(&plan);
+	osy_template_free(template);
+
+	/* A parent that sets no store by it locks nothing. */
+	all[1].children = children;
+	if (plan_of(yaml, objects, objects, &plan, &template, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(plan.spec.objects[4].order_field, -1);
+	osy_plan_done(&plan);
+	osy_template_free(template);
+}
+
 static void lanes(void **state)
 {
 	struct osy_sf_field account[] = {text("Name")};
@@ -314,6 +387,7 @@ int main(void)
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(skip_missing),
 		cmocka_unit_test(price_books_in_two_legs),
+		cmocka_unit_test(locks),
 		cmocka_unit_test(lanes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

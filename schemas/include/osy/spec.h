@@ -42,8 +42,10 @@ struct osy_spec_object {
 	bool target_empty; /* it was at the scan: a fresh record needs no asking */
 	int batch_size;	   /* records a collection, 1..200 */
 	int lanes;	   /* lanes its records are spread over */
-	int lock_field; /* index of the field whose value chooses the lane, -1: the record's own id
-			 */
+	int lock_field;	 /* index of the field whose value chooses the lane, -1: the record's own id
+			  */
+	int order_field; /* index of a second field whose parents a write locks, -1: none: requests
+			    of several lanes take these locks in one order */
 	enum osy_match match;
 	const int *keys; /* indexes of fields (EXTERNAL_ID: one, KEYS: several) */
 	size_t key_count;

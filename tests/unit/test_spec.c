@@ -1,0 +1,116 @@
+/* schemas: the spec of a run */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "osy/spec.h"
+
+static const struct osy_spec_field fields[] = {
+	{.name = "Name", .target = "Name", .type = OSY_T_STRING, .createable = true},
+	{.name = "A__c", .target = "B__c", .type = OSY_T_REFERENCE, .link = true},
+	{.name = "C__c", .target = "C__c", .type = OSY_T_REFERENCE, .required = true},
+};
+
+static const struct osy_spec_object object = {.name = "Thing__c",
+	.target = "Thing__c",
+	.prefix = "a00",
+	.target_prefix = "a01",
+	.stage = 1,
+	.insert = true,
+	.batch_size = 200,
+	.lanes = 3,
+	.lock_field = 1,
+	.order_field = 2,
+	.limit = 10000000000,
+	.fields = fields,
+	.field_count = 3};
+
+static void write_spec(const struct osy_spec_object *of, struct osy_buf *out)
+{
+	struct osy_spec spec = {.run = "r1",
+		.source = "src",
+		.target = "dst",
+		.pair = 7,
+		.lanes = 3,
+		.stages = 1,
+		.objects = of,
+		.object_count = 1};
+
+	osy_spec_write(&spec, out);
+}
+
+static void comes_back_as_it_was(void **state)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(1 << 20);
+	struct osy_spec *spec = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	write_spec(&object, &out);
+	if (osy_spec_read(osy_buf_str(&out), &spec, &err))
+		fail_msg("%s", err.msg);
+	const struct osy_spec_object *got = &spec->objects[0];
+	assert_string_equal(spec->run, "r1");
+	assert_int_equal(spec->pair, 7);
+	assert_string_equal(got->target_prefix, "a01");
+	assert_true(got->insert && !got->update);
+	assert_int_equal(got->lock_field, 1);
+	assert_int_equal(got->order_field, 2);
+	assert_true(got->limit == 10000000000);
+	assert_null(got->where);
+	assert_int_equal(got->field_count, 3);
+	assert_string_equal(got->fields[1].target, "B__c");
+	assert_true(got->fields[1].link && got->fields[2].required);
+	assert_int_equal(got->fields[2].type, OSY_T_REFERENCE);
+	osy_spec_free(spec);
+}
+
+/* Specs of runs that were scanned before there was an order. */
+static void without_an_order(void **state)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(1 << 20);
+	struct osy_spec *spec = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+	static const char member[] = "\"order_field\":2,";
+
+	(void)state;
+	write_spec(&object, &out);
+	char *at = strstr(out.p, member);
+	assert_non_null(at);
+	memset(at, ' ', sizeof(member) - 1);
+	if (osy_spec_read(osy_buf_str(&out), &spec, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(spec->objects[0].order_field, -1);
+	osy_spec_free(spec);
+}
+
+static void indexes_are_checked(void **state)
+{
+	static const int wrong[][2] = {{3, -1}, {-2, -1}, {-1, 3}, {-1, -2}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(1 << 20);
+		struct osy_spec_object bad = object;
+		struct osy_spec *spec = NULL;
+		struct osy_err err = OSY_ERR_NONE;
+		bad.lock_field = wrong[i][0];
+		bad.order_field = wrong[i][1];
+		write_spec(&bad, &out);
+		assert_int_equal(osy_spec_read(osy_buf_str(&out), &spec, &err), OSY_E_INTERNAL);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(comes_back_as_it_was),
+		cmocka_unit_test(without_an_order),
+		cmocka_unit_test(indexes_are_checked),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
