@@ -242,10 +242,12 @@ void osy_lanes_done(struct osy_worker *worker)
 
 /* ---- Fetching ---- */
 
-/* As many lanes fetch as twice the requests in flight: more would only fill memory. */
+/* Half as many lanes again fetch as there are requests in flight: more would only fill memory. */
 static unsigned most_fetching(const struct osy_worker *worker)
 {
-	return 2 * (unsigned)worker->settings->worker_requests;
+	unsigned requests = (unsigned)worker->settings->worker_requests;
+
+	return requests + (requests + 1) / 2;
 }
 
 static bool may_fetch(const struct osy_worker *worker, const struct osy_wlane *lane)

@@ -35,6 +35,7 @@ struct osy_loader *osy_loader_free(struct osy_loader *loader)
 	OSY_ASSERT(!loader->loads);
 	osy_load_reconcile_free(loader);
 	osy_load_calls_drop(loader);
+	osy_load_orgs_free(loader);
 	while (loader->counts) {
 		struct osy_lcount *count = loader->counts;
 		loader->counts = count->next;
@@ -60,6 +61,7 @@ struct osy_lbatch *osy_load_batch_new(struct osy_load *load)
 	}
 	batch->load = load;
 	batch->copy = OSY_BUF(8u * 1024 * 1024);
+	loader->batches++;
 	return batch;
 }
 
@@ -69,6 +71,7 @@ struct osy_lbatch *osy_load_batch_free(struct osy_lbatch *batch)
 		return NULL;
 	struct osy_loader *loader = batch->load->loader;
 
+	loader->batches--;
 	osy_load_reconcile_drop(loader, batch);
 	if (batch->call)
 		batch->call->batch = NULL;
@@ -215,8 +218,13 @@ bool osy_load_wants(const struct osy_load *load)
 		return false;
 	if (load->waits_for_stage > lane->run->open_stage)
 		return false;
-	/* one batch ahead, but not while an old one is cleared up */
-	return !load->first || (load->first->step >= OSY_STEP_READY && !unfinished(load));
+	if (!load->first)
+		return true;
+	/* One batch ahead, but not while an old one is cleared up, nor beyond what memory bears:
+	 * half as many batches wait as requests fly. */
+	unsigned requests = (unsigned)load->loader->worker->settings->worker_requests;
+	return load->first->step >= OSY_STEP_READY && !unfinished(load) &&
+	       load->loader->batches < requests + (requests + 1) / 2;
 }
 
 void osy_load_give(struct osy_load *load, struct osy_kafka_message *message)

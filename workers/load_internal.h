@@ -13,6 +13,7 @@
 #include "load.h"
 #include "load_assign.h"
 #include "load_index.h"
+#include "load_narrow.h"
 #include "osy/batch.h"
 #include "osy/intent.h"
 #include "osy/sf_collection.h"
@@ -122,6 +123,7 @@ struct osy_lbody {
 };
 
 struct osy_lpath;
+struct osy_lorder;
 
 struct osy_lbatch {
 	struct osy_load *load;
@@ -154,6 +156,7 @@ struct osy_lbatch {
 	struct osy_lindex by_key; /* rows by key while asking */
 	/* send */
 	unsigned *order;  /* rows by collection */
+	struct osy_lorder *keys; /* of the rows, while they are put in order */
 	unsigned *starts; /* of each collection in order, and the end */
 	unsigned collections, next_collection;
 	bool single;	 /* one collection a call */
@@ -191,6 +194,7 @@ struct osy_load {
 	struct osy_lleft *left;
 	bool looked;	     /* left has been read */
 	int waits_for_stage; /* the stage, 0: none */
+	uint64_t sent; /* number of its last write, of all of the loader */
 	struct osy_load *next;
 };
 
@@ -201,8 +205,18 @@ struct osy_lcall {
 	struct osy_lbatch *batch; /* NULL: dropped */
 	struct osy_sf_send send;
 	unsigned first_collection; /* of a send */
+	struct osy_lorg *org;	   /* a write's; NULL: a read */
+	unsigned mark;		   /* of a write, for osy_narrow */
+	bool locked;		   /* its reply told of row locks */
 	void (*done)(struct osy_lcall *call, struct osy_sf_reply *reply);
 	struct osy_lcall *next;
+};
+
+/* A target org, for as long as the loader. */
+struct osy_lorg {
+	char id[19];
+	struct osy_narrow narrow;
+	struct osy_lorg *next;
 };
 
 /* API calls of a run that are not yet in its row. */
@@ -219,8 +233,11 @@ struct osy_loader {
 	struct osy_load *loads;
 	struct osy_lcall *calls;
 	struct osy_lbatch *spare; /* one batch kept for its memory */
+	unsigned batches;	  /* in work, of all loads */
 	struct osy_idmap_ask *asks;
 	size_t ask_cap;
+	struct osy_lorg *orgs;
+	uint64_t sends; /* writes so far */
 	struct osy_lcount *counts;
 	int64_t counted_at;
 	struct osy_lreconcile *reconcile;
@@ -351,7 +368,26 @@ int64_t osy_load_lock_key(const struct osy_lbatch *batch, int lock_class);
 size_t osy_load_same_target(const struct osy_lbatch *batch, int32_t *ret, size_t max);
 bool osy_load_same_group(const struct osy_lbatch *a, const struct osy_lbatch *b);
 
+/* ---- load_org.c: what holds for all runs into one org ---- */
+struct osy_lorg *osy_load_org(const struct osy_lbatch *batch);
+void osy_load_orgs_free(struct osy_loader *loader);
+/* A reply to a write was read: narrows or widens. */
+void osy_load_org_replied(const struct osy_lcall *call);
+/* Batches that have an intent and wait for nothing but their turn. */
+unsigned osy_load_org_queue(const struct osy_lorg *org, const struct osy_loader *loader);
+/*
+ * Like osy_load_pick; while an org is narrowed only those whose turn to write it is in their lane,
+ * and lanes that have not written for longest come first.
+ */
+size_t osy_load_pick_writers(
+	struct osy_loader *loader, enum osy_step step, struct osy_lbatch **ret, size_t max);
+
+/* ---- load_order.c ---- */
+/* Puts rows that one action sends in the order of what they lock. */
+void osy_load_order(struct osy_lbatch *batch, unsigned *rows, unsigned count);
+
 /* ---- load_send.c ---- */
+unsigned osy_load_row_limit(const struct osy_lbatch *batch, const struct osy_lrow *row);
 void osy_load_plan(struct osy_lbatch *batch); /* collections of what is to be sent */
 void osy_load_send(struct osy_loader *loader);
 

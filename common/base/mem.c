@@ -1,5 +1,6 @@
 #include "osy/mem.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,13 @@ static void *checked(void *p, size_t size_bytes)
 	if (!p)
 		OSY_BUG("out of memory: %zu bytes", size_bytes);
 	return p;
+}
+
+void osy_mem_tune(void)
+{
+	mallopt(M_ARENA_MAX, 2);
+	mallopt(M_MMAP_THRESHOLD, 512 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 }
 
 void *osy_xmalloc(size_t size_bytes)

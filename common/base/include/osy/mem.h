@@ -15,6 +15,13 @@ void *osy_xrealloc(void *p, size_t size_bytes);
 char *osy_xstrdup(const char *s);
 char *osy_xstrndup(const char *s, size_t len);
 
+/*
+ * For programs that run for long, before their first thread: large blocks go back to the system
+ * when they are freed, and threads share two heaps, so that memory follows what is in use instead
+ * of its peak in each thread.
+ */
+void osy_mem_tune(void);
+
 /* Runs done(&variable) when the variable leaves its scope. */
 #define OSY_AUTO(done) __attribute__((cleanup(done)))
 /* For plain pointers from osy_x*: `OSY_AUTO_FREE char *s = ...` */
