@@ -92,11 +92,11 @@ enum osy_code osy_drive_commit(struct osy_drive *drive, struct osy_err *err)
 }
 
 /* ---- The row ---- */
-static char *take_text(char **at, struct osy_str text)
+/* A run's orgs never change: taken once, so that whoever holds a name (a scan's plan) may keep it. */
+static void take_name(char **at, struct osy_str name)
 {
-	free(*at);
-	*at = text.p ? osy_xstrndup(text.p, text.len) : NULL;
-	return *at;
+	if (!*at)
+		*at = osy_xstrndup(name.p, name.len);
 }
 
 static enum osy_code take_row(
@@ -110,8 +110,8 @@ static enum osy_code take_row(
 	drive->wants_start = osy_str_is(wanted, "start");
 	drive->wants_abort = osy_str_is(wanted, "abort");
 	drive->executing = osy_str_is(osy_pg_str(row, 0, 2), "Executing");
-	take_text(&drive->source_name, osy_pg_str(row, 0, 3));
-	take_text(&drive->target_name, osy_pg_str(row, 0, 4));
+	take_name(&drive->source_name, osy_pg_str(row, 0, 3));
+	take_name(&drive->target_name, osy_pg_str(row, 0, 4));
 	drive->pass = (int)osy_pg_i64(row, 0, 6, 1);
 	drive->open_stage = (int)osy_pg_i64(row, 0, 7, 0);
 	drive->published = osy_pg_i64(row, 0, 8, 0) != 0;

@@ -42,7 +42,6 @@ enum osy_code osy_idmap_shape(struct osy_pg *pg, int pair, const char source_pre
 {
 	struct osy_str source = {source_prefix, 3}, target = {target_prefix, 3};
 	int64_t buckets = buckets_for(expected);
-	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	enum osy_code rc = osy_pg_do(pg, NULL, err,
 		"INSERT INTO idmap (pair, source_prefix, target_prefix, source_object, "
 		"target_object, buckets) "
