@@ -81,6 +81,8 @@ static void on_done(struct osy_sf_reply *reply, void *arg)
 
 	OSY_ASSERT(loader->worker->requests_in_flight > 0);
 	loader->worker->requests_in_flight--;
+	if (call->org)
+		osy_narrow_over(&call->org->narrow);
 	loader->moved = true;
 	loader->now = osy_mono_ms();
 	if (call->batch)
@@ -103,6 +105,8 @@ enum osy_code osy_load_call_start(struct osy_lcall *call, const struct osy_http_
 		return rc;
 	}
 	call->loader->worker->requests_in_flight++;
+	if (call->org)
+		call->mark = osy_narrow_sent(&call->org->narrow);
 	count_call(call->loader, call->run->id);
 	if (call->batch)
 		call->batch->call = call;

@@ -84,12 +84,27 @@ static size_t add(struct gather *gather, struct osy_lbatch *batch)
 	return gather->intents[i].len + gather->snapshots[i].len;
 }
 
+/* Whether its request could go out at once, after those that have an intent already. */
+static bool has_room(const struct gather *gather, const struct osy_lbatch *batch)
+{
+	const struct osy_lorg *org = osy_load_org(batch);
+	unsigned before = 0;
+
+	if (!org->narrow.limit)
+		return true;
+	for (size_t i = 0; i < gather->count; i++)
+		before += osy_load_org(gather->batches[i]) == org;
+	return org->narrow.flying + osy_load_org_queue(org, batch->load->loader) + before <
+	       org->narrow.limit;
+}
+
 /* Batches that are ready and whose request could go out at once. */
 static void collect(struct osy_loader *loader, struct gather *gather)
 {
 	struct osy_lbatch *batches[OSY_LOAD_GATHER];
 	const struct osy_worker *worker = loader->worker;
-	size_t n = osy_load_pick(loader, OSY_STEP_READY, batches, OSY_COUNT(batches)), bytes = 0;
+	size_t n = osy_load_pick_writers(loader, OSY_STEP_READY, batches, OSY_COUNT(batches));
+	size_t bytes = 0;
 	size_t slots = (size_t)worker->settings->worker_requests;
 	bool may_send = osy_pulse_may_send(worker->pulse);
 
@@ -102,7 +117,8 @@ static void collect(struct osy_loader *loader, struct gather *gather)
 		if (!osy_load_has_actions(batch)) {
 			batch->record_as = OSY_RECORD_DONE;
 			osy_load_step(batch, OSY_STEP_RECORD);
-		} else if (may_send && gather->count < slots && bytes < GATHER_BYTES) {
+		} else if (may_send && gather->count < slots && bytes < GATHER_BYTES &&
+			   has_room(gather, batch)) {
 			bytes += add(gather, batch);
 		}
 	}

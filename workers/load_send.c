@@ -8,7 +8,7 @@
 
 #include "osy/banned.h"
 
-static unsigned row_limit(const struct osy_lbatch *batch, const struct osy_lrow *row)
+unsigned osy_load_row_limit(const struct osy_lbatch *batch, const struct osy_lrow *row)
 {
 	int most = batch->object->batch_size;
 
@@ -19,13 +19,16 @@ static unsigned row_limit(const struct osy_lbatch *batch, const struct osy_lrow 
 
 static void plan_action(struct osy_lbatch *batch, enum osy_action action, unsigned *at)
 {
-	unsigned limit = 0, size = 0;
+	unsigned limit = 0, size = 0, begin = *at, end = *at;
 
 	for (unsigned i = 0; i < batch->row_count; i++) {
-		struct osy_lrow *row = &batch->rows[i];
-		if (!osy_is_pending(row) || row->action != action)
-			continue;
-		unsigned own = row_limit(batch, row);
+		if (osy_is_pending(&batch->rows[i]) && batch->rows[i].action == action)
+			batch->order[end++] = i;
+	}
+	osy_load_order(batch, batch->order + begin, end - begin);
+	for (; *at < end; ++*at) {
+		struct osy_lrow *row = &batch->rows[batch->order[*at]];
+		unsigned own = osy_load_row_limit(batch, row);
 		if (size == 0 || size >= limit || own != limit) {
 			batch->starts[batch->collections++] = *at;
 			limit = own;
@@ -33,7 +36,6 @@ static void plan_action(struct osy_lbatch *batch, enum osy_action action, unsign
 		}
 		size++;
 		row->collection = (int)batch->collections - 1;
-		batch->order[(*at)++] = i;
 	}
 }
 
@@ -154,6 +156,7 @@ static void send_next(struct osy_lbatch *batch)
 	struct osy_lcall *call = osy_load_call_new(
 		batch, batch->load->loader, osy_lrun(batch), osy_load_settle_reply);
 
+	call->org = osy_load_org(batch);
 	call->first_collection = batch->next_collection;
 	osy_sf_send_begin(&call->send, parts);
 	for (unsigned p = 0; p < parts; p++)
@@ -169,6 +172,7 @@ static void send_next(struct osy_lbatch *batch)
 		return;
 	}
 	batch->next_collection += parts;
+	batch->load->sent = ++batch->load->loader->sends;
 	osy_load_step(batch, OSY_STEP_SENDING);
 	(void)OSY_FAILPOINT("worker.after_send");
 }
@@ -190,13 +194,15 @@ static void send_batch(struct osy_lbatch *batch)
 void osy_load_send(struct osy_loader *loader)
 {
 	struct osy_lbatch *batches[OSY_LOAD_GATHER];
-	size_t n = osy_load_pick(loader, OSY_STEP_SEND, batches, OSY_COUNT(batches));
+	size_t n = osy_load_pick_writers(loader, OSY_STEP_SEND, batches, OSY_COUNT(batches));
 
 	for (size_t i = 0; i < n; i++) {
 		if (loader->trouble_until > loader->now)
 			return;
 		if (batches[i]->next_collection == batches[i]->collections ||
-			(osy_load_slot(loader) && osy_pulse_may_send(loader->worker->pulse)))
+			(osy_load_slot(loader) &&
+				osy_narrow_may_send(&osy_load_org(batches[i])->narrow) &&
+				osy_pulse_may_send(loader->worker->pulse)))
 			send_batch(batches[i]);
 	}
 }

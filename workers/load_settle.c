@@ -120,6 +120,7 @@ static enum osy_code on_row(unsigned part, size_t index, const struct osy_sf_row
 		return OSY_OK;
 	}
 	enum osy_sf_verdict verdict = osy_sf_verdict(result->status_code, result->message_raw);
+	call->locked |= osy_sf_is_lock(result->status_code, result->message_raw);
 	/* An insert cannot be deleted already: it is something that it points to. */
 	if (verdict == OSY_SF_REMATCH && batch->rows[i].action == OSY_ACT_INSERT &&
 		osy_str_is(result->status_code, "ENTITY_IS_DELETED"))
@@ -242,7 +243,11 @@ void osy_load_settle_reply(struct osy_lcall *call, struct osy_sf_reply *reply)
 			continue;
 		failed = true;
 		collection_failed(call, p, rc ? &err : &errs[p]);
+		call->locked |=
+			strcmp((rc ? &err : &errs[p])->origin, "sf:UNABLE_TO_LOCK_ROW") == 0;
 	}
+	if (call->locked || !failed)
+		osy_load_org_replied(call);
 	if (failed && too_slow(call, rc ? &err : &errs[0]))
 		batch->single = true;
 	if (!failed)

@@ -61,3 +61,11 @@ enum osy_sf_verdict osy_sf_verdict(struct osy_str status_code, struct osy_str me
 		return OSY_SF_BAD_PARENT;
 	return OSY_SF_PERMANENT;
 }
+
+bool osy_sf_is_lock(struct osy_str status_code, struct osy_str message_raw)
+{
+	if (osy_str_is(status_code, "UNABLE_TO_LOCK_ROW"))
+		return true;
+	return has(message_raw, "UNABLE_TO_LOCK_ROW") &&
+	       osy_sf_verdict(status_code, message_raw) == OSY_SF_RETRY_ROW;
+}

@@ -51,6 +51,8 @@ static int begin(void **state)
 		.insert = true,
 		.update = true,
 		.batch_size = 200,
+		.lock_field = -1,
+		.order_field = -1,
 		.fields = w->fields,
 		.field_count = FIELDS};
 	w->spec.objects = &w->object;

@@ -31,7 +31,8 @@ struct osy_sf_send {
 	enum osy_sf_op op;
 	const char *type;
 	size_t records;
-	/* for the reader of the reply: how many rows each part has to answer for; 0 for queries and retrieves */
+	/* for the reader of the reply: how many rows each part has to answer for; 0 for queries and
+	 * retrieves */
 	size_t part_records[OSY_SF_COMPOSITE_MAX];
 };
 
@@ -86,5 +87,8 @@ enum osy_sf_verdict {
 	OSY_SF_STOP,	   /* no record will go in any more: storage, API disabled */
 };
 enum osy_sf_verdict osy_sf_verdict(struct osy_str status_code, struct osy_str message_raw);
+/* Whether a row or call failed because a row that it needed was locked, or automation on its way.
+ */
+bool osy_sf_is_lock(struct osy_str status_code, struct osy_str message_raw);
 
 #endif
