@@ -4,18 +4,20 @@
 #include "osy/mem.h"
 #include "redis_internal.h"
 
+static int hex_digit(char c)
+{
+	return c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
+}
+
 /* "%41" -> "A"; the result is of the heap. */
 static char *decoded(struct osy_str s)
 {
 	char *out = osy_xmalloc(s.len + 1), *p = out;
 
 	for (size_t i = 0; i < s.len; i++) {
-		char hex[3] = {0};
-
 		if (s.p[i] == '%' && i + 2 < s.len && isxdigit((unsigned char)s.p[i + 1]) &&
 			isxdigit((unsigned char)s.p[i + 2])) {
-			memcpy(hex, s.p + i + 1, 2);
-			*p++ = (char)strtol(hex, NULL, 16);
+			*p++ = (char)(hex_digit(s.p[i + 1]) << 4 | hex_digit(s.p[i + 2]));
 			i += 2;
 		} else {
 			*p++ = s.p[i];

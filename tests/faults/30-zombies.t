@@ -53,7 +53,8 @@ for fault in drop-after slow-commit; do
 	is "$(curl -sf "$DST/__sim/count" | json 'd["Lead"]')" 3000 "identical records, $fault: once each"
 done
 start_trial same
-wait_for 30 eval '[[ $(curl -sf "$DST/__sim/count" | json "d.get(\"Lead\", 0)") -gt 0 ]]'
+some_lead() { [[ $(curl -sf "$DST/__sim/count" | json 'd.get("Lead", 0)') -gt 0 ]]; }
+wait_for 30 some_lead
 kill9 "$ONE"
 worker one
 wait_ended "$RUN" 90

@@ -39,7 +39,7 @@ static bool sim_dec_parse(struct sim_str s, struct sim_dec *r)
 			return false;
 		memcpy(tmp, s.p + i + 1, len);
 		tmp[len] = 0;
-		e = strtol(tmp, &end, 10);
+		e = strtol(tmp, &end, 10); /* lint: strtol, end and range are checked below */
 		if (*end || e > 400 || e < -400)
 			return false;
 		r->point += (int)e;

@@ -159,7 +159,7 @@ static void test_checkpoint(void **state)
 	a.stages_ended = 1;
 	a.objects[1].published = 123456789012;
 	a.objects[1].complete = true;
-	strcpy(a.objects[2].last_id, "001000000000001AAA");
+	memcpy(a.objects[2].last_id, "001000000000001AAA", sizeof("001000000000001AAA"));
 	a.ends[7] = 99;
 	osy_checkpoint_write(&a, &out);
 	assert_int_equal(osy_checkpoint_read(osy_buf_str(&out), &b, &err), OSY_OK);
