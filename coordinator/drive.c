@@ -92,7 +92,8 @@ enum osy_code osy_drive_commit(struct osy_drive *drive, struct osy_err *err)
 }
 
 /* ---- The row ---- */
-/* A run's orgs never change: taken once, so that whoever holds a name (a scan's plan) may keep it. */
+/* A run's orgs never change: taken once, so that whoever holds a name (a scan's plan) may keep it.
+ */
 static void take_name(char **at, struct osy_str name)
 {
 	if (!*at)

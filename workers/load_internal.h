@@ -155,9 +155,9 @@ struct osy_lbatch {
 	bool asks_maker;	  /* who made a record, and when, is asked too */
 	struct osy_lindex by_key; /* rows by key while asking */
 	/* send */
-	unsigned *order;  /* rows by collection */
+	unsigned *order;	 /* rows by collection */
 	struct osy_lorder *keys; /* of the rows, while they are put in order */
-	unsigned *starts; /* of each collection in order, and the end */
+	unsigned *starts;	 /* of each collection in order, and the end */
 	unsigned collections, next_collection;
 	bool single;	 /* one collection a call */
 	unsigned splits; /* calls spent on finding the bad row of a refused collection */
@@ -194,7 +194,7 @@ struct osy_load {
 	struct osy_lleft *left;
 	bool looked;	     /* left has been read */
 	int waits_for_stage; /* the stage, 0: none */
-	uint64_t sent; /* number of its last write, of all of the loader */
+	uint64_t sent;	     /* number of its last write, of all of the loader */
 	struct osy_load *next;
 };
 

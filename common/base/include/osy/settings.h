@@ -77,7 +77,8 @@ void osy_settings_done(struct osy_settings *settings);
  * text. */
 enum osy_code osy_settings_set(struct osy_settings *settings, struct osy_str flag,
 	struct osy_str value, const char *origin, struct osy_err *err) OSY_CHECKED;
-/* Takes the environment variables of the rows that this program has; an empty one counts as not set. */
+/* Takes the environment variables of the rows that this program has; an empty one counts as not
+ * set. */
 enum osy_code osy_settings_env(
 	struct osy_settings *settings, enum osy_program program, struct osy_err *err) OSY_CHECKED;
 /*

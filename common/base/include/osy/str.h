@@ -77,7 +77,8 @@ static inline struct osy_str osy_buf_str(const struct osy_buf *buf)
 	return (struct osy_str){buf->p, buf->len};
 }
 
-/* Numbers: the whole text or nothing (no white space, no '+'); ranges checked. Bool: true, false, 1, 0. */
+/* Numbers: the whole text or nothing (no white space, no '+'); ranges checked. Bool: true, false,
+ * 1, 0. */
 enum osy_code osy_parse_i64(struct osy_str s, int64_t min, int64_t max, int64_t *ret_value,
 	struct osy_err *err) OSY_CHECKED;
 enum osy_code osy_parse_bool(struct osy_str s, bool *ret_value, struct osy_err *err) OSY_CHECKED;
@@ -86,8 +87,8 @@ enum osy_code osy_parse_bool(struct osy_str s, bool *ret_value, struct osy_err *
 bool osy_utf8_valid(struct osy_str s);
 
 /*
- * Base64 (RFC 4648); url: the alphabet of section 5 without padding. Decoding takes both alphabets, padded or not,
- * and refuses white space, cut off text and bits that are left over.
+ * Base64 (RFC 4648); url: the alphabet of section 5 without padding. Decoding takes both alphabets,
+ * padded or not, and refuses white space, cut off text and bits that are left over.
  */
 void osy_base64_encode(struct osy_str in, bool url, struct osy_buf *out);
 enum osy_code osy_base64_decode(

@@ -33,9 +33,9 @@ void osy_json_free_at(struct osy_json **json); /* for OSY_AUTO */
 
 enum osy_json_type osy_json_type(const struct osy_json *json);
 struct osy_json *osy_json_get(
-	const struct osy_json *object, const char *key);  /* NULL: missing or not an object */
-bool osy_json_has(const struct osy_json *object, const char *key);               /* true for a null too */
-struct osy_str osy_json_str(const struct osy_json *json); /* p NULL: not a string */
+	const struct osy_json *object, const char *key); /* NULL: missing or not an object */
+bool osy_json_has(const struct osy_json *object, const char *key); /* true for a null too */
+struct osy_str osy_json_str(const struct osy_json *json);	   /* p NULL: not a string */
 struct osy_str osy_json_get_str(const struct osy_json *object, const char *key);
 int64_t osy_json_get_i64(const struct osy_json *object, const char *key, int64_t otherwise);
 bool osy_json_get_bool(const struct osy_json *object, const char *key, bool otherwise);
@@ -55,7 +55,8 @@ struct osy_json *osy_json_new_array(void);
 struct osy_json *osy_json_new_str(struct osy_str s); /* p NULL gives null */
 struct osy_json *osy_json_new_i64(int64_t n);
 struct osy_json *osy_json_new_bool(bool b);
-struct osy_json *osy_json_new_number(struct osy_str text); /* a JSON number of ours; stops the program when it is none */
+struct osy_json *osy_json_new_number(
+	struct osy_str text); /* a JSON number of ours; stops the program when it is none */
 void osy_json_put(struct osy_json *object, const char *key, struct osy_json *value);
 void osy_json_push(struct osy_json *array, struct osy_json *value);
 void osy_json_write(const struct osy_json *json, bool pretty, struct osy_buf *out);

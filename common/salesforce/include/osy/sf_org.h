@@ -111,14 +111,16 @@ enum osy_code osy_org_identify(
 	struct osy_org *org, struct osy_org_identity *ret, struct osy_err *err) OSY_CHECKED;
 
 /*
- * Which limit an OSY_E_LIMIT ran into. Its origin is "sf:REQUEST_LIMIT_EXCEEDED:daily", "...:concurrent", without a
- * suffix when the text does not tell (taken as concurrent: a short wait, then osy_org_usage() knows more), or "http:429".
+ * Which limit an OSY_E_LIMIT ran into. Its origin is "sf:REQUEST_LIMIT_EXCEEDED:daily",
+ * "...:concurrent", without a suffix when the text does not tell (taken as concurrent: a short
+ * wait, then osy_org_usage() knows more), or "http:429".
  */
 enum osy_sf_limit { OSY_SF_LIMIT_NONE, OSY_SF_LIMIT_DAILY, OSY_SF_LIMIT_CONCURRENT };
 enum osy_sf_limit osy_sf_limit_kind(const struct osy_err *err);
 
 const char *osy_org_name(const struct osy_org *org);
-/* The refresh token that the org has put in the place of ours (rotation), to be kept; NULL: ours still holds. */
+/* The refresh token that the org has put in the place of ours (rotation), to be kept; NULL: ours
+ * still holds. */
 const struct osy_secret *osy_org_rotated_token(const struct osy_org *org);
 uint64_t osy_org_calls(
 	const struct osy_org *org); /* API calls sent so far by this object (logins not counted) */
