@@ -210,6 +210,27 @@ enum osy_code osy_idmap_ready(struct osy_idmap *idmap, struct osy_idmap_pair *pa
 	return rc;
 }
 
+/*
+ * The shape of a pair of objects; NULL when it has none. Another run may have made it since we
+ * looked: then the table is read again. *ret_moved: its generation is another by now.
+ */
+static enum osy_code find_shape(struct osy_idmap *idmap, struct osy_idmap_pair *pair,
+	const char source_prefix[3], const char target_prefix[3],
+	const struct osy_idmap_shape_row **ret, bool *ret_moved, struct osy_err *err)
+{
+	const int generation = pair->generation;
+
+	*ret = osy_idmap_shape_of(pair, source_prefix, target_prefix);
+	if (*ret)
+		return OSY_OK;
+	enum osy_code rc = osy_idmap_load_shapes(idmap, pair, err);
+	if (rc)
+		return rc;
+	*ret = osy_idmap_shape_of(pair, source_prefix, target_prefix);
+	*ret_moved = pair->generation != generation;
+	return OSY_OK;
+}
+
 /* ---- Asking ---- */
 static enum osy_code read_answers(
 	struct osy_str blob, struct osy_idmap_ask **asks, size_t count, struct osy_err *err)
@@ -290,11 +311,11 @@ static enum osy_code get_all(struct osy_idmap *idmap, struct osy_idmap_ask **ask
 		enum osy_code rc = osy_idmap_ready(idmap, pair, ret_rebuilt, err);
 		if (rc)
 			return rc;
-		const struct osy_idmap_shape_row *shape =
-			osy_idmap_shape_of(pair, asks[at]->source.c, asks[at]->target_prefix);
-		if (!shape)
-			continue;
-		rc = get_chunk(idmap, pair, shape, asks + at, n, ret_moved, err);
+		const struct osy_idmap_shape_row *shape = NULL;
+		rc = find_shape(idmap, pair, asks[at]->source.c, asks[at]->target_prefix, &shape,
+			ret_moved, err);
+		if (!rc && shape && !*ret_moved)
+			rc = get_chunk(idmap, pair, shape, asks + at, n, ret_moved, err);
 		if (rc)
 			return rc;
 		if (*ret_moved) {
@@ -392,8 +413,15 @@ static enum osy_code put_all(struct osy_idmap *idmap, struct osy_idmap_pair *pai
 	*ret = PUT_DONE;
 	if (rc)
 		return rc;
-	const struct osy_idmap_shape_row *shape =
-		osy_idmap_shape_of(pair, source_prefix, target_prefix);
+	const struct osy_idmap_shape_row *shape = NULL;
+	bool moved = false;
+	rc = find_shape(idmap, pair, source_prefix, target_prefix, &shape, &moved, err);
+	if (rc)
+		return rc;
+	if (moved) {
+		*ret = PUT_MOVED;
+		return OSY_OK;
+	}
 	if (!shape)
 		return osy_fail(err, OSY_E_INTERNAL,
 			"the id map has no row for %.3s -> %.3s of pair %d", source_prefix,
