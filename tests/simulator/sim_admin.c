@@ -192,7 +192,7 @@ static void sim_a_stats(struct sim_req *req, struct sim_resp *resp)
 
 	pthread_mutex_lock(&req->org->side);
 	if (sim_eq(req->method, SIM_S("DELETE"))) {
-		s->requests = s->written = s->lock_waits = s->faults = 0;
+		s->requests = s->written = s->lock_waits = s->lock_failures = s->faults = 0;
 		s->max_in_flight = s->in_flight;
 		for (int i = 0; i < s->ncalls; i++)
 			free(s->by_call[i].call);
@@ -205,10 +205,10 @@ static void sim_a_stats(struct sim_req *req, struct sim_resp *resp)
 	sim_buf_fmt(b,
 		"},\"recordsWritten\":%llu,\"inFlight\":%llu,\"maxInFlight\":%llu,\"lockWaits\":%"
 		"llu,"
-		"\"faultsFired\":%llu}",
+		"\"lockFailures\":%llu,\"faultsFired\":%llu}",
 		(unsigned long long)s->written, (unsigned long long)s->in_flight,
 		(unsigned long long)s->max_in_flight, (unsigned long long)s->lock_waits,
-		(unsigned long long)s->faults);
+		(unsigned long long)s->lock_failures, (unsigned long long)s->faults);
 	pthread_mutex_unlock(&req->org->side);
 }
 

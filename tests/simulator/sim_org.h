@@ -37,7 +37,8 @@ struct sim_job;
 struct sim_locks;
 
 struct sim_stats {
-	_Atomic uint64_t requests, written, in_flight, max_in_flight, lock_waits, faults;
+	_Atomic uint64_t requests, written, in_flight, max_in_flight, lock_waits, lock_failures,
+		faults;
 	struct {
 		char *call;
 		uint64_t n;

@@ -182,6 +182,7 @@ static bool sim_lock_row(struct sim_txn *t, struct sim_row *row, int64_t deadlin
 		t->org->stats.lock_waits += waited;
 		if (ok)
 			continue;
+		t->org->stats.lock_failures++;
 		sim_id_text(t->org, want[i], id);
 		return sim_row_fail(t, row, "UNABLE_TO_LOCK_ROW", NULL,
 			"unable to obtain exclusive access to this record or 1 records: %s", id);

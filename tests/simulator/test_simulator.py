@@ -752,6 +752,7 @@ class Trouble(Base):
         self.assertIn(a, r[0]["errors"][0]["message"])
         t.join()
         self.assertGreater(self.org.admin("GET", "stats")["lockWaits"], 0)
+        self.assertGreater(self.org.admin("GET", "stats")["lockFailures"], 0)
         self.assertTrue(self.org.insert(rec("Contact", LastName="x", AccountId=a))[0]["success"])
 
     def fault(self, kind, match="", **more):

@@ -448,6 +448,19 @@ static void what_to_do(void **state)
 			cases[i].verdict);
 }
 
+static void locks(void **state)
+{
+	(void)state;
+	assert_true(osy_sf_is_lock(OSY_STR("UNABLE_TO_LOCK_ROW"), OSY_STR("\"x\"")));
+	assert_true(osy_sf_is_lock(OSY_STR("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"),
+		OSY_STR("\"T: System.DmlException: UNABLE_TO_LOCK_ROW\"")));
+	assert_false(osy_sf_is_lock(OSY_STR("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"),
+		OSY_STR("\"T: System.LimitException: Too many\"")));
+	assert_false(osy_sf_is_lock(OSY_STR("STRING_TOO_LONG"),
+		OSY_STR("\"data value too large: UNABLE_TO_LOCK_ROW\"")));
+	assert_false(osy_sf_is_lock(OSY_STR("REQUEST_LIMIT_EXCEEDED"), OSY_STR("\"x\"")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +475,7 @@ int main(void)
 		cmocka_unit_test(parts_stand_alone),
 		cmocka_unit_test(bodies_of_queries),
 		cmocka_unit_test(what_to_do),
+		cmocka_unit_test(locks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
