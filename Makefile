@@ -11,7 +11,7 @@ build: ## install what is missing, compile; the programs are in build/bin
 
 .PHONY: demo
 demo: build ## a sync between two simulated orgs, from nothing
-	@exec tests/demo/run
+	@exec tests/demo/foreground tests/demo/run
 
 .PHONY: test
 test: build ## every test

@@ -28,6 +28,18 @@ class Tap(unittest.TestResult):
         super().addError(test, err)
         self.say(False, test, details="".join(traceback.format_exception(*err)))
 
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.say(False, subtest, details="".join(traceback.format_exception(*err)))
+
+    def addExpectedFailure(self, test, err):
+        self.say(True, test)
+
+    def addUnexpectedSuccess(self, test):
+        super().addUnexpectedSuccess(test)
+        self.say(False, test, details="it should fail, and does not")
+
     def addSkip(self, test, reason):
         self.say(True, test, " # SKIP " + reason)
 
@@ -43,7 +55,7 @@ def main():
     result = Tap()
     unittest.defaultTestLoader.loadTestsFromModule(module).run(result)
     print("1..%d" % result.number)
-    return 0 if result.number and not result.failures and not result.errors else 1
+    return 0 if result.number and result.wasSuccessful() else 1
 
 
 if __name__ == "__main__":

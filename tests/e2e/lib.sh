@@ -67,8 +67,10 @@ runs() { # NAME COMMAND...: the command ends with 0
 	fi
 }
 
-bail() {
-	printf 'Bail out! %s\n' "$*"
+bail() { # the end of this file, not of the files after it
+	TAP_N=$((TAP_N + 1)) TAP_FAILED=$((TAP_FAILED + 1))
+	printf 'not ok %d - cannot go on\n' "$TAP_N"
+	diag "$*"
 	exit 1
 }
 
@@ -77,6 +79,7 @@ bail() {
 e2e_cleanup() {
 	local status=$?
 	trap - EXIT
+	trap '' INT TERM HUP
 	for pid in "${PIDS[@]-}"; do [[ -n $pid ]] && kill -CONT "$pid" 2>/dev/null && kill -TERM "$pid" 2>/dev/null; done
 	for pid in "${PIDS[@]-}"; do
 		[[ -n $pid ]] || continue
@@ -96,12 +99,17 @@ e2e_cleanup() {
 	exit "$status"
 }
 
+own_stack() {
+	"$ROOT/tests/stack" up --dir "$STACK_DIR" >"$T/stack.log" 2>&1 || bail "no stack: $(tail -3 "$T/stack.log")"
+}
+
 e2e_begin() { # [own]
 	T=$(mktemp -d "${TMPDIR:-/tmp}/orgsync-e2e.XXXXXX") || bail "no temporary folder"
 	chmod 755 "$T"
 	trap e2e_cleanup EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
+	trap 'exit 129' HUP
 	for program in orgsync orgsync-coordinator orgsync-worker orgsync-simulator; do
 		[[ -x $BIN/$program ]] || bail "$BIN/$program is missing; run make build"
 	done
@@ -114,7 +122,7 @@ e2e_begin() { # [own]
 		STACK_DIR=$ORGSYNC_E2E_STACK
 	else
 		STACK_DIR=$T/stack
-		"$ROOT/tests/stack" up --dir "$STACK_DIR" >"$T/stack.log" 2>&1 || bail "no stack: $(tail -3 "$T/stack.log")"
+		own_stack
 		eval "$("$ROOT/tests/stack" env --dir "$STACK_DIR")"
 	fi
 	export ORGSYNC_POSTGRES_URL
@@ -163,33 +171,51 @@ start_program() { # VARIABLE LOG COMMAND...: in the background; its pid in VARIA
 	PIDS+=("$pid_of")
 }
 
+# Whether a program that was started says that it is ready, or has ended.
+said() { # PID LOG TEXT TIMES
+	[[ $(grep -c -- "$3" "$2") -ge $4 ]] || ! kill -0 "$1" 2>/dev/null
+}
+
+# Starts a program and waits until it is ready. 2: somebody else has taken its port meanwhile.
+start_ready() { # VARIABLE LOG TEXT COMMAND...
+	local -n started=$1
+	local log=$2 text=$3 before
+	before=$(grep -c -- "$text" "$log" 2>/dev/null)
+	start_program "$1" "$log" "${@:4}"
+	wait_for 60 said "$started" "$log" "$text" $((before + 1))
+	kill -0 "$started" 2>/dev/null && [[ $(grep -c -- "$text" "$log") -gt ${before:-0} ]] && return
+	tail -n 1 "$log" | grep -q 'cannot listen' && return 2
+	bail "${4##*/} does not start: $(tail -n 5 "$log")"
+}
+
 simulators() { # [further arguments]: org src and org dst
-	local ports
-	read -r -a ports < <(free_ports 2)
-	SRC=http://127.0.0.1:${SRC_PORT:=${ports[0]}}
-	DST=http://127.0.0.1:${DST_PORT:=${ports[1]}}
-	start_program SIM_PID "$T/simulator.log" "$BIN/orgsync-simulator" --org "src=$SRC_PORT" --org "dst=$DST_PORT" "$@"
-	wait_for 60 curl -sf "$SRC/__sim/ready" || bail "the simulator does not start: $(tail -5 "$T/simulator.log")"
-	wait_for 60 curl -sf "$DST/__sim/ready" || bail "the simulator does not start"
+	local ports try given=${SRC_PORT:-}${DST_PORT:-}
+	for try in 1 2 3; do
+		read -r -a ports < <(free_ports 2)
+		SRC=http://127.0.0.1:${SRC_PORT:=${ports[0]}}
+		DST=http://127.0.0.1:${DST_PORT:=${ports[1]}}
+		start_ready SIM_PID "$T/simulator.log" '^ready' "$BIN/orgsync-simulator" --org "src=$SRC_PORT" --org "dst=$DST_PORT" "$@" &&
+			return
+		[[ -z $given && $try -lt 3 ]] || bail "the simulator does not start: $(tail -n 5 "$T/simulator.log")"
+		SRC_PORT='' DST_PORT=''
+	done
 }
 
 coordinator() { # [NAME]: log NAME.log, pid in COORDINATOR_PID
-	local name=${1:-coordinator}
-	export ORGSYNC_LISTEN=127.0.0.1:${API_PORT:=$(free_ports 1)}
-	export ORGSYNC_API_URL=http://$ORGSYNC_LISTEN
-	local lines
-	lines=$(grep -c '"coordinator.ready"' "$T/$name.log" 2>/dev/null)
-	start_program COORDINATOR_PID "$T/$name.log" "$BIN/orgsync-coordinator" --bootstrap-token-file "$T/token"
-	wait_for 60 eval "[[ \$(grep -c coordinator.ready '$T/$name.log') -gt ${lines:-0} ]]" ||
-		bail "the coordinator does not start: $(tail -5 "$T/$name.log")"
+	local name=${1:-coordinator} try given=${API_PORT:-}
+	for try in 1 2 3; do
+		export ORGSYNC_LISTEN=127.0.0.1:${API_PORT:=$(free_ports 1)}
+		export ORGSYNC_API_URL=http://$ORGSYNC_LISTEN
+		start_ready COORDINATOR_PID "$T/$name.log" '"coordinator.ready"' "$BIN/orgsync-coordinator" --bootstrap-token-file "$T/token" &&
+			return
+		[[ -z $given && $try -lt 3 ]] || bail "the coordinator does not start: $(tail -n 5 "$T/$name.log")"
+		API_PORT=''
+	done
 }
 
 worker() { # [NAME]: log NAME.log, pid in WORKER_PID
-	local name=${1:-worker} lines
-	lines=$(grep -c '"worker.ready"' "$T/$name.log" 2>/dev/null)
-	start_program WORKER_PID "$T/$name.log" "$BIN/orgsync-worker"
-	wait_for 60 eval "[[ \$(grep -c worker.ready '$T/$name.log') -gt ${lines:-0} ]]" ||
-		bail "the worker does not start: $(tail -5 "$T/$name.log")"
+	local name=${1:-worker}
+	start_ready WORKER_PID "$T/$name.log" '"worker.ready"' "$BIN/orgsync-worker" || bail "the worker's port is taken"
 }
 
 kill9() { # PID
