@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "osy/mem.h"
@@ -158,7 +159,14 @@ static char *slurp(const char *path, size_t *ret_len)
 	return text;
 }
 
-/* Recorded describes are not part of the project; where they lie beside it they are read too. */
+/* Recorded describes are not part of the project; where they lie beside it they are read too. __FILE__ is
+ * tests/unit/... of the project. */
+static void fixture(const char *name, char path[512])
+{
+	snprintf(path, 512, "%.*s/../../../shared/fixtures/%s",
+		(int)(strrchr(__FILE__, '/') - __FILE__), __FILE__, name);
+}
+
 static void recorded_describes(void **state)
 {
 	static const struct {
@@ -174,7 +182,6 @@ static void recorded_describes(void **state)
 		{"describe/amaxa/Task.json", "Task", "00T", "WhatId", OSY_T_REFERENCE},
 		{"describe/amaxa/Attachment.json", "Attachment", "00P", "Body", OSY_T_BASE64},
 	};
-	unsigned found = 0;
 
 	(void)state;
 	for (size_t i = 0; i < OSY_COUNT(files); i++) {
@@ -182,22 +189,16 @@ static void recorded_describes(void **state)
 		char path[512];
 		struct osy_err err;
 		size_t len = 0;
-		/* __FILE__ is tests/unit/... of the project */
-		snprintf(path, sizeof(path), "%.*s/../../../shared/fixtures/%s",
-			(int)(strrchr(__FILE__, '/') - __FILE__), __FILE__, files[i].path);
+		fixture(files[i].path, path);
 		OSY_AUTO_FREE char *text = slurp(path, &len);
-		if (!text)
-			continue;
+		assert_non_null(text);
 		if (osy_sf_describe_parse((struct osy_str){text, len}, &object, &err))
 			fail_msg("%s: %s", path, err.msg);
 		assert_string_equal(object->name, files[i].name);
 		assert_string_equal(object->key_prefix, files[i].prefix);
 		assert_int_equal(osy_sf_find_field(object, files[i].field)->type, files[i].type);
 		assert_false(osy_sf_field_required(osy_sf_find_field(object, "OwnerId")));
-		found++;
 	}
-	if (!found)
-		skip();
 }
 
 int main(void)
@@ -210,5 +211,9 @@ int main(void)
 		cmocka_unit_test(type_names),
 		cmocka_unit_test(recorded_describes),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	char path[512];
+
+	fixture("README.md", path);
+	return _cmocka_run_group_tests("describe", tests,
+		OSY_COUNT(tests) - (access(path, R_OK) != 0), NULL, NULL);
 }
