@@ -159,8 +159,8 @@ static char *slurp(const char *path, size_t *ret_len)
 	return text;
 }
 
-/* Recorded describes are not part of the project; where they lie beside it they are read too. __FILE__ is
- * tests/unit/... of the project. */
+/* Recorded describes are not part of the project; where they lie beside it they are read too.
+ * __FILE__ is tests/unit/... of the project. */
 static void fixture(const char *name, char path[512])
 {
 	snprintf(path, 512, "%.*s/../../../shared/fixtures/%s",
@@ -214,6 +214,6 @@ int main(void)
 	char path[512];
 
 	fixture("README.md", path);
-	return _cmocka_run_group_tests("describe", tests,
-		OSY_COUNT(tests) - (access(path, R_OK) != 0), NULL, NULL);
+	return _cmocka_run_group_tests(
+		"describe", tests, OSY_COUNT(tests) - (access(path, R_OK) != 0), NULL, NULL);
 }
