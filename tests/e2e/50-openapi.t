@@ -35,7 +35,7 @@ sed -e 's/name: api/name: failing/' -e '/Contact/,$s/match: .*/match: {keys: [La
 orgsync template apply -f "$T/failing.yaml" >/dev/null || bail "the template is refused"
 run=$(create_run failing)
 orgsync run start "$run" --wait >/dev/null 2>&1
-is "$(run_get "$run" '[d["totals"]["inserted"], d["totals"]["failed"]]')" "[1, 1]" "one record is in, one has failed"
+is "$(run_get "$run" '[d["totals"]["inserted"], d["totals"]["failed"], d["withErrors"]]')" "[1, 1, True]" "one record is in, one has failed"
 
 contact() { # LASTNAME: its id in the source
 	curl -sf "$SRC/__sim/dump?object=Contact" |

@@ -190,6 +190,26 @@ def until(run, *states):
     say(["state %s, want %s" % (state, states)], "run %s comes to an end" % run)
 
 
+def slow(plan, ms):
+    """The target takes its time, so that a state lasts."""
+    data = json.dumps({"ms": ms}).encode()
+    urllib.request.urlopen(plan["org"]["instanceUrl"] + "/__sim/latency", data, timeout=10).close()
+
+
+def shows(run, state, phase):
+    got = [(run or {}).get(key) for key in ("state", "phase")]
+    say([] if got == [state, phase] else ["got %s" % got], "%s (%s)" % (state, phase))
+
+
+def filters(plan):
+    """Failures by object, code and a part of the message."""
+    for query, want in (("object=Contact", 1), ("object=Account", 0), ("code=AMBIGUOUS_MATCH", 1), ("code=OTHER", 0),
+                        ("message=HAVE%20this%20key", 1), ("message=nothing", 0), ("kind=link", 0), ("kind=record", 1)):
+        value = call("get", "/runs/{id}/errors", 200, None, query, "?" + query, id=plan["run"])
+        got = [item["code"] for item in (value or {"items": []})["items"]]
+        say([] if len(got) == want else ["got %s" % got], "%s gives %d" % (query, want))
+
+
 def orgs(plan):
     org = plan["org"]
     call("get", "/orgs", 200)
@@ -224,12 +244,18 @@ def runs(plan):
     run = (call("post", "/runs", 201, dict(new, name="by the API")) or {}).get("id")
     call("get", "/runs/{id}/scan", 409, None, "before the scan", id=run)
     call("post", "/runs/{id}/replay", 409, None, "before the run", id=run)
-    call("post", "/runs/{id}/scan", 202, id=run)
+    slow(plan, 150)
+    shows(call("post", "/runs/{id}/scan", 202, id=run), "Scan In Progress", "Initializing")
     until(run, "Scanned")
-    call("get", "/runs/{id}/scan", 200, id=run)
+    report = call("get", "/runs/{id}/scan", 200, id=run) or {}
+    got = [report.get("order"), report.get("missingParents")]
+    want = [["Account", "Contact"], [{"object": "Contact", "field": "AccountId", "parent": "Account", "count": 2}]]
+    say([] if got == want else ["got %s" % got], "the scan tells the order, and children whose parents are left out")
     call("post", "/runs/{id}/start", 202, id=run)
+    until(run, "Sync In Progress")
+    slow(plan, 0)
     until(run, "Synced")
-    call("get", "/runs/{id}", 200, id=run)
+    shows(call("get", "/runs/{id}", 200, id=run), "Synced", "Completed")
     call("get", "/runs/{id}", 404, None, "no such run", id="nobody")
     call("post", "/runs/{id}/replay", 202, id=run)
     until(run, "Synced")
@@ -239,6 +265,7 @@ def runs(plan):
     call("delete", "/runs/{id}", 204, id=other)
     call("get", "/runs/{id}/errors", 200, id=plan["run"])
     call("get", "/runs/{id}/errors", 200, None, "all kinds, a page of one", "?kind=all&limit=1", id=plan["run"])
+    filters(plan)
     csv(plan["run"])
     events(plan["run"])
     call("get", "/runs/{id}/why/{recordId}", 200, None, "a failed record", id=plan["run"], recordId=plan["failed"])
