@@ -124,7 +124,7 @@ static enum osy_code ask_former(
 		OSY_PG_I64(lane->epoch));
 }
 
-bool osy_load_former_read(struct osy_lbatch *batch, const struct osy_lleft *left)
+bool osy_load_former_read(struct osy_lbatch *batch)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	struct osy_err err = OSY_ERR_NONE;
@@ -139,7 +139,7 @@ bool osy_load_former_read(struct osy_lbatch *batch, const struct osy_lleft *left
 	batch->in_table = true;
 	batch->org_ms = osy_pg_i64(result, 0, 2, 0);
 	batch->sent_at = osy_mono_ms() - osy_pg_i64(result, 0, 3, 0);
-	batch->given_up = left->crashed && osy_pg_i64(result, 0, 1, 0) > OSY_LOAD_CRASHES;
+	batch->given_up = osy_pg_i64(result, 0, 1, 0) > OSY_LOAD_CRASHES;
 	enum osy_code rc = apply_outcome(batch, osy_pg_str(result, 0, 6), &err);
 	if (!rc)
 		rc = apply_snapshot(batch, osy_pg_str(result, 0, 5), &err);
@@ -169,11 +169,6 @@ static void sort_row(struct osy_lbatch *batch, unsigned i)
 		row->ask = false;
 		row->doubt = true;
 		row->action = OSY_ACT_INSERT;
-		if (batch->given_up) {
-			row->unknown = row->put = true;
-			osy_load_fail(batch, i, OSY_FAIL_OUTCOME_UNKNOWN, OSY_STR(""), SAYS_CRASHED,
-				OSY_LOAD_CRASHES);
-		}
 	} else if (row->was_update && row->written) {
 		row->ask = false;
 		row->action = OSY_ACT_UPDATE;

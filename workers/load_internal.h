@@ -180,8 +180,7 @@ struct osy_lbatch {
 /* A batch that a former owner (or we) left unsettled, as the table says. */
 struct osy_lleft {
 	int64_t offset;
-	int64_t due;  /* mono ms; set aside only */
-	bool crashed; /* state 'intent': nobody recorded what became of it */
+	int64_t due; /* mono ms; set aside only */
 	bool aside;
 	bool taken; /* a batch in work */
 	struct osy_lleft *next;
@@ -320,7 +319,7 @@ void osy_load_parents(struct osy_loader *loader);
 
 /* ---- load_former.c: a former attempt of the same batch ---- */
 /* Reads what Postgres has of it and marks the rows; false when it must be tried again. */
-bool osy_load_former_read(struct osy_lbatch *batch, const struct osy_lleft *left);
+bool osy_load_former_read(struct osy_lbatch *batch);
 /* After resolve: what is clear by now is settled, the rest goes to DOUBT or MATCH. */
 void osy_load_former_sort(struct osy_lbatch *batch);
 

@@ -217,7 +217,7 @@ void osy_load_left_aside(struct osy_load *load, int64_t offset, int64_t due_in_m
 		load->left = left;
 	}
 	left->aside = true;
-	left->crashed = left->taken = false;
+	left->taken = false;
 	left->due = osy_mono_ms() + due_in_ms;
 }
 
@@ -238,7 +238,6 @@ static void add_left(struct osy_load *load, const struct osy_pg_result *result, 
 	struct osy_str state = osy_pg_str(result, i, 4);
 
 	left->offset = osy_pg_i64(result, i, 3, 0);
-	left->crashed = osy_str_is(state, "intent");
 	/* One that lies behind the position was set aside before, whatever became of it since. */
 	left->aside = osy_str_is(state, "aside") || left->offset < load->lane->recorded;
 	left->due = osy_mono_ms() + osy_pg_i64(result, i, 5, 0);
@@ -372,7 +371,7 @@ static void begin(struct osy_lbatch *batch)
 		return;
 	if (left)
 		left->taken = true;
-	if (batch->broken ? !dead_letter(batch) : left && !osy_load_former_read(batch, left))
+	if (batch->broken ? !dead_letter(batch) : left && !osy_load_former_read(batch))
 		return;
 	osy_load_step(batch, batch->broken || batch->skip ? OSY_STEP_RECORD : OSY_STEP_RESOLVE);
 }

@@ -151,7 +151,7 @@ static bool is_over(const struct decision *d, const struct osy_lsuspect *suspect
 	return d->limit_passed || (d->alone && d->collections[suspect->collection].found_sole > 0);
 }
 
-enum verdict { SEND_AGAIN, SET_ASIDE, ASK_AGAIN, UNKNOWN };
+enum verdict { SEND_AGAIN, SET_ASIDE, ASK_AGAIN, UNKNOWN, GIVEN_UP };
 
 static enum verdict judge(const struct decision *d, const struct osy_lsuspect *suspect,
 	const struct osy_lbatch *batch)
@@ -159,7 +159,7 @@ static enum verdict judge(const struct decision *d, const struct osy_lsuspect *s
 	if (!is_over(d, suspect))
 		return SET_ASIDE;
 	if (!d->left)
-		return SEND_AGAIN;
+		return batch->given_up ? GIVEN_UP : SEND_AGAIN;
 	return !d->alone && batch->doubts < ROUNDS ? ASK_AGAIN : UNKNOWN;
 }
 
@@ -182,6 +182,12 @@ static void settle_missing(struct decision *d, bool *aside, bool *again)
 			break;
 		case ASK_AGAIN:
 			again[member] = true;
+			break;
+		case GIVEN_UP:
+			osy_load_fail(batch, d->row_of[s], OSY_FAIL_CRASHED, OSY_STR(""),
+				"the batch was in work at %d crashes of a worker and is not sent "
+				"again; the record is not in the org",
+				OSY_LOAD_CRASHES);
 			break;
 		case UNKNOWN:
 			row->unknown = row->put = true;
