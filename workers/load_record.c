@@ -21,6 +21,7 @@
 struct item {
 	struct osy_lbatch *batch;
 	bool has_row; /* a row of table batch is written */
+	bool had_row; /* an earlier pass was done with it */
 	struct osy_outcome_row *before, *now, *merged;
 	bool *improved;
 	struct osy_ltally tally;
@@ -56,16 +57,20 @@ static enum osy_code read_before(struct item *item, struct osy_err *err)
 	const struct osy_wlane *lane = batch->load->lane;
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 
-	if (lane->run->pass < 2 || batch->head.links || batch->broken || batch->skip)
+	if (lane->run->pass < 2 || batch->head.links || batch->skip)
 		return OSY_OK;
 	enum osy_code rc = osy_pg_do(osy_lworker(batch)->pg, &result, err,
 		"SELECT outcome FROM batch WHERE run = $1 AND lane = $2 AND at_offset = $3 AND "
 		"pass "
-		"< $4 AND state = 'done' AND outcome IS NOT NULL ORDER BY pass DESC LIMIT 1",
+		"< $4 AND state = 'done' AND (outcome IS NOT NULL OR $5) ORDER BY pass DESC LIMIT "
+		"1",
 		OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->lane), OSY_PG_I64(batch->offset),
-		OSY_PG_I32(lane->run->pass));
+		OSY_PG_I32(lane->run->pass), OSY_PG_BOOL(batch->broken != NULL));
 	if (rc || !osy_pg_rows(result))
 		return rc;
+	item->had_row = true;
+	if (batch->broken)
+		return OSY_OK;
 	item->before = osy_arena_calloc(&batch->arena, batch->row_count + 1, sizeof(*item->before));
 	return osy_outcomes_read(osy_pg_str(result, 0, 0), batch->object->target_prefix,
 		item->before, batch->row_count, err);
@@ -179,9 +184,14 @@ static bool prepare(struct gather *gather, struct osy_lbatch *batch)
 	struct osy_err err = OSY_ERR_NONE;
 
 	item_init(item, batch);
-	if (batch->broken || batch->skip)
+	if (batch->skip)
 		return true;
 	enum osy_code rc = read_before(item, &err);
+	if (!rc && batch->broken) {
+		item->tally.counts[OSY_FAILED] = batch->head.links ? 0 : batch->head.count;
+		item->tally.deltas[OSY_FAILED] = item->had_row ? 0 : item->tally.counts[OSY_FAILED];
+		return true;
+	}
 	if (!rc) {
 		collect_entries(item);
 		rc = put_entries(item, &err);
@@ -342,7 +352,7 @@ static void fill_batch(struct batch_arrays *to, size_t i, const struct item *ite
 	to->object[i] = (int32_t)batch->head.object;
 	to->stage[i] = batch->head.stage ? (int32_t)batch->head.stage : 1;
 	to->links[i] = batch->head.links != 0;
-	to->records[i] = (int32_t)batch->row_count;
+	to->records[i] = (int32_t)(batch->broken ? batch->head.count : batch->row_count);
 	to->keyless[i] = batch->record_as != OSY_RECORD_DONE && has_keyless_doubt(batch);
 	to->intent[i] = item->intent.len ? osy_buf_str(&item->intent) : OSY_STR_NULL;
 	to->outcome[i] = item->outcome.len ? osy_buf_str(&item->outcome) : OSY_STR_NULL;

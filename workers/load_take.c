@@ -135,6 +135,30 @@ static enum osy_code decode(struct osy_lbatch *batch, struct osy_str message, st
 	return rc;
 }
 
+static int64_t header_number(
+	const struct osy_lbatch *batch, const char *name, int64_t min, int64_t max)
+{
+	struct osy_err ignored = OSY_ERR_NONE;
+	int64_t n = min;
+	struct osy_str text = osy_kafka_message_header(&batch->message, name);
+
+	if (!text.p || osy_parse_i64(text, min, max, &n, &ignored))
+		return min;
+	return n;
+}
+
+/* What its Kafka headers tell of a message that says nothing itself: so it counts all the same. */
+static void read_headers(struct osy_lbatch *batch)
+{
+	int64_t objects = (int64_t)osy_lspec(batch)->object_count;
+
+	batch->head = (struct osy_batch_head){
+		.object = header_number(batch, "object", 0, objects ? objects - 1 : 0),
+		.stage = header_number(batch, "stage", 1, osy_lspec(batch)->stages + 1),
+		.links = osy_str_is(osy_kafka_message_header(&batch->message, "kind"), "links"),
+		.count = header_number(batch, "count", 0, OSY_BATCH_MAX_RECORDS)};
+}
+
 void osy_load_decode(struct osy_lbatch *batch, struct osy_str message)
 {
 	struct osy_err err = OSY_ERR_NONE;
@@ -143,6 +167,8 @@ void osy_load_decode(struct osy_lbatch *batch, struct osy_str message)
 		return;
 	batch->broken = osy_arena_alloc(&batch->arena, sizeof(*batch->broken));
 	*batch->broken = err;
+	read_headers(batch);
+	batch->skip = false;
 	batch->row_count = 0;
 	batch->column_count = batch->lookup_count = 0;
 }

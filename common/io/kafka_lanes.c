@@ -515,6 +515,18 @@ enum osy_code osy_kafka_lane_poll(struct osy_kafka_lane *lane, bool *ret_got,
 	return rc;
 }
 
+struct osy_str osy_kafka_message_header(const struct osy_kafka_message *message, const char *name)
+{
+	rd_kafka_headers_t *headers = NULL;
+	const void *value = NULL;
+	size_t len = 0;
+
+	if (!message->handle_ || rd_kafka_message_headers(message->handle_, &headers) ||
+		rd_kafka_header_get_last(headers, name, &value, &len))
+		return OSY_STR_NULL;
+	return (struct osy_str){value, len};
+}
+
 void osy_kafka_message_done(struct osy_kafka_message *message)
 {
 	if (message->handle_)
