@@ -145,6 +145,21 @@ static enum osy_code take_outcomes(
 	return rc;
 }
 
+/* Rows of the members whose ids had reached Redis and nothing else when their worker died. */
+static void take_members(struct osy_lreconcile *rec)
+{
+	for (size_t m = 0; m < rec->count; m++) {
+		const struct osy_lbatch *batch = rec->members[m];
+		for (unsigned i = 0; i < batch->row_count; i++) {
+			unsigned char packed[OSY_ID_PACKED];
+			if (!osy_id_is_set(&batch->rows[i].target))
+				continue;
+			osy_id_pack(&batch->rows[i].target, packed);
+			take(rec, packed);
+		}
+	}
+}
+
 /* What the org itself has made and every run finds there. */
 static void take_pins(struct osy_lreconcile *rec)
 {
@@ -166,6 +181,7 @@ enum osy_code osy_reconcile_taken(
 {
 	rec->taken_count = 0;
 	take_pins(rec);
+	take_members(rec);
 	enum osy_code rc = take_log(loader, rec, err);
 	if (!rc)
 		rc = take_outcomes(loader, rec, err);
