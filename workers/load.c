@@ -114,6 +114,16 @@ void osy_load_wait(struct osy_lbatch *batch, unsigned ms)
 	batch->wait_until = osy_mono_ms() + ms;
 }
 
+/* A second batch that has to wait for the first one, or for its stage, takes nobody's place. */
+static bool is_held(const struct osy_load *load, const struct osy_lbatch *batch)
+{
+	if (batch != load->second)
+		return false;
+	return batch->step == OSY_STEP_READY ||
+	       (batch->step == OSY_STEP_TAKEN && !batch->broken &&
+		       batch->head.stage > load->lane->run->open_stage);
+}
+
 size_t osy_load_pick(
 	struct osy_loader *loader, enum osy_step step, struct osy_lbatch **ret, size_t max)
 {
@@ -123,7 +133,7 @@ size_t osy_load_pick(
 		struct osy_lbatch *all[] = {load->late, load->first, load->second};
 		for (size_t i = 0; i < OSY_COUNT(all) && n < max; i++) {
 			if (all[i] && all[i]->step == step && all[i]->wait_until <= loader->now &&
-				!load->lane->lost)
+				!load->lane->lost && !is_held(load, all[i]))
 				ret[n++] = all[i];
 		}
 	}
