@@ -251,7 +251,7 @@ run_ended() { # RUN
 }
 
 wait_ended() { # RUN [SECONDS]
-	wait_for "${2:-120}" run_ended "$1" && return 0
+	wait_for "${2:-300}" run_ended "$1" && return 0
 	diag "run $1: $(orgsync run show "$1" -o json 2>&1 | head -c 3000)"
 	return 1
 }

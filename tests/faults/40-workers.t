@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Two, then four workers share the lanes; SIGTERM drains one.
 . "$(dirname "$0")/lib.sh"
-RECORDS=50000
+RECORDS=40000
 LATENCY=100
 faults_begin
 worker one
