@@ -343,6 +343,18 @@ struct osy_lpath {
 	struct osy_lpath *next;
 };
 void osy_load_match(struct osy_loader *loader);
+
+/* ---- load_query.c ---- */
+/* Names in the order in which values come: Id, columns, keys, maker. */
+const char **osy_load_asked(
+	struct osy_lbatch *batch, bool with_columns, bool with_keys, size_t *ret_count);
+/* Those of them that are asked for: each once, and no column that is never compared. */
+size_t osy_load_select_names(const struct osy_lbatch *batch, bool with_columns,
+	const char *const *names, size_t count, const char **ret);
+/* Whether the org is to be asked for the row's key. */
+bool osy_load_needs_look(const struct osy_lbatch *batch, const struct osy_lrow *row);
+/* Queries for all of them, in batch->paths. */
+void osy_load_make_paths(struct osy_lbatch *batch);
 /* Whether rows that match are compared field by field. */
 bool osy_load_compares(const struct osy_lbatch *batch);
 

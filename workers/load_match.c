@@ -9,62 +9,11 @@
 
 #include "osy/banned.h"
 
-#define KEYS_A_QUERY 200
-#define SELECT_MAX 6000 /* encoded: beyond it, keys are asked alone and fields read by id */
-#define QUERY_MAX (OSY_SF_MAX_URL - 500)
-#define MAKER_FIELDS 3
-
 bool osy_load_compares(const struct osy_lbatch *batch)
 {
 	const struct osy_spec_object *object = batch->object;
 
 	return batch->head.links || (object->update && !object->match_only);
-}
-
-/* Names in the order in which values come: Id, columns (when with_columns), keys, maker. */
-static const char **asked(
-	struct osy_lbatch *batch, bool with_columns, bool with_keys, size_t *ret_count)
-{
-	size_t keys = with_keys ? osy_load_key_count(batch->object) : 0, n = 0;
-	const char **names = osy_arena_calloc(
-		&batch->arena, 1 + batch->column_count + keys + MAKER_FIELDS, sizeof(*names));
-
-	names[n++] = "Id";
-	for (unsigned c = 0; with_columns && c < batch->column_count; c++)
-		names[n++] = batch->columns[c].field->target;
-	for (size_t k = 0; k < keys; k++)
-		names[n++] = osy_load_key_name(batch->object, k);
-	if (batch->asks_maker && with_keys) {
-		names[n++] = "CreatedById";
-		names[n++] = "CreatedDate";
-		names[n++] = "SystemModstamp";
-	}
-	*ret_count = n;
-	return names;
-}
-
-static bool is_listed(const char *const *names, size_t count, const char *name)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(names[i], name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Those of them that are asked for: each once, and no column that is never compared. */
-static size_t select_names(const struct osy_lbatch *batch, bool with_columns,
-	const char *const *names, size_t count, const char **ret)
-{
-	size_t n = 0, columns = with_columns ? batch->column_count : 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if (i > 0 && i <= columns && !batch->columns[i - 1].field->updateable)
-			continue;
-		if (!is_listed(ret, n, names[i]))
-			ret[n++] = names[i];
-	}
-	return n;
 }
 
 /* ---- By id ---- */
@@ -173,7 +122,7 @@ static void on_fetch(struct osy_lcall *call, struct osy_sf_reply *reply)
 		return;
 	}
 	struct fetch fetch = {.batch = batch, .with_columns = osy_load_compares(batch)};
-	const char **names = asked(batch, fetch.with_columns, false, &fetch.name_count);
+	const char **names = osy_load_asked(batch, fetch.with_columns, false, &fetch.name_count);
 	struct osy_str body = osy_buf_str(reply->body);
 	index_targets(&fetch);
 	if (osy_sf_page_read(
@@ -191,7 +140,7 @@ static enum osy_code start_fetch(struct osy_lbatch *batch, struct osy_err *err)
 {
 	bool with_columns = osy_load_compares(batch);
 	size_t count = 0, n = 0;
-	const char **names = asked(batch, with_columns, false, &count);
+	const char **names = osy_load_asked(batch, with_columns, false, &count);
 	const char **fields = osy_arena_calloc(&batch->arena, count + 1, sizeof(*fields));
 	char(*ids)[19] = osy_arena_calloc(&batch->arena, batch->row_count + 1, sizeof(*ids));
 	struct osy_lcall *call =
@@ -201,7 +150,7 @@ static enum osy_code start_fetch(struct osy_lbatch *batch, struct osy_err *err)
 		if (needs_fetch(&batch->rows[i]))
 			osy_id_18(&batch->rows[i].target, ids[n++]);
 	}
-	count = select_names(batch, with_columns, names, count, fields);
+	count = osy_load_select_names(batch, with_columns, names, count, fields);
 	osy_sf_send_begin(&call->send, 1);
 	osy_sf_send_retrieve(
 		&call->send, batch->object->target, fields, count, (const char(*)[19])ids, n);
@@ -209,147 +158,6 @@ static enum osy_code start_fetch(struct osy_lbatch *batch, struct osy_err *err)
 }
 
 /* ---- By key ---- */
-
-/* A target that was empty at the scan holds nothing but what this run put there. */
-static bool needs_look(const struct osy_lbatch *batch, const struct osy_lrow *row)
-{
-	if (!osy_is_pending(row) || !row->ask || osy_id_is_set(&row->target) || row->looked ||
-		!row->key)
-		return false;
-	return !batch->object->target_empty || row->lost || row->rematches || row->unknown ||
-	       osy_id_is_set(&row->gone);
-}
-
-static size_t encoded_len(struct osy_str s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.p[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			     (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
-		n += plain ? 1 : 3;
-	}
-	return n;
-}
-
-static void add_select(struct osy_lbatch *batch, struct osy_buf *soql)
-{
-	bool with_columns = osy_load_compares(batch) && !batch->wide;
-	size_t count = 0;
-	const char **names = asked(batch, with_columns, true, &count);
-	const char **fields = osy_arena_calloc(&batch->arena, count + 1, sizeof(*fields));
-
-	count = select_names(batch, with_columns, names, count, fields);
-	osy_buf_addz(soql, "SELECT ");
-	for (size_t i = 0; i < count; i++)
-		osy_buf_addf(soql, "%s%s", i ? "," : "", fields[i]);
-	osy_buf_addf(soql, " FROM %s WHERE ", batch->object->target);
-}
-
-/* One key field's part of the WHERE: values IN a list, or null. */
-static void add_condition(const struct osy_spec_object *object, size_t key,
-	const struct osy_buf *list, bool null, struct osy_buf *soql)
-{
-	const char *name = osy_load_key_name(object, key);
-
-	osy_buf_addz(soql, key ? " AND (" : "(");
-	if (list->len)
-		osy_buf_addf(soql, "%s IN (%s)", name, list->p);
-	if (null)
-		osy_buf_addf(soql, "%s%s = null", list->len ? " OR " : "", name);
-	osy_buf_addz(soql, ")");
-}
-
-struct lists {
-	size_t count;
-	struct osy_buf *lists; /* a key field each */
-	bool *nulls;
-	size_t len; /* encoded */
-	unsigned rows;
-};
-
-static void finish_query(struct osy_lbatch *batch, struct osy_str select, struct lists *lists)
-{
-	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(256u * 1024);
-	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(1024u * 1024);
-	struct osy_lpath *item = osy_arena_alloc(&batch->arena, sizeof(*item));
-
-	osy_buf_add_str(&soql, select);
-	for (size_t k = 0; k < lists->count; k++)
-		add_condition(batch->object, k, &lists->lists[k], lists->nulls[k], &soql);
-	osy_soql_path(osy_buf_str(&soql), false, &path);
-	item->path = (struct osy_str){osy_arena_strndup(&batch->arena, path.p, path.len), path.len};
-	item->next = batch->paths;
-	batch->paths = item;
-	for (size_t k = 0; k < lists->count; k++) {
-		osy_buf_reset(&lists->lists[k]);
-		lists->nulls[k] = false;
-	}
-	lists->len = lists->rows = 0;
-}
-
-static void add_to_lists(struct osy_lbatch *batch, const struct osy_str *keys, struct lists *lists)
-{
-	OSY_AUTO(osy_buf_done) struct osy_buf literal = OSY_BUF(1024u * 1024);
-
-	for (size_t k = 0; k < lists->count; k++) {
-		osy_buf_reset(&literal);
-		osy_load_literal(osy_load_key_type(batch->object, k), keys[k], &literal);
-		if (osy_str_is(osy_buf_str(&literal), "null")) {
-			lists->nulls[k] = true;
-			continue;
-		}
-		if (lists->lists[k].len)
-			osy_buf_addc(&lists->lists[k], ',');
-		osy_buf_add_str(&lists->lists[k], osy_buf_str(&literal));
-		lists->len += encoded_len(osy_buf_str(&literal)) + 3;
-	}
-	lists->rows++;
-}
-
-static void lists_init(struct osy_lbatch *batch, struct lists *lists)
-{
-	*lists = (struct lists){.count = osy_load_key_count(batch->object)};
-	lists->lists = osy_arena_calloc(&batch->arena, lists->count + 1, sizeof(*lists->lists));
-	lists->nulls = osy_arena_calloc(&batch->arena, lists->count + 1, sizeof(*lists->nulls));
-	for (size_t k = 0; k < lists->count; k++)
-		lists->lists[k] = OSY_BUF(1024u * 1024);
-}
-
-static void make_paths(struct osy_lbatch *batch)
-{
-	OSY_AUTO(osy_buf_done) struct osy_buf select = OSY_BUF(1024u * 1024);
-	struct lists lists;
-	struct osy_str *keys;
-
-	add_select(batch, &select);
-	if (encoded_len(osy_buf_str(&select)) > SELECT_MAX && !batch->wide) {
-		batch->wide = true;
-		osy_buf_reset(&select);
-		add_select(batch, &select);
-	}
-	size_t base = encoded_len(osy_buf_str(&select)) + 64;
-	lists_init(batch, &lists);
-	for (size_t k = 0; k < lists.count; k++)
-		base += strlen(osy_load_key_name(batch->object, k)) * 2 + 64;
-	keys = osy_arena_calloc(&batch->arena, lists.count + 1, sizeof(*keys));
-	osy_lindex_init(&batch->by_key, &batch->arena, batch->row_count);
-	for (unsigned i = 0; i < batch->row_count; i++) {
-		struct osy_lrow *row = &batch->rows[i];
-		if (!needs_look(batch, row) || !osy_load_keys(batch, row, keys))
-			continue;
-		row->found = NULL;
-		osy_lindex_add(&batch->by_key, row->key, i);
-		add_to_lists(batch, keys, &lists);
-		if (lists.rows == KEYS_A_QUERY || base + lists.len > QUERY_MAX / 2)
-			finish_query(batch, osy_buf_str(&select), &lists);
-	}
-	if (lists.rows)
-		finish_query(batch, osy_buf_str(&select), &lists);
-	for (size_t k = 0; k < lists.count; k++)
-		osy_buf_done(&lists.lists[k]);
-}
 
 struct look {
 	struct osy_lbatch *batch;
@@ -475,7 +283,7 @@ static void choose(struct osy_lbatch *batch, unsigned i)
 static void all_looked(struct osy_lbatch *batch)
 {
 	for (unsigned i = 0; i < batch->row_count; i++) {
-		if (needs_look(batch, &batch->rows[i]))
+		if (osy_load_needs_look(batch, &batch->rows[i]))
 			choose(batch, i);
 	}
 }
@@ -485,7 +293,7 @@ static enum osy_code read_query(struct osy_lbatch *batch, struct osy_str body, s
 	struct look look = {
 		.batch = batch, .with_columns = osy_load_compares(batch) && !batch->wide};
 	size_t count = 0;
-	const char **names = asked(batch, look.with_columns, true, &count);
+	const char **names = osy_load_asked(batch, look.with_columns, true, &count);
 	struct osy_sf_page page = {.next_path = OSY_STR_NULL};
 
 	look.keys_at = 1 + (look.with_columns ? batch->column_count : 0);
@@ -603,7 +411,7 @@ static void match(struct osy_lbatch *batch)
 		rc = start_fetch(batch, &err);
 	} else {
 		if (!batch->paths)
-			make_paths(batch);
+			osy_load_make_paths(batch);
 		if (!batch->paths) {
 			osy_load_compare(batch);
 			return;
@@ -621,7 +429,7 @@ static bool needs_org(const struct osy_lbatch *batch)
 	if (batch->paths || any_fetch(batch) || batch->object->match == OSY_MATCH_SAME_ID)
 		return true;
 	for (unsigned i = 0; i < batch->row_count; i++) {
-		if (needs_look(batch, &batch->rows[i]))
+		if (osy_load_needs_look(batch, &batch->rows[i]))
 			return true;
 	}
 	return false;

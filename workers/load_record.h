@@ -1,0 +1,42 @@
+/*
+ * Recording: what load_record.c gathers of each batch and load_write.c puts into one statement.
+ */
+#ifndef OSY_LOAD_RECORD_H
+#define OSY_LOAD_RECORD_H
+
+#include "load_internal.h"
+
+/* One batch on its way into the statement. */
+struct osy_litem {
+	struct osy_lbatch *batch;
+	bool has_row; /* a row of table batch is written */
+	bool had_row; /* an earlier pass was done with it */
+	struct osy_outcome_row *before, *now, *merged;
+	bool *improved;
+	struct osy_ltally tally;
+	struct osy_idmap_entry *entries;
+	size_t entry_count;
+	uint64_t filling; /* of Redis, when the entries were put */
+	struct osy_buf intent, outcome, deferred, pairs, gone;
+	struct osy_id smallest, largest, gone_smallest, gone_largest;
+	unsigned deferred_rows;
+};
+
+struct osy_lgather {
+	struct osy_loader *loader;
+	struct osy_litem items[OSY_LOAD_GATHER];
+	size_t count;
+};
+
+/* The lane's position behind the batch; 0: it stays. */
+int64_t osy_load_position_of(const struct osy_lbatch *batch);
+/*
+ * Writes all of them, and the API calls that were made since: rows of run, pass and lane that were
+ * accepted, in *ret.
+ */
+enum osy_code osy_load_write(const struct osy_lgather *gather, struct osy_pg_result **ret,
+	struct osy_err *err) OSY_CHECKED;
+/* API calls alone, when nothing is recorded any more. */
+void osy_load_write_calls(struct osy_loader *loader);
+
+#endif
