@@ -130,6 +130,9 @@ static void turn(struct loop *loop)
 	unsigned place_ms = UINT_MAX;
 	bool took = osy_lanes_fetch(worker, &place_ms);
 	unsigned wait_ms = osy_loader_turn(worker->loader);
+	/* For the room that the turn has made: what is there already wakes nobody. */
+	if (wait_ms > 0 && !took)
+		took = osy_lanes_fetch(worker, &place_ms);
 	osy_lanes_release(worker);
 	if (took)
 		wait_ms = 0;
