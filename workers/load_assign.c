@@ -1,5 +1,7 @@
 #include "load_assign.h"
 
+#include <stdlib.h>
+
 #include "load_index.h"
 
 #include "osy/banned.h"
@@ -32,25 +34,31 @@ static uint64_t hash_of(const struct assign *a, const struct osy_str *values)
 	return hash;
 }
 
-static bool is_null(struct osy_str value)
+/* How close a candidate has to be. */
+enum fit {
+	FIT_EXACT,
+	FIT_LINKED, /* lookups that are linked later may be null */
+	FIT_GUESS,  /* and fields that were not sent may have a default */
+};
+
+static bool fits(const struct osy_lassign_column *column, struct osy_str sent, struct osy_str has,
+	enum fit fit)
 {
-	return !value.p || osy_str_is(value, "null");
+	const struct osy_str null = OSY_STR_NULL;
+	bool empty = osy_sf_value_equal(column->type, column->scale, null, has);
+
+	if (!sent.p)
+		return empty || (fit == FIT_GUESS && !column->must_be_null && !column->loose);
+	if (column->loose && fit != FIT_EXACT && empty)
+		return true;
+	return osy_sf_value_equal(column->type, column->scale, sent, has);
 }
 
 static bool answers(const struct assign *a, const struct osy_lsuspect *suspect,
-	const struct osy_lcandidate *candidate, bool strict)
+	const struct osy_lcandidate *candidate, enum fit fit)
 {
 	for (size_t c = 0; c < a->column_count; c++) {
-		const struct osy_lassign_column *column = &a->columns[c];
-		struct osy_str sent = suspect->values[c], has = candidate->values[c];
-		if (!sent.p) {
-			if (column->must_be_null && !is_null(has))
-				return false;
-			continue;
-		}
-		if (column->loose && !strict && is_null(has))
-			continue;
-		if (!osy_sf_value_equal(column->type, column->scale, sent, has))
+		if (!fits(&a->columns[c], suspect->values[c], candidate->values[c], fit))
 			return false;
 	}
 	return true;
@@ -89,25 +97,56 @@ static void find_sole(struct assign *a, struct osy_arena *arena, struct osy_lsus
 	}
 }
 
-static void give(const struct assign *a, struct osy_lsuspect *suspects, const uint64_t *hashes,
-	size_t count, struct osy_lcandidate *candidates, bool strict)
+static void give_one(const struct assign *a, struct osy_lsuspect *suspect, uint64_t hash,
+	struct osy_lcandidate *candidates, enum fit fit)
 {
-	for (size_t i = 0; i < count; i++) {
-		size_t at = OSY_LINDEX_START;
-		int64_t c;
-		while (suspects[i].candidate < 0 &&
-			(c = osy_lindex_next(&a->by_hash, hashes[i], &at)) >= 0) {
-			if (candidates[c].used || !answers(a, &suspects[i], &candidates[c], strict))
-				continue;
-			candidates[c].used = true;
-			suspects[i].candidate = (int)c;
-		}
+	size_t at = OSY_LINDEX_START;
+	int64_t c;
+
+	while (suspect->candidate < 0 && (c = osy_lindex_next(&a->by_hash, hash, &at)) >= 0) {
+		if (candidates[c].used || !answers(a, suspect, &candidates[c], fit))
+			continue;
+		candidates[c].used = true;
+		suspect->candidate = (int)c;
+		suspect->guessed = fit == FIT_GUESS;
 	}
+}
+
+struct rank {
+	unsigned sent;
+	unsigned suspect;
+};
+
+/* Those that sent more come first, then in their order. */
+static int by_rank(const void *x, const void *y)
+{
+	const struct rank *a = x, *b = y;
+
+	if (a->sent != b->sent)
+		return a->sent > b->sent ? -1 : 1;
+	return (a->suspect > b->suspect) - (a->suspect < b->suspect);
+}
+
+static void guess(const struct assign *a, struct osy_arena *arena, struct osy_lsuspect *suspects,
+	const uint64_t *hashes, size_t count, struct osy_lcandidate *candidates)
+{
+	struct rank *ranks = osy_arena_calloc(arena, count + 1, sizeof(*ranks));
+
+	for (size_t i = 0; i < count; i++) {
+		ranks[i].suspect = (unsigned)i;
+		for (size_t c = 0; c < a->column_count; c++)
+			ranks[i].sent += suspects[i].values[c].p != NULL;
+	}
+	if (count)
+		qsort(ranks, count, sizeof(*ranks), by_rank);
+	for (size_t i = 0; i < count; i++)
+		give_one(a, &suspects[ranks[i].suspect], hashes[ranks[i].suspect], candidates,
+			FIT_GUESS);
 }
 
 size_t osy_load_assign(struct osy_arena *arena, const struct osy_lassign_column *columns,
 	size_t column_count, struct osy_lsuspect *suspects, size_t suspect_count,
-	struct osy_lcandidate *candidates, size_t candidate_count)
+	struct osy_lcandidate *candidates, size_t candidate_count, bool may_guess)
 {
 	struct assign a = {.columns = columns, .column_count = column_count};
 	uint64_t *hashes = osy_arena_calloc(arena, suspect_count + 1, sizeof(*hashes));
@@ -121,10 +160,15 @@ size_t osy_load_assign(struct osy_arena *arena, const struct osy_lassign_column 
 	for (size_t i = 0; i < suspect_count; i++) {
 		hashes[i] = hash_of(&a, suspects[i].values);
 		suspects[i].candidate = -1;
+		suspects[i].guessed = false;
 	}
 	find_sole(&a, arena, suspects, hashes, suspect_count);
-	give(&a, suspects, hashes, suspect_count, candidates, true);
-	give(&a, suspects, hashes, suspect_count, candidates, false);
+	for (enum fit fit = FIT_EXACT; fit <= FIT_LINKED; fit++) {
+		for (size_t i = 0; i < suspect_count; i++)
+			give_one(&a, &suspects[i], hashes[i], candidates, fit);
+	}
+	if (may_guess)
+		guess(&a, arena, suspects, hashes, suspect_count, candidates);
 	for (size_t i = 0; i < candidate_count; i++)
 		left += !candidates[i].used;
 	return left;

@@ -183,6 +183,7 @@ struct osy_lleft {
 	int64_t due; /* mono ms; set aside only */
 	bool aside;
 	bool taken; /* a batch in work */
+	int doubts; /* batch->doubts */
 	struct osy_lleft *next;
 };
 
@@ -295,7 +296,7 @@ void osy_load_decode(struct osy_lbatch *batch, struct osy_str message);
 struct osy_lleft *osy_load_left_of(const struct osy_load *load, int64_t offset);
 void osy_load_untake(struct osy_load *load, int64_t offset); /* its batch was dropped */
 void osy_load_left_done(struct osy_load *load, int64_t offset);
-void osy_load_left_aside(struct osy_load *load, int64_t offset, int64_t due_in_ms);
+void osy_load_left_aside(const struct osy_lbatch *batch);
 void osy_load_look(struct osy_loader *loader);	    /* what former owners left */
 void osy_load_begin(struct osy_loader *loader);	    /* TAKEN */
 void osy_load_take_late(struct osy_loader *loader); /* what was set aside and is due */

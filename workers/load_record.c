@@ -275,7 +275,7 @@ static void recorded(struct osy_lbatch *batch)
 		batch->pause_ms = 0;
 		break;
 	case OSY_RECORD_ASIDE:
-		osy_load_left_aside(batch->load, batch->offset, batch->due_in_ms);
+		osy_load_left_aside(batch);
 		osy_load_step(batch, OSY_STEP_OVER);
 		break;
 	case OSY_RECORD_DONE:

@@ -232,19 +232,21 @@ void osy_load_left_done(struct osy_load *load, int64_t offset)
 	}
 }
 
-void osy_load_left_aside(struct osy_load *load, int64_t offset, int64_t due_in_ms)
+void osy_load_left_aside(const struct osy_lbatch *batch)
 {
-	struct osy_lleft *left = osy_load_left_of(load, offset);
+	struct osy_load *load = batch->load;
+	struct osy_lleft *left = osy_load_left_of(load, batch->offset);
 
 	if (!left) {
 		left = osy_xcalloc(1, sizeof(*left));
-		left->offset = offset;
+		left->offset = batch->offset;
 		left->next = load->left;
 		load->left = left;
 	}
 	left->aside = true;
 	left->taken = false;
-	left->due = osy_mono_ms() + due_in_ms;
+	left->doubts = batch->doubts;
+	left->due = osy_mono_ms() + batch->due_in_ms;
 }
 
 static struct osy_load *find_load(
@@ -330,6 +332,7 @@ static struct osy_lbatch *fetch_again(struct osy_load *load, struct osy_lleft *l
 	struct osy_err err = OSY_ERR_NONE;
 
 	batch->offset = left->offset;
+	batch->doubts = left->doubts;
 	osy_pulse_blocking(worker->pulse, true);
 	enum osy_code rc = osy_kafka_at(worker->kafka, load->lane->run->topic, load->lane->lane,
 		left->offset, &batch->copy, &err);

@@ -136,7 +136,8 @@ static void settle_found(struct decision *d)
 		row->doubt = false;
 		defer_unsent(d->rec, batch, d->row_of[s], candidate);
 		d->collections[suspect->collection].found++;
-		d->collections[suspect->collection].found_sole += suspect->sole;
+		d->collections[suspect->collection].found_sole +=
+			suspect->sole && !suspect->guessed;
 	}
 }
 
@@ -232,13 +233,16 @@ void osy_reconcile_decide(
 	int64_t limit = loader->worker->settings->request_limit_ms + OSY_LOAD_SEND_SLACK;
 	bool aside[OSY_RECONCILE_MAX] = {false}, again[OSY_RECONCILE_MAX] = {false};
 
+	bool may_guess = others->alone;
+	for (size_t i = 0; i < rec->count; i++)
+		may_guess |= rec->members[i]->doubts >= ROUNDS;
 	d.limit_passed = others->youngest_ms >= limit;
 	d.aside_ms = limit - others->youngest_ms;
 	if (d.aside_ms < SHORTEST_ASIDE)
 		d.aside_ms = SHORTEST_ASIDE;
 	collect(&d);
 	d.left = osy_load_assign(&rec->arena, rec->assign, rec->column_count, d.suspects, d.count,
-		rec->candidates, rec->candidate_count);
+		rec->candidates, rec->candidate_count, may_guess);
 	settle_found(&d);
 	settle_missing(&d, aside, again);
 	for (unsigned i = 0; i < rec->count; i++)

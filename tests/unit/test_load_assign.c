@@ -19,6 +19,7 @@ struct world {
 	struct osy_lsuspect suspects[ROWS];
 	struct osy_lcandidate candidates[ROWS];
 	size_t suspect_count, candidate_count;
+	bool crowded; /* others are in doubt too */
 };
 
 static int begin(void **state)
@@ -71,7 +72,7 @@ static void candidate(struct world *w, const char *a, const char *b, const char 
 static size_t assign(struct world *w)
 {
 	return osy_load_assign(&w->arena, w->columns, COLUMNS, w->suspects, w->suspect_count,
-		w->candidates, w->candidate_count);
+		w->candidates, w->candidate_count, !w->crowded);
 }
 
 static void finds_equal_rows(void **state)
@@ -167,6 +168,36 @@ static void a_key_that_was_not_sent_must_be_null(void **state)
 	assert_int_equal(w->suspects[0].candidate, 1);
 }
 
+/* A row that the org refused for want of a field takes nobody's record that has it. */
+static void who_sent_less_takes_no_others_record(void **state)
+{
+	struct world *w = *state;
+
+	suspect(w, 0, "\"a\"", NULL, NULL);
+	suspect(w, 1, "\"a\"", "\"x\"", NULL);
+	candidate(w, "\"a\"", "\"x\"", NULL);
+	assert_int_equal(assign(w), 0);
+	assert_int_equal(w->suspects[0].candidate, -1);
+	assert_int_equal(w->suspects[1].candidate, 0);
+	assert_false(w->suspects[1].guessed);
+}
+
+/* Defaults of the org are a guess: not made while others' rows may be meant. */
+static void defaults_are_a_guess(void **state)
+{
+	struct world *w = *state;
+
+	suspect(w, 0, "\"a\"", NULL, NULL);
+	candidate(w, "\"a\"", "\"a default\"", NULL);
+	w->crowded = true;
+	assert_int_equal(assign(w), 1);
+	assert_int_equal(w->suspects[0].candidate, -1);
+	w->crowded = false;
+	assert_int_equal(assign(w), 0);
+	assert_int_equal(w->suspects[0].candidate, 0);
+	assert_true(w->suspects[0].guessed);
+}
+
 static void nothing_to_do(void **state)
 {
 	struct world *w = *state;
@@ -185,6 +216,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_not_sent_proves_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(lookups_that_are_linked_later, begin, end),
 		cmocka_unit_test_setup_teardown(a_key_that_was_not_sent_must_be_null, begin, end),
+		cmocka_unit_test_setup_teardown(who_sent_less_takes_no_others_record, begin, end),
+		cmocka_unit_test_setup_teardown(defaults_are_a_guess, begin, end),
 		cmocka_unit_test_setup_teardown(nothing_to_do, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
