@@ -41,6 +41,8 @@ struct osy_spec_object {
 	bool insert, update, match_only, write_nulls;
 	bool target_empty; /* it was at the scan: a fresh record needs no asking */
 	int batch_size;	   /* records a collection, 1..200 */
+	bool read_bulk;	   /* read by a Bulk query job */
+	bool load_bulk;	   /* loaded by Bulk ingest jobs */
 	int lanes;	   /* lanes its records are spread over */
 	int lock_field;	 /* index of the field whose value chooses the lane, -1: the record's own id
 			  */

@@ -51,8 +51,21 @@ struct osy_http_request {
 	struct osy_str body;	/* borrowed until done is called; p NULL: none */
 	size_t max_reply_bytes; /* a longer reply is an error (OSY_E_TOO_BIG); 0: 64 MiB */
 	unsigned timeout_ms;	/* whole request; 0: 660,000 (the org's own limit is 10 minutes) */
-	bool plain;		/* http:// allowed */
-	bool gzip;		/* ask for gzip */
+	/* A body out of a file instead, read by position from its beginning; body_fd is used when
+	 * body_size > 0 and stays the caller's. Sent with its length, never chunked. */
+	int body_fd;
+	int64_t body_size;
+	/*
+	 * With on_data the reply's body is handed out in pieces as it comes (decoded) instead of
+	 * being gathered; status and headers are there by then (osy_http_call_status,
+	 * osy_http_call_header). Bodies of replies that are not 2xx are gathered all the same. It
+	 * returns false to pause: the piece is given again after osy_http_resume(). A pause does
+	 * not count as a slow server; timeout_ms then bounds the silence between two pieces.
+	 * max_reply_bytes bounds the whole body still; 0: no bound.
+	 */
+	bool (*on_data)(struct osy_http_call *call, struct osy_str piece, void *arg);
+	bool plain; /* http:// allowed */
+	bool gzip;  /* ask for gzip */
 	int timer_id_;
 };
 
@@ -67,6 +80,11 @@ struct osy_http *osy_http_free(
 enum osy_code osy_http_start(struct osy_http *http, const struct osy_http_request *request,
 	osy_http_done done, void *arg, struct osy_http_call **ret /* may be NULL */,
 	struct osy_err *err) OSY_CHECKED;
+/* Of a request with on_data, from its first piece on. */
+int osy_http_call_status(const struct osy_http_call *call);
+struct osy_str osy_http_call_header(const struct osy_http_call *call, const char *name);
+/* Goes on with a paused reply; pieces come from osy_http_poll or from within this call. */
+void osy_http_resume(struct osy_http_call *call);
 /* Before its own done is called; also from within another's. */
 void osy_http_cancel(struct osy_http_call *call);
 size_t osy_http_in_flight(const struct osy_http *http);

@@ -112,8 +112,7 @@ struct osy_kafka_lane *osy_kafka_lane_close(struct osy_kafka_lane *lane);
 enum osy_code osy_kafka_lane_poll(struct osy_kafka_lane *lane, bool *ret_got,
 	struct osy_kafka_message *ret, struct osy_err *err) OSY_CHECKED;
 /* A header by name, borrowed from the message; p NULL when it has none. */
-struct osy_str osy_kafka_message_header(
-	const struct osy_kafka_message *message, const char *name);
+struct osy_str osy_kafka_message_header(const struct osy_kafka_message *message, const char *name);
 void osy_kafka_message_done(
 	struct osy_kafka_message *message); /* zeroed afterwards; a zeroed one is fine */
 /* Shows the position under the group; never waits, errors are ignored (the truth is in Postgres).

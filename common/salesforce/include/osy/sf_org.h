@@ -89,6 +89,11 @@ struct osy_sf_request {
 	size_t header_count;
 	size_t max_reply_bytes; /* 0: 64 MiB */
 	unsigned timeout_ms;	/* 0: the org's own limit and a little */
+	/* As in osy_http_request: a body out of a file, a reply in pieces. A session that is
+	 * refused is renewed and the request sent again, as always: no piece has come then. */
+	int body_fd;
+	int64_t body_size;
+	bool (*on_data)(struct osy_http_call *call, struct osy_str piece, void *arg);
 };
 
 /* done is called from osy_http_poll, exactly once. */
