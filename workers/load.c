@@ -73,8 +73,7 @@ struct osy_lbatch *osy_load_batch_free(struct osy_lbatch *batch)
 
 	loader->batches--;
 	osy_load_reconcile_drop(loader, batch);
-	if (batch->call)
-		batch->call->batch = NULL;
+	osy_load_call_forget(batch);
 	osy_kafka_message_done(&batch->message);
 	osy_buf_done(&batch->copy);
 	while (batch->bodies) {
@@ -114,12 +113,67 @@ void osy_load_wait(struct osy_lbatch *batch, unsigned ms)
 	batch->wait_until = osy_mono_ms() + ms;
 }
 
-/* A second batch that has to wait for the first one, or for its stage, takes nobody's place. */
+/* ---- Turns ---- */
+static bool writes(const struct osy_lbatch *batch)
+{
+	return batch && (batch->step == OSY_STEP_SEND || batch->step == OSY_STEP_SENDING);
+}
+
+static bool any_writes(const struct osy_load *load)
+{
+	for (const struct osy_lbatch *batch = load->first; batch; batch = batch->next) {
+		if (writes(batch))
+			return true;
+	}
+	return false;
+}
+
+bool osy_load_joins(const struct osy_lbatch *front, const struct osy_lbatch *batch)
+{
+	return front->head.object == batch->head.object && front->head.stage == batch->head.stage &&
+	       front->head.links == batch->head.links && !front->single && !batch->single &&
+	       !front->given_up && !batch->given_up;
+}
+
+/* What of a batch that is ready has still to be sent, in rows; one whose collections are made knows
+ * better. */
+static unsigned rows_to_send(const struct osy_lbatch *batch)
+{
+	if (batch->step != OSY_STEP_SEND)
+		return batch->row_count;
+	return batch->starts[batch->collections] - batch->starts[batch->next_collection];
+}
+
+bool osy_load_may_write(const struct osy_lbatch *batch)
+{
+	const struct osy_load *load = batch->load;
+	unsigned rows = 0;
+	size_t bytes = batch->message.payload.len;
+
+	if (batch == load->late)
+		return !any_writes(load);
+	if (writes(load->late))
+		return false;
+	for (const struct osy_lbatch *front = load->first; front != batch; front = front->next) {
+		bool ready =
+			front->step == OSY_STEP_SEND ||
+			(front->step == OSY_STEP_READY && front->wait_until <= load->loader->now);
+		if (front->step == OSY_STEP_OVER)
+			continue;
+		if (!ready || !osy_load_joins(front, batch))
+			return false;
+		rows += rows_to_send(front);
+		bytes += front->message.payload.len;
+	}
+	return rows == 0 || (rows < OSY_BATCH_MAX_RECORDS && bytes <= OSY_LOAD_JOINED_BYTES);
+}
+
+/* A batch behind others that has to wait for them, or for its stage, takes nobody's place. */
 static bool is_held(const struct osy_load *load, const struct osy_lbatch *batch)
 {
-	if (batch != load->second)
+	if (batch == load->first || batch == load->late)
 		return false;
-	return batch->step == OSY_STEP_READY ||
+	return (batch->step == OSY_STEP_READY && !osy_load_may_write(batch)) ||
 	       (batch->step == OSY_STEP_TAKEN && !batch->broken &&
 		       batch->head.stage > load->lane->run->open_stage);
 }
@@ -130,28 +184,16 @@ size_t osy_load_pick(
 	size_t n = 0;
 
 	for (struct osy_load *load = loader->loads; load && n < max; load = load->next) {
-		struct osy_lbatch *all[] = {load->late, load->first, load->second};
-		for (size_t i = 0; i < OSY_COUNT(all) && n < max; i++) {
-			if (all[i] && all[i]->step == step && all[i]->wait_until <= loader->now &&
-				!load->lane->lost && !is_held(load, all[i]))
-				ret[n++] = all[i];
+		if (load->lane->lost)
+			continue;
+		for (struct osy_lbatch *batch = load->late ? load->late : load->first;
+			batch && n < max; batch = batch == load->late ? load->first : batch->next) {
+			if (batch->step == step && batch->wait_until <= loader->now &&
+				!is_held(load, batch))
+				ret[n++] = batch;
 		}
 	}
 	return n;
-}
-
-static bool writes(const struct osy_lbatch *batch)
-{
-	return batch && (batch->step == OSY_STEP_SEND || batch->step == OSY_STEP_SENDING);
-}
-
-bool osy_load_may_write(const struct osy_lbatch *batch)
-{
-	const struct osy_load *load = batch->load;
-
-	if (batch == load->late)
-		return !writes(load->first);
-	return batch == load->first && !writes(load->late);
 }
 
 bool osy_load_trouble(struct osy_loader *loader, const char *event, const struct osy_err *err)
@@ -177,8 +219,11 @@ struct osy_load *osy_load_new(struct osy_loader *loader, struct osy_wlane *lane)
 
 static void drop_all(struct osy_load *load)
 {
-	load->first = osy_load_batch_free(load->first);
-	load->second = osy_load_batch_free(load->second);
+	while (load->first) {
+		struct osy_lbatch *batch = load->first;
+		load->first = batch->next;
+		osy_load_batch_free(batch);
+	}
 	load->late = osy_load_batch_free(load->late);
 	while (load->left) {
 		struct osy_lleft *left = load->left;
@@ -210,30 +255,61 @@ void osy_load_lose(struct osy_load *load)
 	load->loader->moved = true;
 }
 
-/* What is left at or behind the position is at most one batch that was not set aside. */
-static const struct osy_lleft *unfinished(const struct osy_load *load)
+struct osy_lleft *osy_load_unfinished(const struct osy_load *load)
 {
-	for (const struct osy_lleft *left = load->left; left; left = left->next) {
-		if (!left->aside && !left->taken)
-			return left;
+	struct osy_lleft *least = NULL;
+
+	for (struct osy_lleft *left = load->left; left; left = left->next) {
+		if (!left->aside && !left->done && !left->taken &&
+			(!least || left->offset < least->offset))
+			least = left;
 	}
-	return NULL;
+	return least;
+}
+
+static struct osy_lbatch **end_of(struct osy_load *load)
+{
+	struct osy_lbatch **at = &load->first;
+
+	while (*at)
+		at = &(*at)->next;
+	return at;
+}
+
+/* Whether what is prepared and not yet sent fills a request. */
+static bool is_full(const struct osy_load *load)
+{
+	unsigned count = 0, rows = 0;
+	size_t bytes = 0;
+
+	for (const struct osy_lbatch *batch = load->first; batch; batch = batch->next) {
+		count++;
+		if (batch->step > OSY_STEP_SEND)
+			continue;
+		rows += batch->row_count;
+		bytes += batch->message.payload.len;
+	}
+	return count >= OSY_LOAD_AHEAD || rows >= OSY_BATCH_MAX_RECORDS ||
+	       bytes >= OSY_BATCH_MAX_BYTES;
 }
 
 bool osy_load_wants(const struct osy_load *load)
 {
 	const struct osy_wlane *lane = load->lane;
+	const struct osy_lbatch *last = load->first;
 
-	if (!load->looked || !lane->raised || lane->lost || load->second)
+	if (!load->looked || !lane->raised || lane->lost)
 		return false;
 	if (load->waits_for_stage > lane->run->open_stage)
 		return false;
-	if (!load->first)
+	if (!last)
 		return true;
-	/* One batch ahead, but not while an old one is cleared up, nor beyond what memory bears:
-	 * half as many batches wait as requests fly. */
+	while (last->next)
+		last = last->next;
+	/* Ahead of those that are sent, but not while an old one is cleared up, nor beyond what
+	 * memory bears: half as many batches wait as requests fly. */
 	unsigned requests = (unsigned)load->loader->worker->settings->worker_requests;
-	return load->first->step >= OSY_STEP_READY && !unfinished(load) &&
+	return last->step >= OSY_STEP_READY && !osy_load_unfinished(load) && !is_full(load) &&
 	       load->loader->batches < requests + (requests + 1) / 2;
 }
 
@@ -241,21 +317,17 @@ void osy_load_give(struct osy_load *load, struct osy_kafka_message *message)
 {
 	struct osy_lbatch *batch = osy_load_batch_new(load);
 
-	OSY_ASSERT(!load->second);
 	batch->message = *message;
 	*message = (struct osy_kafka_message){0};
 	batch->offset = batch->message.offset;
-	if (load->first)
-		load->second = batch;
-	else
-		load->first = batch;
+	*end_of(load) = batch;
 	osy_load_decode(batch, batch->message.payload);
 	osy_load_step(batch, OSY_STEP_TAKEN);
 }
 
 bool osy_load_idle(const struct osy_load *load)
 {
-	return !load->first && !load->second && !load->late;
+	return !load->first && !load->late;
 }
 
 bool osy_load_waits_for_stage(const struct osy_load *load)
@@ -265,7 +337,7 @@ bool osy_load_waits_for_stage(const struct osy_load *load)
 
 bool osy_load_owes(const struct osy_load *load)
 {
-	return unfinished(load) != NULL;
+	return osy_load_unfinished(load) != NULL;
 }
 
 bool osy_load_has_aside(const struct osy_load *load)
@@ -293,16 +365,29 @@ static bool is_fresh(const struct osy_lbatch *batch)
 	return rests(batch) && !batch->in_table;
 }
 
-/* Gives messages back to Kafka: the lane's queue is closed and opened again where they begin. */
-static void give_back(struct osy_load *load, struct osy_lbatch **at)
+/* Gives the last message back to Kafka: the lane's queue is closed and opened again where it
+ * begins. */
+static void give_back_last(struct osy_load *load)
 {
 	struct osy_wlane *lane = load->lane;
+	struct osy_lbatch **at = &load->first;
 
+	while ((*at)->next)
+		at = &(*at)->next;
 	lane->queue = lane->queue ? osy_kafka_lane_close(lane->queue) : NULL;
 	if ((*at)->offset < lane->position)
 		lane->position = (*at)->offset;
 	osy_load_untake(load, (*at)->offset);
 	*at = osy_load_batch_free(*at);
+}
+
+static const struct osy_lbatch *last_of(const struct osy_load *load)
+{
+	const struct osy_lbatch *last = load->first;
+
+	while (last && last->next)
+		last = last->next;
+	return last;
 }
 
 static void let_go(struct osy_load *load)
@@ -312,10 +397,8 @@ static void let_go(struct osy_load *load)
 
 	if (!ends && !lane->run->aborting)
 		return;
-	if (ends ? rests(load->second) : is_fresh(load->second))
-		give_back(load, &load->second);
-	if (!load->second && (ends ? rests(load->first) : is_fresh(load->first)))
-		give_back(load, &load->first);
+	while (ends ? rests(last_of(load)) : is_fresh(last_of(load)))
+		give_back_last(load);
 	if (ends && rests(load->late)) {
 		osy_load_untake(load, load->late->offset);
 		load->late = osy_load_batch_free(load->late);
@@ -332,20 +415,19 @@ static void wait_for_stage(struct osy_load *load)
 	if (!first || first->step != OSY_STEP_TAKEN || first->broken || first->skip ||
 		first->head.stage <= load->lane->run->open_stage)
 		return;
-	if (load->second)
-		give_back(load, &load->second);
 	load->waits_for_stage = (int)first->head.stage;
-	give_back(load, &load->first);
+	while (load->first)
+		give_back_last(load);
 }
 
 static void promote(struct osy_load *load)
 {
 	if (load->late && load->late->step == OSY_STEP_OVER)
 		load->late = osy_load_batch_free(load->late);
-	if (load->first && load->first->step == OSY_STEP_OVER) {
-		osy_load_batch_free(load->first);
-		load->first = load->second;
-		load->second = NULL;
+	while (load->first && load->first->step == OSY_STEP_OVER) {
+		struct osy_lbatch *batch = load->first;
+		load->first = batch->next;
+		osy_load_batch_free(batch);
 		load->loader->moved = true;
 	}
 }
@@ -405,7 +487,7 @@ static int64_t least(int64_t a, int64_t b)
 static int64_t batch_wait(const struct osy_lbatch *batch, int64_t now)
 {
 	if (!batch || batch->step == OSY_STEP_SENDING || batch->step == OSY_STEP_ASKING ||
-		batch->step == OSY_STEP_TAKEN)
+		batch->step == OSY_STEP_TAKEN || batch->step == OSY_STEP_OVER)
 		return WAIT_MS;
 	if (batch->wait_until > now)
 		return batch->wait_until - now;
@@ -423,9 +505,10 @@ static unsigned next_turn(const struct osy_loader *loader)
 		return 0;
 	for (const struct osy_load *load = loader->loads; load; load = load->next) {
 		wait = least(wait, batch_wait(load->late, now));
-		wait = least(wait, batch_wait(load->first, now));
-		if (load->second && load->second->step < OSY_STEP_READY)
-			wait = least(wait, batch_wait(load->second, now));
+		for (const struct osy_lbatch *batch = load->first; batch; batch = batch->next) {
+			if (batch == load->first || batch->step < OSY_STEP_READY)
+				wait = least(wait, batch_wait(batch, now));
+		}
 		for (const struct osy_lleft *left = load->left; left; left = left->next) {
 			if (left->aside && !left->taken)
 				wait = least(

@@ -59,6 +59,31 @@ void osy_load_calls_drop(struct osy_loader *loader)
 		call_free(loader->calls);
 }
 
+void osy_load_call_forget(struct osy_lbatch *batch)
+{
+	struct osy_lcall *call = batch->call;
+
+	batch->call = NULL;
+	if (!call)
+		return;
+	if (call->batch == batch)
+		call->batch = NULL;
+	for (size_t i = 0; i < OSY_COUNT(call->parts); i++) {
+		if (call->parts[i].batch == batch)
+			call->parts[i].batch = NULL;
+	}
+}
+
+static void set_call(struct osy_lcall *call, struct osy_lcall *value)
+{
+	if (call->batch)
+		call->batch->call = value;
+	for (size_t i = 0; i < OSY_COUNT(call->parts); i++) {
+		if (call->parts[i].batch)
+			call->parts[i].batch->call = value;
+	}
+}
+
 static void count_call(struct osy_loader *loader, const char *run)
 {
 	struct osy_lcount *count = loader->counts;
@@ -85,8 +110,7 @@ static void on_done(struct osy_sf_reply *reply, void *arg)
 		osy_narrow_over(&call->org->narrow);
 	loader->moved = true;
 	loader->now = osy_mono_ms();
-	if (call->batch)
-		call->batch->call = NULL;
+	set_call(call, NULL);
 	call->done(call, reply);
 	call_free(call);
 }
@@ -108,8 +132,7 @@ enum osy_code osy_load_call_start(struct osy_lcall *call, const struct osy_http_
 	if (call->org)
 		call->mark = osy_narrow_sent(&call->org->narrow);
 	count_call(call->loader, call->run->id);
-	if (call->batch)
-		call->batch->call = call;
+	set_call(call, call);
 	return OSY_OK;
 }
 

@@ -84,16 +84,23 @@ static size_t add(struct gather *gather, struct osy_lbatch *batch)
 	return gather->intents[i].len + gather->snapshots[i].len;
 }
 
+/* Whether it goes into the request of the one that was gathered last. */
+static bool goes_along(const struct gather *gather, const struct osy_lbatch *batch)
+{
+	return gather->count && gather->batches[gather->count - 1]->load == batch->load;
+}
+
 /* Whether its request could go out at once, after those that have an intent already. */
 static bool has_room(const struct gather *gather, const struct osy_lbatch *batch)
 {
 	const struct osy_lorg *org = osy_load_org(batch);
 	unsigned before = 0;
 
-	if (!org->narrow.limit)
+	if (!org->narrow.limit || goes_along(gather, batch))
 		return true;
 	for (size_t i = 0; i < gather->count; i++)
-		before += osy_load_org(gather->batches[i]) == org;
+		before += osy_load_org(gather->batches[i]) == org &&
+			  !(i && gather->batches[i - 1]->load == gather->batches[i]->load);
 	return org->narrow.flying + osy_load_org_queue(org, batch->load->loader) + before <
 	       org->narrow.limit;
 }
@@ -104,7 +111,7 @@ static void collect(struct osy_loader *loader, struct gather *gather)
 	struct osy_lbatch *batches[OSY_LOAD_GATHER];
 	const struct osy_worker *worker = loader->worker;
 	size_t n = osy_load_pick_writers(loader, OSY_STEP_READY, batches, OSY_COUNT(batches));
-	size_t bytes = 0;
+	size_t bytes = 0, requests = 0;
 	size_t slots = (size_t)worker->settings->worker_requests;
 	bool may_send = osy_pulse_may_send(worker->pulse);
 
@@ -117,8 +124,9 @@ static void collect(struct osy_loader *loader, struct gather *gather)
 		if (!osy_load_has_actions(batch)) {
 			batch->record_as = OSY_RECORD_DONE;
 			osy_load_step(batch, OSY_STEP_RECORD);
-		} else if (may_send && gather->count < slots && bytes < GATHER_BYTES &&
-			   has_room(gather, batch)) {
+		} else if (may_send && bytes < GATHER_BYTES && has_room(gather, batch) &&
+			   (goes_along(gather, batch) || requests < slots)) {
+			requests += !goes_along(gather, batch);
 			bytes += add(gather, batch);
 		}
 	}

@@ -2,10 +2,10 @@
  * What the files of the load protocol share: a batch in work, its rows, the calls under way. Seen
  * by workers/load*.c and their unit tests alone. The picture is in docs/protocol.md.
  *
- * Who owns what: a load owns its batches (two in the lane's order, one that was set aside), a batch
- * owns its arena and everything in it, its message and the bodies of replies that its rows point
- * into. A call outlives the batch that started it: it owns the body under way and holds a reference
- * to the run, and it forgets its batch when that is dropped.
+ * Who owns what: a load owns its batches (a list in the lane's order, and one that was set aside),
+ * a batch owns its arena and everything in it, its message and the bodies of replies that its rows
+ * point into. A call outlives the batch that started it: it owns the body under way and holds a
+ * reference to the run, and it forgets its batch when that is dropped.
  */
 #ifndef OSY_LOAD_INTERNAL_H
 #define OSY_LOAD_INTERNAL_H
@@ -19,11 +19,13 @@
 #include "osy/sf_collection.h"
 #include "osy/sf_query.h"
 
-#define OSY_LOAD_GATHER 32	 /* batches in one statement or round trip at most */
-#define OSY_LOAD_TRIES 10	 /* of a row that the org asks to try again */
-#define OSY_LOAD_REMATCHES 2	 /* of a row whose insert ran into a duplicate */
-#define OSY_LOAD_CRASHES 3	 /* attempts after which a batch is given up */
-#define OSY_LOAD_SEND_SLACK 2000 /* ms by which sent_at may be older than the send */
+#define OSY_LOAD_GATHER 32		     /* batches in one statement or round trip at most */
+#define OSY_LOAD_TRIES 10		     /* of a row that the org asks to try again */
+#define OSY_LOAD_REMATCHES 2		     /* of a row whose insert ran into a duplicate */
+#define OSY_LOAD_CRASHES 3		     /* attempts after which a batch is given up */
+#define OSY_LOAD_SEND_SLACK 2000	     /* ms by which sent_at may be older than the send */
+#define OSY_LOAD_AHEAD 8		     /* batches of a lane at once at most */
+#define OSY_LOAD_JOINED_BYTES (1200u * 1024) /* messages whose rows go in one request at most */
 
 /* Where a batch stands. What waits for a time stands still until wait_until. */
 enum osy_step {
@@ -127,6 +129,7 @@ struct osy_lorder;
 
 struct osy_lbatch {
 	struct osy_load *load;
+	struct osy_lbatch *next; /* in the lane's order */
 	struct osy_arena arena;
 	struct osy_kafka_message message;
 	struct osy_buf copy; /* a message that was fetched again */
@@ -135,6 +138,7 @@ struct osy_lbatch {
 	int64_t wait_until;	/* mono ms; 0: at once */
 	unsigned waits;		/* back-offs in a row */
 	bool late;		/* was set aside: the lane is past it */
+	bool recording;		/* goes into the statement that is being made */
 	bool skip;		/* not of this pass */
 	struct osy_err *broken; /* cannot be decoded */
 	struct osy_batch_head head;
@@ -149,7 +153,7 @@ struct osy_lbatch {
 	/* resolve */
 	size_t first_ask;
 	/* match */
-	struct osy_lcall *call;	  /* under way; its batch is this */
+	struct osy_lcall *call;	  /* under way; this batch is in it */
 	struct osy_lpath *paths;  /* queries still to be sent */
 	bool wide;		  /* too many fields for a query: keys are asked alone */
 	bool asks_maker;	  /* who made a record, and when, is asked too */
@@ -182,6 +186,7 @@ struct osy_lleft {
 	int64_t offset;
 	int64_t due; /* mono ms; set aside only */
 	bool aside;
+	bool done;  /* at or behind the position, and recorded before those in front of it */
 	bool taken; /* a batch in work */
 	int doubts; /* batch->doubts */
 	struct osy_lleft *next;
@@ -190,7 +195,7 @@ struct osy_lleft {
 struct osy_load {
 	struct osy_loader *loader;
 	struct osy_wlane *lane;
-	struct osy_lbatch *first, *second, *late;
+	struct osy_lbatch *first, *late;
 	struct osy_lleft *left;
 	bool looked;	     /* left has been read */
 	int waits_for_stage; /* the stage, 0: none */
@@ -198,16 +203,22 @@ struct osy_load {
 	struct osy_load *next;
 };
 
+/* One collection of a write. */
+struct osy_lpart {
+	struct osy_lbatch *batch; /* NULL: dropped meanwhile */
+	unsigned collection;
+};
+
 /* A call under way. */
 struct osy_lcall {
 	struct osy_loader *loader;
 	struct osy_wrun *run;
-	struct osy_lbatch *batch; /* NULL: dropped */
+	struct osy_lbatch *batch; /* that it is about (of a write: the first one); NULL: dropped */
 	struct osy_sf_send send;
-	unsigned first_collection; /* of a send */
-	struct osy_lorg *org;	   /* a write's; NULL: a read */
-	unsigned mark;		   /* of a write, for osy_narrow */
-	bool locked;		   /* its reply told of row locks */
+	struct osy_lpart parts[OSY_SF_COMPOSITE_MAX]; /* of a write */
+	struct osy_lorg *org;			      /* a write's; NULL: a read */
+	unsigned mark;				      /* of a write, for osy_narrow */
+	bool locked;				      /* its reply told of row locks */
 	void (*done)(struct osy_lcall *call, struct osy_sf_reply *reply);
 	struct osy_lcall *next;
 };
@@ -279,9 +290,13 @@ size_t osy_load_pick(
 	struct osy_loader *loader, enum osy_step step, struct osy_lbatch **ret, size_t max);
 void osy_load_step(struct osy_lbatch *batch, enum osy_step step);
 void osy_load_wait(struct osy_lbatch *batch, unsigned ms);
-/* Whether it is this batch's turn to write: the first of the lane, and no other of it is sending.
+/*
+ * Whether it is this batch's turn to write: nothing of the lane is being sent, and those in front
+ * of it are about to be sent in the same request, which has room for it.
  */
 bool osy_load_may_write(const struct osy_lbatch *batch);
+/* Whether a batch may go into a request that rows of the other one, in front of it, go in too. */
+bool osy_load_joins(const struct osy_lbatch *front, const struct osy_lbatch *batch);
 /* Redis or Postgres failed: logs it and lets the loader pause. Always false. */
 bool osy_load_trouble(struct osy_loader *loader, const char *event, const struct osy_err *err);
 struct osy_lbatch *osy_load_batch_new(struct osy_load *load);
@@ -294,6 +309,9 @@ void osy_load_lose(struct osy_load *load);
 /* ---- load_take.c ---- */
 void osy_load_decode(struct osy_lbatch *batch, struct osy_str message);
 struct osy_lleft *osy_load_left_of(const struct osy_load *load, int64_t offset);
+/* load.c: the first of those left at or behind the position that is still to be settled in the
+ * lane's order; NULL: none. */
+struct osy_lleft *osy_load_unfinished(const struct osy_load *load);
 void osy_load_untake(struct osy_load *load, int64_t offset); /* its batch was dropped */
 void osy_load_left_done(struct osy_load *load, int64_t offset);
 void osy_load_left_aside(const struct osy_lbatch *batch);
@@ -414,7 +432,8 @@ struct osy_lcall *osy_load_call_new(struct osy_lbatch *batch, struct osy_loader 
 /* Starts what call->send holds. On failure the call is gone. */
 enum osy_code osy_load_call_start(struct osy_lcall *call, const struct osy_http_header *headers,
 	size_t header_count, struct osy_err *err);
-void osy_load_call_drop(struct osy_lcall *call); /* one that was not started */
+void osy_load_call_drop(struct osy_lcall *call);     /* one that was not started */
+void osy_load_call_forget(struct osy_lbatch *batch); /* the call that it is in goes on without it */
 void osy_load_calls_drop(struct osy_loader *loader);
 /* The waits after a call that was not executed, or whose reply did not come. */
 unsigned osy_load_pause(struct osy_lbatch *batch, const struct osy_err *err);

@@ -198,6 +198,30 @@ static bool prepare(struct osy_lgather *gather, struct osy_lbatch *batch)
 	return true;
 }
 
+/* ---- Positions ---- */
+
+/*
+ * A batch may be recorded before one in front of it, which waits for a retry: then the position
+ * stays with that one, and passes all of them once it is recorded.
+ */
+static bool is_behind_us(const struct osy_lbatch *batch)
+{
+	return batch->step == OSY_STEP_OVER ||
+	       (batch->recording && batch->record_as != OSY_RECORD_PART);
+}
+
+static int64_t position_of(const struct osy_lbatch *batch)
+{
+	int64_t position = 0;
+
+	if (batch->late || batch->record_as == OSY_RECORD_PART)
+		return 0;
+	for (const struct osy_lbatch *at = batch->load->first; at && is_behind_us(at);
+		at = at->next)
+		position = at->offset + 1;
+	return position;
+}
+
 /* ---- Afterwards ---- */
 static bool is_accepted(const struct osy_pg_result *result, const struct osy_wlane *lane)
 {
@@ -249,11 +273,8 @@ static void mark_recorded(struct osy_lbatch *batch)
 		f->recorded = true;
 }
 
-static void show_position(struct osy_lbatch *batch)
+static void show_position(struct osy_wlane *lane, int64_t position)
 {
-	struct osy_wlane *lane = batch->load->lane;
-	int64_t position = osy_load_position_of(batch);
-
 	if (position <= lane->recorded)
 		return;
 	lane->recorded = position;
@@ -261,10 +282,12 @@ static void show_position(struct osy_lbatch *batch)
 		osy_kafka_lane_show(lane->queue, position);
 }
 
-static void recorded(struct osy_lbatch *batch)
+static void recorded(struct osy_litem *item)
 {
+	struct osy_lbatch *batch = item->batch;
+
 	mark_recorded(batch);
-	show_position(batch);
+	show_position(batch->load->lane, item->position);
 	batch->in_intent = false;
 	switch (batch->record_as) {
 	case OSY_RECORD_PART:
@@ -300,9 +323,20 @@ static bool write_all(struct osy_lgather *gather)
 			continue;
 		}
 		confirm(&gather->items[i]);
-		recorded(batch);
+		recorded(&gather->items[i]);
 	}
 	return true;
+}
+
+/* What goes into one statement, all or nothing for each lane. */
+static void gather_positions(struct osy_lgather *gather)
+{
+	for (size_t i = 0; i < gather->count; i++)
+		gather->items[i].batch->recording = true;
+	for (size_t i = 0; i < gather->count; i++)
+		gather->items[i].position = position_of(gather->items[i].batch);
+	for (size_t i = 0; i < gather->count; i++)
+		gather->items[i].batch->recording = false;
 }
 
 bool osy_load_record_these(struct osy_loader *loader, struct osy_lbatch **batches, size_t count)
@@ -315,6 +349,7 @@ bool osy_load_record_these(struct osy_loader *loader, struct osy_lbatch **batche
 		good = prepare(gather, batches[i]);
 	(void)OSY_FAILPOINT("worker.after_idmap");
 	(void)OSY_FAILPOINT("worker.before_record");
+	gather_positions(gather);
 	if (good && gather->count)
 		good = write_all(gather);
 	gather_done(gather);

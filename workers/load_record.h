@@ -20,6 +20,7 @@ struct osy_litem {
 	struct osy_buf intent, outcome, deferred, pairs, gone;
 	struct osy_id smallest, largest, gone_smallest, gone_largest;
 	unsigned deferred_rows;
+	int64_t position; /* of the lane, behind it; 0: it stays */
 };
 
 struct osy_lgather {
@@ -28,8 +29,6 @@ struct osy_lgather {
 	size_t count;
 };
 
-/* The lane's position behind the batch; 0: it stays. */
-int64_t osy_load_position_of(const struct osy_lbatch *batch);
 /*
  * Writes all of them, and the API calls that were made since: rows of run, pass and lane that were
  * accepted, in *ret.

@@ -133,34 +133,76 @@ static bool note_sent(struct osy_lbatch *batch)
 }
 
 /* What cannot be sent at all (a body that is too large, an address that is none). */
-static void unsendable(struct osy_lbatch *batch, unsigned parts, const struct osy_err *err)
+static void unsendable(const struct osy_lpart *parts, unsigned count, const struct osy_err *err)
 {
-	unsigned end = batch->starts[batch->next_collection + parts];
-
 	if (err->cls == OSY_RETRY) {
-		osy_load_wait(batch, osy_load_pause(batch, err));
+		osy_load_wait(parts[0].batch, osy_load_pause(parts[0].batch, err));
 		return;
 	}
-	for (unsigned i = batch->starts[batch->next_collection]; i < end; i++)
-		osy_load_refuse_err(batch, batch->order[i], err);
-	batch->next_collection += parts;
+	for (unsigned p = 0; p < count; p++) {
+		struct osy_lbatch *batch = parts[p].batch;
+		unsigned collection = parts[p].collection;
+		for (unsigned i = batch->starts[collection]; i < batch->starts[collection + 1]; i++)
+			osy_load_refuse_err(batch, batch->order[i], err);
+		batch->next_collection = collection + 1;
+	}
+}
+
+/* Claims that may have been forgotten are taken again, and sent_at is noted. */
+static bool is_ready(struct osy_lbatch *batch)
+{
+	if (batch->claims_doubtful) {
+		if (!osy_load_claim_again(batch))
+			return false;
+		batch->claims_doubtful = false;
+		osy_load_plan(batch);
+	}
+	return batch->next_collection == batch->collections || note_sent(batch);
+}
+
+/* Collections of the batch, and of those behind it that have their intents, up to what one request
+ * takes. */
+static unsigned gather_parts(struct osy_lbatch *batch, struct osy_lpart *ret)
+{
+	unsigned most = batch->single ? 1 : OSY_SF_COMPOSITE_MAX, n = 0;
+
+	for (struct osy_lbatch *next = batch; next && n < most;
+		next = batch->late ? NULL : next->next) {
+		if (next != batch && (next->step != OSY_STEP_SEND ||
+					     next->wait_until > next->load->loader->now ||
+					     !osy_load_joins(batch, next) || !is_ready(next)))
+			break;
+		for (unsigned c = next->next_collection; c < next->collections && n < most; c++)
+			ret[n++] = (struct osy_lpart){next, c};
+	}
+	return n;
+}
+
+static void sent(const struct osy_lpart *parts, unsigned count)
+{
+	struct osy_load *load = parts[0].batch->load;
+
+	load->sent = ++load->loader->sends;
+	for (unsigned p = 0; p < count; p++) {
+		parts[p].batch->next_collection = parts[p].collection + 1;
+		osy_load_step(parts[p].batch, OSY_STEP_SENDING);
+	}
 }
 
 static void send_next(struct osy_lbatch *batch)
 {
 	struct osy_http_header headers[2];
 	struct osy_err err = OSY_ERR_NONE;
-	unsigned left = batch->collections - batch->next_collection;
-	unsigned most = batch->single ? 1 : OSY_SF_COMPOSITE_MAX;
-	unsigned parts = left < most ? left : most;
+	struct osy_lpart parts[OSY_SF_COMPOSITE_MAX] = {{0}};
+	unsigned count = gather_parts(batch, parts);
 	struct osy_lcall *call = osy_load_call_new(
 		batch, batch->load->loader, osy_lrun(batch), osy_load_settle_reply);
 
 	call->org = osy_load_org(batch);
-	call->first_collection = batch->next_collection;
-	osy_sf_send_begin(&call->send, parts);
-	for (unsigned p = 0; p < parts; p++)
-		add_collection(&call->send, batch, batch->next_collection + p);
+	memcpy(call->parts, parts, sizeof(parts));
+	osy_sf_send_begin(&call->send, count);
+	for (unsigned p = 0; p < count; p++)
+		add_collection(&call->send, parts[p].batch, parts[p].collection);
 	size_t header_count = headers_of(batch, headers);
 	if (!osy_pulse_may_send(osy_lworker(batch)->pulse)) {
 		osy_load_call_drop(call);
@@ -168,27 +210,39 @@ static void send_next(struct osy_lbatch *batch)
 		return;
 	}
 	if (osy_load_call_start(call, headers, header_count, &err)) {
-		unsendable(batch, parts, &err);
+		unsendable(parts, count, &err);
 		return;
 	}
-	batch->next_collection += parts;
-	batch->load->sent = ++batch->load->loader->sends;
-	osy_load_step(batch, OSY_STEP_SENDING);
+	sent(parts, count);
 	(void)OSY_FAILPOINT("worker.after_send");
 }
 
 static void send_batch(struct osy_lbatch *batch)
 {
-	if (batch->claims_doubtful) {
-		if (!osy_load_claim_again(batch))
-			return;
-		batch->claims_doubtful = false;
-		osy_load_plan(batch);
-	}
+	if (!is_ready(batch))
+		return;
 	if (batch->next_collection == batch->collections)
 		osy_load_next_round(batch);
-	else if (note_sent(batch))
+	else
 		send_next(batch);
+}
+
+/* Nothing of its lane flies, and it is the first of those that are to be sent. */
+static bool is_next(const struct osy_lbatch *batch)
+{
+	const struct osy_load *load = batch->load;
+
+	if (batch->step != OSY_STEP_SEND)
+		return false; /* by now it went along with another one */
+	if (batch != load->late && load->late && load->late->step == OSY_STEP_SENDING)
+		return false;
+	for (const struct osy_lbatch *other = load->first; other; other = other->next) {
+		if (other != batch &&
+			(other->step == OSY_STEP_SENDING ||
+				(other->step == OSY_STEP_SEND && other->offset < batch->offset)))
+			return false;
+	}
+	return true;
 }
 
 void osy_load_send(struct osy_loader *loader)
@@ -199,6 +253,8 @@ void osy_load_send(struct osy_loader *loader)
 	for (size_t i = 0; i < n; i++) {
 		if (loader->trouble_until > loader->now)
 			return;
+		if (!is_next(batches[i]))
+			continue;
 		if (batches[i]->next_collection == batches[i]->collections ||
 			(osy_load_slot(loader) &&
 				osy_narrow_may_send(&osy_load_org(batches[i])->narrow) &&

@@ -9,11 +9,9 @@
 
 #define SPLITS 60 /* calls a batch spends on finding the bad rows of refused collections */
 
-static unsigned row_of(const struct osy_lcall *call, unsigned part, size_t index)
+static unsigned row_of(const struct osy_lpart *part, size_t index)
 {
-	const struct osy_lbatch *batch = call->batch;
-
-	return batch->order[batch->starts[call->first_collection + part] + index];
+	return part->batch->order[part->batch->starts[part->collection] + index];
 }
 
 /* ---- Rows ---- */
@@ -111,10 +109,12 @@ static enum osy_code on_row(unsigned part, size_t index, const struct osy_sf_row
 	void *arg, struct osy_err *err)
 {
 	struct osy_lcall *call = arg;
-	struct osy_lbatch *batch = call->batch;
-	unsigned i = row_of(call, part, index);
+	struct osy_lbatch *batch = call->parts[part].batch;
 
 	(void)err;
+	if (!batch)
+		return OSY_OK;
+	unsigned i = row_of(&call->parts[part], index);
 	if (result->success) {
 		succeeded(batch, i, result);
 		return OSY_OK;
@@ -174,8 +174,8 @@ static void split(struct osy_lbatch *batch, unsigned i, unsigned count, const st
 static void collection_failed(
 	const struct osy_lcall *call, unsigned part, const struct osy_err *err)
 {
-	struct osy_lbatch *batch = call->batch;
-	unsigned collection = call->first_collection + part;
+	struct osy_lbatch *batch = call->parts[part].batch;
+	unsigned collection = call->parts[part].collection;
 	unsigned begin = batch->starts[collection], end = batch->starts[collection + 1];
 	bool refused = err->code == OSY_E_SALESFORCE;
 
@@ -221,41 +221,68 @@ static bool has_doubt(const struct osy_lbatch *batch)
 	return false;
 }
 
-void osy_load_settle_reply(struct osy_lcall *call, struct osy_sf_reply *reply)
+/* What comes next for a batch of the call. */
+static void go_on(struct osy_lbatch *batch, bool failed)
 {
-	struct osy_lbatch *batch = call->batch;
-	int status[OSY_SF_COMPOSITE_MAX];
-	struct osy_err errs[OSY_SF_COMPOSITE_MAX], err = OSY_ERR_NONE;
-	bool failed = false;
-
-	if (!batch)
-		return;
-	(void)OSY_FAILPOINT("worker.after_reply");
-	batch->pause_ms = 0;
-	enum osy_code rc = reply->code;
-	if (rc)
-		err = reply->err;
-	else
-		rc = osy_sf_send_read(
-			&call->send, osy_buf_str(reply->body), status, errs, on_row, call, &err);
-	for (unsigned p = 0; p < call->send.parts; p++) {
-		if (!rc && status[p] >= 200 && status[p] < 300)
-			continue;
-		failed = true;
-		collection_failed(call, p, rc ? &err : &errs[p]);
-		call->locked |=
-			strcmp((rc ? &err : &errs[p])->origin, "sf:UNABLE_TO_LOCK_ROW") == 0;
-	}
-	if (call->locked || !failed)
-		osy_load_org_replied(call);
-	if (failed && too_slow(call, rc ? &err : &errs[0]))
-		batch->single = true;
 	if (!failed)
 		batch->waits = 0;
 	if (!failed && batch->next_collection < batch->collections && !has_doubt(batch))
 		osy_load_step(batch, OSY_STEP_SEND);
 	else
 		osy_load_next_round(batch);
+}
+
+/* Reads the reply; *ret_failed has a flag for each part that got no answer row by row. */
+static bool read_reply(struct osy_lcall *call, struct osy_sf_reply *reply, bool *ret_failed)
+{
+	int status[OSY_SF_COMPOSITE_MAX];
+	struct osy_err errs[OSY_SF_COMPOSITE_MAX], err = OSY_ERR_NONE;
+	bool slow = false, any = false;
+	enum osy_code rc = reply->code;
+
+	if (rc)
+		err = reply->err;
+	else
+		rc = osy_sf_send_read(
+			&call->send, osy_buf_str(reply->body), status, errs, on_row, call, &err);
+	for (unsigned p = 0; p < call->send.parts; p++) {
+		const struct osy_err *why = rc ? &err : &errs[p];
+		ret_failed[p] = rc || status[p] < 200 || status[p] >= 300;
+		if (!ret_failed[p])
+			continue;
+		any = true;
+		slow |= too_slow(call, why);
+		call->locked |= strcmp(why->origin, "sf:UNABLE_TO_LOCK_ROW") == 0;
+		if (call->parts[p].batch)
+			collection_failed(call, p, why);
+	}
+	if (call->locked || !any)
+		osy_load_org_replied(call);
+	return slow;
+}
+
+void osy_load_settle_reply(struct osy_lcall *call, struct osy_sf_reply *reply)
+{
+	bool failed[OSY_SF_COMPOSITE_MAX] = {false};
+
+	(void)OSY_FAILPOINT("worker.after_reply");
+	for (unsigned p = 0; p < call->send.parts; p++) {
+		if (call->parts[p].batch)
+			call->parts[p].batch->pause_ms = 0;
+	}
+	bool slow = read_reply(call, reply, failed);
+	for (unsigned p = 0; p < call->send.parts; p++) {
+		struct osy_lbatch *batch = call->parts[p].batch;
+		bool any = false;
+		unsigned last = p;
+		if (!batch)
+			continue;
+		for (; last < call->send.parts && call->parts[last].batch == batch; last++)
+			any |= failed[last];
+		batch->single |= slow;
+		go_on(batch, any);
+		p = last - 1;
+	}
 }
 
 /* ---- After a round ---- */

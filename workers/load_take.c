@@ -266,8 +266,10 @@ static void add_left(struct osy_load *load, const struct osy_pg_result *result, 
 	struct osy_str state = osy_pg_str(result, i, 4);
 
 	left->offset = osy_pg_i64(result, i, 3, 0);
-	/* One that lies behind the position was set aside before, whatever became of it since. */
-	left->aside = osy_str_is(state, "aside") || left->offset < load->lane->recorded;
+	left->done = osy_str_is(state, "done");
+	/* One that lies before the position was set aside, whatever became of it since. */
+	left->aside =
+		!left->done && (osy_str_is(state, "aside") || left->offset < load->lane->recorded);
 	left->due = osy_mono_ms() + osy_pg_i64(result, i, 5, 0);
 	left->next = load->left;
 	load->left = left;
@@ -308,7 +310,12 @@ void osy_load_look(struct osy_loader *loader)
 		    "0))::bigint FROM batch b "
 		    "JOIN unnest($1::text[], $2::int[], $3::int[]) AS g(run, pass, lane) "
 		    "ON b.run = g.run AND b.pass = g.pass AND b.lane = g.lane WHERE b.state <> "
-		    "'done'",
+		    "'done' UNION ALL "
+		    "SELECT b.run, b.pass, b.lane, b.at_offset, b.state, 0 FROM lane l "
+		    "JOIN unnest($1::text[], $2::int[], $3::int[]) AS g(run, pass, lane) "
+		    "ON l.run = g.run AND l.pass = g.pass AND l.lane = g.lane "
+		    "JOIN batch b ON b.run = l.run AND b.pass = l.pass AND b.lane = l.lane AND "
+		    "b.at_offset >= l.position WHERE b.state = 'done'",
 		    OSY_PG_TEXTS(runs, n), OSY_PG_I32S(passes, n), OSY_PG_I32S(lanes, n))) {
 		osy_load_trouble(loader, "load.look", &err);
 		return;
@@ -357,26 +364,26 @@ static bool ends(const struct osy_load *load)
 /* True when one was fetched: that blocks, so one a turn is enough. */
 static bool take_late(struct osy_load *load)
 {
-	for (struct osy_lleft *left = load->left; left; left = left->next) {
-		if (left->taken)
-			continue;
-		if (left->aside && !load->late && left->due <= load->loader->now) {
-			load->late = fetch_again(load, left);
-			if (load->late) {
-				load->late->late = true;
-				(void)OSY_FAILPOINT("worker.aside");
-			}
-			return true;
-		} else if (!left->aside && load->lane->run->aborting && !load->first &&
-			   !load->lane->queue) {
-			/* no queue is opened for a run that ends */
-			load->first = fetch_again(load, left);
-			if (load->first && load->lane->position <= left->offset)
-				load->lane->position = left->offset + 1;
-			return true;
+	struct osy_lleft *left = load->left;
+
+	while (left && (!left->aside || left->taken || left->due > load->loader->now))
+		left = left->next;
+	if (left && !load->late) {
+		load->late = fetch_again(load, left);
+		if (load->late) {
+			load->late->late = true;
+			(void)OSY_FAILPOINT("worker.aside");
 		}
+		return true;
 	}
-	return false;
+	left = osy_load_unfinished(load);
+	if (!left || !load->lane->run->aborting || load->first || load->lane->queue)
+		return false;
+	/* no queue is opened for a run that ends */
+	load->first = fetch_again(load, left);
+	if (load->first && load->lane->position <= left->offset)
+		load->lane->position = left->offset + 1;
+	return true;
 }
 
 void osy_load_take_late(struct osy_loader *loader)
@@ -398,6 +405,12 @@ static void begin(struct osy_lbatch *batch)
 		return;
 	if (osy_lrun(batch)->aborting && !left)
 		return;
+	/* Recorded, or set aside, before those in front of it: only the position is to be moved. */
+	if (left && !batch->late && (left->done || left->aside)) {
+		batch->skip = true;
+		osy_load_step(batch, OSY_STEP_RECORD);
+		return;
+	}
 	if (left)
 		left->taken = true;
 	if (batch->broken ? !dead_letter(batch) : left && !osy_load_former_read(batch))

@@ -115,11 +115,6 @@ static const char *state_of(const struct osy_litem *item)
 	return "done";
 }
 
-int64_t osy_load_position_of(const struct osy_lbatch *batch)
-{
-	return batch->late || batch->record_as == OSY_RECORD_PART ? 0 : batch->offset + 1;
-}
-
 /* Where to look for a record: the first and the last source id of the batch. */
 static void fill_range(struct batch_arrays *to, size_t i, const struct osy_lbatch *batch)
 {
@@ -146,7 +141,7 @@ static void fill_batch(struct batch_arrays *to, size_t i, const struct osy_litem
 	to->lane[i] = lane->lane;
 	to->epoch[i] = lane->epoch;
 	to->offset[i] = batch->offset;
-	to->position[i] = osy_load_position_of(batch);
+	to->position[i] = item->position;
 	to->state[i] = osy_str(state_of(item));
 	to->object[i] = (int32_t)batch->head.object;
 	to->stage[i] = batch->head.stage ? (int32_t)batch->head.stage : 1;
