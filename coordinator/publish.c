@@ -68,9 +68,12 @@ static enum osy_code show(struct osy_publisher *publisher, struct osy_err *err)
 	}
 	osy_drive_calls(drive, &source_calls, &target_calls);
 	enum osy_code rc = osy_pg_do(drive->pg, &result, err,
-		"WITH mine AS (UPDATE run SET source_calls = source_calls + $4, target_calls = "
+		"WITH moved AS (UPDATE world SET version = version + 1 WHERE EXISTS (SELECT 1 FROM "
+		"run WHERE id = $1 AND stages_published <> $9)), "
+		"mine AS (UPDATE run SET source_calls = source_calls + $4, target_calls = "
 		"target_calls + "
-		"$5, published = $6 WHERE id = $1 AND owner = $2 AND epoch = $3 RETURNING id), "
+		"$5, published = $6, stages_published = $9 WHERE id = $1 AND owner = $2 AND epoch "
+		"= $3 RETURNING id), "
 		"shown AS "
 		"(UPDATE run_object o SET published = n.published, complete = n.complete <> 0 FROM "
 		"unnest($7::bigint[], $8::integer[]) WITH ORDINALITY AS n (published, complete, "
@@ -80,7 +83,8 @@ static enum osy_code show(struct osy_publisher *publisher, struct osy_err *err)
 		OSY_PG_Z(drive->run), OSY_PG_Z(osy_driver_id(drive->driver)),
 		OSY_PG_I64(drive->epoch), OSY_PG_I64(source_calls), OSY_PG_I64(target_calls),
 		OSY_PG_BOOL(osy_publisher_done(publisher)), OSY_PG_I64S(published, count),
-		OSY_PG_I32S(complete, count));
+		OSY_PG_I32S(complete, count),
+		OSY_PG_I32((int32_t)publisher->checkpoint.stages_ended));
 	if (!rc && osy_pg_i64(result, 0, 0, 0) == 0)
 		return osy_fail(err, OSY_E_FENCED, "run %s is driven by another coordinator by now",
 			drive->run);
@@ -386,9 +390,10 @@ static enum osy_code send_links(
 	if (osy_pg_rows(rows) < LINKS_PER_TXN)
 		publisher->next.stages_ended = stage;
 	rc = publish_txn_commit(&publisher->txn, stage, &publisher->next, err);
-	if (!rc)
-		copy_checkpoint(&publisher->checkpoint, &publisher->next);
-	return rc;
+	if (rc)
+		return rc;
+	copy_checkpoint(&publisher->checkpoint, &publisher->next);
+	return show(publisher, err);
 }
 
 static bool has_links(const struct osy_publisher *publisher)

@@ -302,7 +302,8 @@ static struct osy_wlane *least_useful(struct osy_worker *worker, unsigned *ret_w
 	int64_t now = osy_mono_ms();
 
 	for (struct osy_wlane *lane = worker->lanes; lane; lane = lane->next) {
-		if (!lane->queue || !lane->empty_since || !osy_load_idle(lane->load))
+		if (!lane->queue || !lane->empty_since ||
+			!(osy_load_idle(lane->load) || osy_load_lingers(lane->load)))
 			continue;
 		int64_t left = lane->empty_since + lane->patience_ms - now;
 		if (left <= 0)
@@ -315,6 +316,7 @@ static struct osy_wlane *least_useful(struct osy_worker *worker, unsigned *ret_w
 
 static void give_up_place(struct osy_worker *worker, struct osy_wlane *lane)
 {
+	osy_load_give_back(lane->load);
 	close_queue(lane);
 	if (lane->patience_ms < EMPTY_MOST_MS)
 		lane->patience_ms *= 2;

@@ -72,6 +72,7 @@ struct osy_lbatch *osy_load_batch_free(struct osy_lbatch *batch)
 	struct osy_loader *loader = batch->load->loader;
 
 	loader->batches--;
+	loader->rows -= batch->row_count;
 	osy_load_reconcile_drop(loader, batch);
 	osy_load_call_forget(batch);
 	osy_kafka_message_done(&batch->message);
@@ -113,71 +114,6 @@ void osy_load_wait(struct osy_lbatch *batch, unsigned ms)
 	batch->wait_until = osy_mono_ms() + ms;
 }
 
-/* ---- Turns ---- */
-static bool writes(const struct osy_lbatch *batch)
-{
-	return batch && (batch->step == OSY_STEP_SEND || batch->step == OSY_STEP_SENDING);
-}
-
-static bool any_writes(const struct osy_load *load)
-{
-	for (const struct osy_lbatch *batch = load->first; batch; batch = batch->next) {
-		if (writes(batch))
-			return true;
-	}
-	return false;
-}
-
-bool osy_load_joins(const struct osy_lbatch *front, const struct osy_lbatch *batch)
-{
-	return front->head.object == batch->head.object && front->head.stage == batch->head.stage &&
-	       front->head.links == batch->head.links && !front->single && !batch->single &&
-	       !front->given_up && !batch->given_up;
-}
-
-/* What of a batch that is ready has still to be sent, in rows; one whose collections are made knows
- * better. */
-static unsigned rows_to_send(const struct osy_lbatch *batch)
-{
-	if (batch->step != OSY_STEP_SEND)
-		return batch->row_count;
-	return batch->starts[batch->collections] - batch->starts[batch->next_collection];
-}
-
-bool osy_load_may_write(const struct osy_lbatch *batch)
-{
-	const struct osy_load *load = batch->load;
-	unsigned rows = 0;
-	size_t bytes = batch->message.payload.len;
-
-	if (batch == load->late)
-		return !any_writes(load);
-	if (writes(load->late))
-		return false;
-	for (const struct osy_lbatch *front = load->first; front != batch; front = front->next) {
-		bool ready =
-			front->step == OSY_STEP_SEND ||
-			(front->step == OSY_STEP_READY && front->wait_until <= load->loader->now);
-		if (front->step == OSY_STEP_OVER)
-			continue;
-		if (!ready || !osy_load_joins(front, batch))
-			return false;
-		rows += rows_to_send(front);
-		bytes += front->message.payload.len;
-	}
-	return rows == 0 || (rows < OSY_BATCH_MAX_RECORDS && bytes <= OSY_LOAD_JOINED_BYTES);
-}
-
-/* A batch behind others that has to wait for them, or for its stage, takes nobody's place. */
-static bool is_held(const struct osy_load *load, const struct osy_lbatch *batch)
-{
-	if (batch == load->first || batch == load->late)
-		return false;
-	return (batch->step == OSY_STEP_READY && !osy_load_may_write(batch)) ||
-	       (batch->step == OSY_STEP_TAKEN && !batch->broken &&
-		       batch->head.stage > load->lane->run->open_stage);
-}
-
 size_t osy_load_pick(
 	struct osy_loader *loader, enum osy_step step, struct osy_lbatch **ret, size_t max)
 {
@@ -189,7 +125,7 @@ size_t osy_load_pick(
 		for (struct osy_lbatch *batch = load->late ? load->late : load->first;
 			batch && n < max; batch = batch == load->late ? load->first : batch->next) {
 			if (batch->step == step && batch->wait_until <= loader->now &&
-				!is_held(load, batch))
+				!osy_load_is_held(batch))
 				ret[n++] = batch;
 		}
 	}
@@ -276,23 +212,6 @@ static struct osy_lbatch **end_of(struct osy_load *load)
 	return at;
 }
 
-/* Whether what is prepared and not yet sent fills a request. */
-static bool is_full(const struct osy_load *load)
-{
-	unsigned count = 0, rows = 0;
-	size_t bytes = 0;
-
-	for (const struct osy_lbatch *batch = load->first; batch; batch = batch->next) {
-		count++;
-		if (batch->step > OSY_STEP_SEND)
-			continue;
-		rows += batch->row_count;
-		bytes += batch->message.payload.len;
-	}
-	return count >= OSY_LOAD_AHEAD || rows >= OSY_BATCH_MAX_RECORDS ||
-	       bytes >= OSY_BATCH_MAX_BYTES;
-}
-
 bool osy_load_wants(const struct osy_load *load)
 {
 	const struct osy_wlane *lane = load->lane;
@@ -306,11 +225,9 @@ bool osy_load_wants(const struct osy_load *load)
 		return true;
 	while (last->next)
 		last = last->next;
-	/* Ahead of those that are sent, but not while an old one is cleared up, nor beyond what
-	 * memory bears: half as many batches wait as requests fly. */
-	unsigned requests = (unsigned)load->loader->worker->settings->worker_requests;
-	return last->step >= OSY_STEP_READY && !osy_load_unfinished(load) && !is_full(load) &&
-	       load->loader->batches < requests + (requests + 1) / 2;
+	/* Ahead of those that are sent, but not while an old one is cleared up. */
+	return last->step >= OSY_STEP_READY && !osy_load_unfinished(load) &&
+	       !osy_load_is_full(load) && osy_load_has_memory(load->loader);
 }
 
 void osy_load_give(struct osy_load *load, struct osy_kafka_message *message)
@@ -322,6 +239,7 @@ void osy_load_give(struct osy_load *load, struct osy_kafka_message *message)
 	batch->offset = batch->message.offset;
 	*end_of(load) = batch;
 	osy_load_decode(batch, batch->message.payload);
+	load->loader->rows += batch->row_count;
 	osy_load_step(batch, OSY_STEP_TAKEN);
 }
 
@@ -390,16 +308,21 @@ static const struct osy_lbatch *last_of(const struct osy_load *load)
 	return last;
 }
 
+void osy_load_give_back(struct osy_load *load)
+{
+	while (is_fresh(last_of(load)))
+		give_back_last(load);
+}
+
 static void let_go(struct osy_load *load)
 {
-	const struct osy_wlane *lane = load->lane;
-	bool ends = load->loader->worker->draining || lane->giving_back || !lane->run->active;
+	bool over = osy_load_ends(load);
 
-	if (!ends && !lane->run->aborting)
+	if (!over && !load->lane->run->aborting)
 		return;
-	while (ends ? rests(last_of(load)) : is_fresh(last_of(load)))
+	while (over ? rests(last_of(load)) : is_fresh(last_of(load)))
 		give_back_last(load);
-	if (ends && rests(load->late)) {
+	if (over && rests(load->late)) {
 		osy_load_untake(load, load->late->offset);
 		load->late = osy_load_batch_free(load->late);
 	}
@@ -443,6 +366,7 @@ static void tidy(struct osy_loader *loader)
 		let_go(load);
 		wait_for_stage(load);
 	}
+	osy_load_linger_ends(loader);
 }
 
 /* ---- The turn ---- */
@@ -466,7 +390,6 @@ static const struct {
 } steps[] = {
 	{osy_load_look},
 	{osy_load_record},
-	{osy_load_send},
 	{osy_load_take_late},
 	{osy_load_begin},
 	{osy_load_resolve},
@@ -491,6 +414,8 @@ static int64_t batch_wait(const struct osy_lbatch *batch, int64_t now)
 		return WAIT_MS;
 	if (batch->wait_until > now)
 		return batch->wait_until - now;
+	if (batch->step == OSY_STEP_READY && osy_load_lingers_ms(batch->load))
+		return osy_load_lingers_ms(batch->load);
 	/* ready, but something of others has to end first; a slot or a turn wakes us itself */
 	return SLOT_WAIT_MS;
 }

@@ -68,9 +68,9 @@ void osy_load_call_forget(struct osy_lbatch *batch)
 		return;
 	if (call->batch == batch)
 		call->batch = NULL;
-	for (size_t i = 0; i < OSY_COUNT(call->parts); i++) {
-		if (call->parts[i].batch == batch)
-			call->parts[i].batch = NULL;
+	for (unsigned i = 0; i < call->piece_count; i++) {
+		if (call->pieces[i].batch == batch)
+			call->pieces[i].batch = NULL;
 	}
 }
 
@@ -78,9 +78,9 @@ static void set_call(struct osy_lcall *call, struct osy_lcall *value)
 {
 	if (call->batch)
 		call->batch->call = value;
-	for (size_t i = 0; i < OSY_COUNT(call->parts); i++) {
-		if (call->parts[i].batch)
-			call->parts[i].batch->call = value;
+	for (unsigned i = 0; i < call->piece_count; i++) {
+		if (call->pieces[i].batch)
+			call->pieces[i].batch->call = value;
 	}
 }
 

@@ -1,6 +1,8 @@
 /* Compare: what is done with each record, out of what it is and what the target has. */
 #include "load_internal.h"
 
+#include "osy/clock.h"
+
 #include "osy/log.h"
 
 #include "osy/banned.h"
@@ -137,5 +139,7 @@ void osy_load_compare(struct osy_lbatch *batch)
 	}
 	if (!batch->head.links)
 		check_twins(batch);
+	batch->sends = osy_load_has_actions(batch);
+	batch->ready_at = osy_mono_ms();
 	osy_load_step(batch, OSY_STEP_READY);
 }

@@ -69,11 +69,27 @@ static int64_t org_now(const struct osy_lbatch *batch)
 	return osy_wall_ms() + least;
 }
 
+/* The batch in front of it whose collections are still to be sent; NULL: none. */
+static const struct osy_lbatch *front_of(
+	const struct gather *gather, const struct osy_lbatch *batch)
+{
+	const struct osy_lbatch *front = NULL;
+
+	if (gather->count && gather->batches[gather->count - 1]->load == batch->load)
+		return gather->batches[gather->count - 1];
+	for (const struct osy_lbatch *at = batch->load->first; at && at != batch; at = at->next) {
+		if (at->step == OSY_STEP_SEND && at->next_collection < at->collections)
+			front = at;
+	}
+	return batch->late ? NULL : front;
+}
+
 static size_t add(struct gather *gather, struct osy_lbatch *batch)
 {
+	const struct osy_lbatch *front = front_of(gather, batch);
 	size_t i = gather->count++;
 
-	osy_load_plan(batch);
+	osy_load_plan(batch, front);
 	gather->batches[i] = batch;
 	gather->keyless[i] = osy_load_has_keyless(batch);
 	gather->intents[i] = OSY_BUF(4u * 1024 * 1024);

@@ -19,13 +19,16 @@
 #include "osy/sf_collection.h"
 #include "osy/sf_query.h"
 
-#define OSY_LOAD_GATHER 32		     /* batches in one statement or round trip at most */
-#define OSY_LOAD_TRIES 10		     /* of a row that the org asks to try again */
-#define OSY_LOAD_REMATCHES 2		     /* of a row whose insert ran into a duplicate */
-#define OSY_LOAD_CRASHES 3		     /* attempts after which a batch is given up */
-#define OSY_LOAD_SEND_SLACK 2000	     /* ms by which sent_at may be older than the send */
-#define OSY_LOAD_AHEAD 8		     /* batches of a lane at once at most */
-#define OSY_LOAD_JOINED_BYTES (1200u * 1024) /* messages whose rows go in one request at most */
+#define OSY_LOAD_GATHER 32	 /* batches in one statement or round trip at most */
+#define OSY_LOAD_TRIES 10	 /* of a row that the org asks to try again */
+#define OSY_LOAD_REMATCHES 2	 /* of a row whose insert ran into a duplicate */
+#define OSY_LOAD_CRASHES 3	 /* attempts after which a batch is given up */
+#define OSY_LOAD_SEND_SLACK 2000 /* ms by which sent_at may be older than the send */
+#define OSY_LOAD_AHEAD 8	 /* batches of a lane at once at most */
+#define OSY_LOAD_PIECES 16	 /* collections of batches in one request at most */
+#define OSY_LOAD_JOINED_BYTES                                               \
+	(2u * 1024 * 1024) /* messages whose rows go in one request at most \
+			    */
 
 /* Where a batch stands. What waits for a time stands still until wait_until. */
 enum osy_step {
@@ -163,8 +166,12 @@ struct osy_lbatch {
 	struct osy_lorder *keys; /* of the rows, while they are put in order */
 	unsigned *starts;	 /* of each collection in order, and the end */
 	unsigned collections, next_collection;
-	bool single;	 /* one collection a call */
-	unsigned splits; /* calls spent on finding the bad row of a refused collection */
+	unsigned tail; /* rows in the collection of a request in which its last one ends, as planned
+			*/
+	bool sends;    /* compared: something of it is to be sent */
+	int64_t ready_at; /* mono ms */
+	bool single;	  /* one collection a call */
+	unsigned splits;  /* calls spent on finding the bad row of a refused collection */
 	/* Postgres */
 	bool in_table;	/* has a row in table batch */
 	bool in_intent; /* whose state is 'intent' */
@@ -203,10 +210,13 @@ struct osy_load {
 	struct osy_load *next;
 };
 
-/* One collection of a write. */
-struct osy_lpart {
+/* One collection of a batch, in a write; several of them may go in one collection of the request.
+ */
+struct osy_lpiece {
 	struct osy_lbatch *batch; /* NULL: dropped meanwhile */
-	unsigned collection;
+	unsigned collection, count;
+	unsigned part;	/* of the request */
+	unsigned begin; /* its first row's place in that part */
 };
 
 /* A call under way. */
@@ -215,10 +225,11 @@ struct osy_lcall {
 	struct osy_wrun *run;
 	struct osy_lbatch *batch; /* that it is about (of a write: the first one); NULL: dropped */
 	struct osy_sf_send send;
-	struct osy_lpart parts[OSY_SF_COMPOSITE_MAX]; /* of a write */
-	struct osy_lorg *org;			      /* a write's; NULL: a read */
-	unsigned mark;				      /* of a write, for osy_narrow */
-	bool locked;				      /* its reply told of row locks */
+	struct osy_lpiece pieces[OSY_LOAD_PIECES]; /* of a write */
+	unsigned piece_count;
+	struct osy_lorg *org; /* a write's; NULL: a read */
+	unsigned mark;	      /* of a write, for osy_narrow */
+	bool locked;	      /* its reply told of row locks */
 	void (*done)(struct osy_lcall *call, struct osy_sf_reply *reply);
 	struct osy_lcall *next;
 };
@@ -244,7 +255,7 @@ struct osy_loader {
 	struct osy_load *loads;
 	struct osy_lcall *calls;
 	struct osy_lbatch *spare; /* one batch kept for its memory */
-	unsigned batches;	  /* in work, of all loads */
+	unsigned batches, rows;	  /* in work, of all loads */
 	struct osy_idmap_ask *asks;
 	size_t ask_cap;
 	struct osy_lorg *orgs;
@@ -290,13 +301,6 @@ size_t osy_load_pick(
 	struct osy_loader *loader, enum osy_step step, struct osy_lbatch **ret, size_t max);
 void osy_load_step(struct osy_lbatch *batch, enum osy_step step);
 void osy_load_wait(struct osy_lbatch *batch, unsigned ms);
-/*
- * Whether it is this batch's turn to write: nothing of the lane is being sent, and those in front
- * of it are about to be sent in the same request, which has room for it.
- */
-bool osy_load_may_write(const struct osy_lbatch *batch);
-/* Whether a batch may go into a request that rows of the other one, in front of it, go in too. */
-bool osy_load_joins(const struct osy_lbatch *front, const struct osy_lbatch *batch);
 /* Redis or Postgres failed: logs it and lets the loader pause. Always false. */
 bool osy_load_trouble(struct osy_loader *loader, const char *event, const struct osy_err *err);
 struct osy_lbatch *osy_load_batch_new(struct osy_load *load);
@@ -305,6 +309,28 @@ struct osy_lbatch *osy_load_batch_free(struct osy_lbatch *batch);
 void osy_load_keep(struct osy_lbatch *batch, struct osy_buf *body);
 /* The lane belongs to somebody else. */
 void osy_load_lose(struct osy_load *load);
+
+/* ---- load_turn.c ---- */
+/*
+ * Whether it is this batch's turn to write: nothing of the lane is being sent, and those in front
+ * of it are about to be sent in the same request, which has room for it.
+ */
+bool osy_load_may_write(const struct osy_lbatch *batch);
+/* Whether a batch may go into a request that rows of the other one, in front of it, go in too. */
+bool osy_load_joins(const struct osy_lbatch *front, const struct osy_lbatch *batch);
+/* A batch that has to wait for others of its lane, for more of them or for its stage, takes
+ * nobody's place. */
+bool osy_load_is_held(const struct osy_lbatch *batch);
+/* What is prepared and not yet sent fills a request. */
+bool osy_load_is_full(const struct osy_load *load);
+bool osy_load_has_memory(const struct osy_loader *loader);
+bool osy_load_ends(const struct osy_load *load); /* its lane is to be let go */
+/*
+ * How long a request that is not full waits for more of its lane, for calls are dear. 0: it does
+ * not wait.
+ */
+int64_t osy_load_lingers_ms(const struct osy_load *load);
+void osy_load_linger_ends(struct osy_loader *loader);
 
 /* ---- load_take.c ---- */
 void osy_load_decode(struct osy_lbatch *batch, struct osy_str message);
@@ -418,7 +444,11 @@ void osy_load_order(struct osy_lbatch *batch, unsigned *rows, unsigned count);
 
 /* ---- load_send.c ---- */
 unsigned osy_load_row_limit(const struct osy_lbatch *batch, const struct osy_lrow *row);
-void osy_load_plan(struct osy_lbatch *batch); /* collections of what is to be sent */
+/*
+ * Collections of what is to be sent. front: a batch in front of it, with which it shares a request;
+ * what is left of that one's last collection is filled up by the first one here. NULL: none.
+ */
+void osy_load_plan(struct osy_lbatch *batch, const struct osy_lbatch *front);
 void osy_load_send(struct osy_loader *loader);
 
 /* ---- load_settle.c ---- */

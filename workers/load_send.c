@@ -29,18 +29,39 @@ static void plan_action(struct osy_lbatch *batch, enum osy_action action, unsign
 	for (; *at < end; ++*at) {
 		struct osy_lrow *row = &batch->rows[batch->order[*at]];
 		unsigned own = osy_load_row_limit(batch, row);
-		if (size == 0 || size >= limit || own != limit) {
+		if (*at == begin && begin == 0)
+			size = batch->tail; /* what those in front have left of theirs is filled up
+					     */
+		if (*at == begin || size >= limit || own != limit) {
 			batch->starts[batch->collections++] = *at;
+			size = *at == begin && size < own ? size : 0;
 			limit = own;
-			size = 0;
 		}
 		size++;
 		row->collection = (int)batch->collections - 1;
 	}
+	batch->tail = end > begin ? size : batch->tail;
 }
 
-void osy_load_plan(struct osy_lbatch *batch)
+static enum osy_action last_action(const struct osy_lbatch *batch)
 {
+	unsigned end = batch->starts[batch->collections];
+
+	return end ? batch->rows[batch->order[end - 1]].action : OSY_ACT_NONE;
+}
+
+static bool any_insert(const struct osy_lbatch *batch)
+{
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (osy_is_pending(&batch->rows[i]) && batch->rows[i].action == OSY_ACT_INSERT)
+			return true;
+	}
+	return false;
+}
+
+void osy_load_plan(struct osy_lbatch *batch, const struct osy_lbatch *front)
+{
+	enum osy_action first = any_insert(batch) ? OSY_ACT_INSERT : OSY_ACT_UPDATE;
 	unsigned at = 0;
 
 	if (!batch->order) {
@@ -50,9 +71,27 @@ void osy_load_plan(struct osy_lbatch *batch)
 			&batch->arena, batch->row_count + 2, sizeof(*batch->starts));
 	}
 	batch->collections = batch->next_collection = 0;
+	batch->tail = front && last_action(front) == first ? front->tail : 0;
 	plan_action(batch, OSY_ACT_INSERT, &at);
 	plan_action(batch, OSY_ACT_UPDATE, &at);
 	batch->starts[batch->collections] = at;
+}
+
+/* Rows that have been settled since the intent leave their collections; the others stay in theirs,
+ * as the intent says. */
+static void drop_settled(struct osy_lbatch *batch)
+{
+	unsigned kept = 0;
+
+	for (unsigned c = 0; c < batch->collections; c++) {
+		unsigned begin = batch->starts[c], end = batch->starts[c + 1];
+		batch->starts[c] = kept;
+		for (unsigned i = begin; i < end; i++) {
+			if (osy_is_pending(&batch->rows[batch->order[i]]))
+				batch->order[kept++] = batch->order[i];
+		}
+	}
+	batch->starts[batch->collections] = kept;
 }
 
 /* ---- Bodies ---- */
@@ -81,15 +120,24 @@ static void add_update(
 	}
 }
 
-static void add_collection(
-	struct osy_sf_send *send, const struct osy_lbatch *batch, unsigned collection)
+static enum osy_action action_of(const struct osy_lpiece *piece)
 {
-	const struct osy_lrow *first = &batch->rows[batch->order[batch->starts[collection]]];
-	bool insert = first->action == OSY_ACT_INSERT;
+	const struct osy_lbatch *batch = piece->batch;
 
-	osy_sf_send_collection(send, insert ? OSY_SF_INSERT : OSY_SF_UPDATE, batch->object->target);
-	for (unsigned i = batch->starts[collection]; i < batch->starts[collection + 1]; i++) {
-		const struct osy_lrow *row = &batch->rows[batch->order[i]];
+	return batch->rows[batch->order[batch->starts[piece->collection]]].action;
+}
+
+static void add_piece(struct osy_sf_send *send, const struct osy_lpiece *piece)
+{
+	const struct osy_lbatch *batch = piece->batch;
+	bool insert = action_of(piece) == OSY_ACT_INSERT;
+	unsigned from = batch->starts[piece->collection];
+
+	if (piece->begin == 0)
+		osy_sf_send_collection(
+			send, insert ? OSY_SF_INSERT : OSY_SF_UPDATE, batch->object->target);
+	for (unsigned i = 0; i < piece->count; i++) {
+		const struct osy_lrow *row = &batch->rows[batch->order[from + i]];
 		if (insert)
 			add_insert(send, batch, row);
 		else
@@ -133,18 +181,18 @@ static bool note_sent(struct osy_lbatch *batch)
 }
 
 /* What cannot be sent at all (a body that is too large, an address that is none). */
-static void unsendable(const struct osy_lpart *parts, unsigned count, const struct osy_err *err)
+static void unsendable(const struct osy_lpiece *pieces, unsigned count, const struct osy_err *err)
 {
 	if (err->cls == OSY_RETRY) {
-		osy_load_wait(parts[0].batch, osy_load_pause(parts[0].batch, err));
+		osy_load_wait(pieces[0].batch, osy_load_pause(pieces[0].batch, err));
 		return;
 	}
 	for (unsigned p = 0; p < count; p++) {
-		struct osy_lbatch *batch = parts[p].batch;
-		unsigned collection = parts[p].collection;
-		for (unsigned i = batch->starts[collection]; i < batch->starts[collection + 1]; i++)
-			osy_load_refuse_err(batch, batch->order[i], err);
-		batch->next_collection = collection + 1;
+		struct osy_lbatch *batch = pieces[p].batch;
+		unsigned from = batch->starts[pieces[p].collection];
+		for (unsigned i = 0; i < pieces[p].count; i++)
+			osy_load_refuse_err(batch, batch->order[from + i], err);
+		batch->next_collection = pieces[p].collection + 1;
 	}
 }
 
@@ -155,76 +203,35 @@ static bool is_ready(struct osy_lbatch *batch)
 		if (!osy_load_claim_again(batch))
 			return false;
 		batch->claims_doubtful = false;
-		osy_load_plan(batch);
+		drop_settled(batch);
 	}
+	while (batch->next_collection < batch->collections &&
+		batch->starts[batch->next_collection] == batch->starts[batch->next_collection + 1])
+		batch->next_collection++;
 	return batch->next_collection == batch->collections || note_sent(batch);
 }
 
-/* Collections of the batch, and of those behind it that have their intents, up to what one request
- * takes. */
-static unsigned gather_parts(struct osy_lbatch *batch, struct osy_lpart *ret)
+/* Puts a piece into the last part of the request, or into a new one; false: it has no room. */
+static bool place(struct osy_lpiece *pieces, unsigned count, unsigned most, struct osy_lpiece piece)
 {
-	unsigned most = batch->single ? 1 : OSY_SF_COMPOSITE_MAX, n = 0;
+	const struct osy_lpiece *last = count ? &pieces[count - 1] : NULL;
+	const struct osy_lbatch *batch = piece.batch;
+	unsigned fill = last ? last->begin + last->count : 0;
+	const struct osy_lrow *row = &batch->rows[batch->order[batch->starts[piece.collection]]];
 
-	for (struct osy_lbatch *next = batch; next && n < most;
-		next = batch->late ? NULL : next->next) {
-		if (next != batch && (next->step != OSY_STEP_SEND ||
-					     next->wait_until > next->load->loader->now ||
-					     !osy_load_joins(batch, next) || !is_ready(next)))
-			break;
-		for (unsigned c = next->next_collection; c < next->collections && n < most; c++)
-			ret[n++] = (struct osy_lpart){next, c};
+	if (count == OSY_LOAD_PIECES)
+		return false;
+	if (last && last->batch != batch && action_of(last) == action_of(&piece) &&
+		fill + piece.count <= osy_load_row_limit(batch, row)) {
+		piece.part = last->part;
+		piece.begin = fill;
+	} else if (last) {
+		piece.part = last->part + 1;
 	}
-	return n;
-}
-
-static void sent(const struct osy_lpart *parts, unsigned count)
-{
-	struct osy_load *load = parts[0].batch->load;
-
-	load->sent = ++load->loader->sends;
-	for (unsigned p = 0; p < count; p++) {
-		parts[p].batch->next_collection = parts[p].collection + 1;
-		osy_load_step(parts[p].batch, OSY_STEP_SENDING);
-	}
-}
-
-static void send_next(struct osy_lbatch *batch)
-{
-	struct osy_http_header headers[2];
-	struct osy_err err = OSY_ERR_NONE;
-	struct osy_lpart parts[OSY_SF_COMPOSITE_MAX] = {{0}};
-	unsigned count = gather_parts(batch, parts);
-	struct osy_lcall *call = osy_load_call_new(
-		batch, batch->load->loader, osy_lrun(batch), osy_load_settle_reply);
-
-	call->org = osy_load_org(batch);
-	memcpy(call->parts, parts, sizeof(parts));
-	osy_sf_send_begin(&call->send, count);
-	for (unsigned p = 0; p < count; p++)
-		add_collection(&call->send, parts[p].batch, parts[p].collection);
-	size_t header_count = headers_of(batch, headers);
-	if (!osy_pulse_may_send(osy_lworker(batch)->pulse)) {
-		osy_load_call_drop(call);
-		osy_load_wait(batch, 20);
-		return;
-	}
-	if (osy_load_call_start(call, headers, header_count, &err)) {
-		unsendable(parts, count, &err);
-		return;
-	}
-	sent(parts, count);
-	(void)OSY_FAILPOINT("worker.after_send");
-}
-
-static void send_batch(struct osy_lbatch *batch)
-{
-	if (!is_ready(batch))
-		return;
-	if (batch->next_collection == batch->collections)
-		osy_load_next_round(batch);
-	else
-		send_next(batch);
+	if (piece.part >= most)
+		return false;
+	pieces[count] = piece;
+	return true;
 }
 
 /* Nothing of its lane flies, and it is the first of those that are to be sent. */
@@ -243,6 +250,115 @@ static bool is_next(const struct osy_lbatch *batch)
 			return false;
 	}
 	return true;
+}
+
+struct request {
+	struct osy_lpiece pieces[OSY_LOAD_PIECES];
+	unsigned count, most; /* parts at most */
+	unsigned rows;
+};
+
+/* Collections of the batch that are still to be sent; false: not all of them had room. */
+static bool add_batch(struct request *request, struct osy_lbatch *batch)
+{
+	for (unsigned c = batch->next_collection; c < batch->collections; c++) {
+		struct osy_lpiece piece = {.batch = batch,
+			.collection = c,
+			.count = batch->starts[c + 1] - batch->starts[c]};
+		if (!piece.count)
+			continue;
+		if (!place(request->pieces, request->count, request->most, piece))
+			return false;
+		request->count++;
+		request->rows += piece.count;
+	}
+	return true;
+}
+
+/* Batches behind it that have their intents, as long as all of them goes in. */
+static bool add_lane(struct request *request, struct osy_lbatch *batch)
+{
+	if (!add_batch(request, batch))
+		return false;
+	for (struct osy_lbatch *next = batch->late ? NULL : batch->next; next; next = next->next) {
+		if (next->step != OSY_STEP_SEND || next->wait_until > next->load->loader->now ||
+			!osy_load_joins(batch, next) || !is_ready(next))
+			return true;
+		if (!add_batch(request, next))
+			return false;
+	}
+	return true;
+}
+
+static unsigned rows_left(const struct osy_lbatch *batch)
+{
+	return batch->starts[batch->collections] - batch->starts[batch->next_collection];
+}
+
+/* What other lanes have left over goes along where it has room as a whole. */
+static void add_others(struct request *request, const struct osy_lbatch *batch)
+{
+	for (struct osy_load *load = batch->load->loader->loads; load; load = load->next) {
+		struct osy_lbatch *first = load->first;
+		if (load == batch->load || load->lane->lost || !first || first->next ||
+			!is_next(first) || first->wait_until > load->loader->now ||
+			!osy_load_joins(batch, first) || !is_ready(first) || !rows_left(first) ||
+			request->rows + rows_left(first) > OSY_BATCH_MAX_RECORDS)
+			continue;
+		if (!add_batch(request, first))
+			return;
+	}
+}
+
+static void sent(const struct osy_lpiece *pieces, unsigned count)
+{
+	uint64_t number = ++pieces[0].batch->load->loader->sends;
+
+	for (unsigned p = 0; p < count; p++) {
+		pieces[p].batch->load->sent = number;
+		pieces[p].batch->next_collection = pieces[p].collection + 1;
+		osy_load_step(pieces[p].batch, OSY_STEP_SENDING);
+	}
+}
+
+static void send_next(struct osy_lbatch *batch)
+{
+	struct osy_http_header headers[2];
+	struct osy_err err = OSY_ERR_NONE;
+	struct request request = {.most = batch->single ? 1 : OSY_SF_COMPOSITE_MAX};
+	struct osy_lcall *call = osy_load_call_new(
+		batch, batch->load->loader, osy_lrun(batch), osy_load_settle_reply);
+
+	if (add_lane(&request, batch) && !batch->late && !batch->single)
+		add_others(&request, batch);
+	call->org = osy_load_org(batch);
+	memcpy(call->pieces, request.pieces, sizeof(request.pieces));
+	call->piece_count = request.count;
+	osy_sf_send_begin(&call->send, request.pieces[request.count - 1].part + 1);
+	for (unsigned p = 0; p < request.count; p++)
+		add_piece(&call->send, &request.pieces[p]);
+	size_t header_count = headers_of(batch, headers);
+	if (!osy_pulse_may_send(osy_lworker(batch)->pulse)) {
+		osy_load_call_drop(call);
+		osy_load_wait(batch, 20);
+		return;
+	}
+	if (osy_load_call_start(call, headers, header_count, &err)) {
+		unsendable(request.pieces, request.count, &err);
+		return;
+	}
+	sent(request.pieces, request.count);
+	(void)OSY_FAILPOINT("worker.after_send");
+}
+
+static void send_batch(struct osy_lbatch *batch)
+{
+	if (!is_ready(batch))
+		return;
+	if (batch->next_collection == batch->collections)
+		osy_load_next_round(batch);
+	else
+		send_next(batch);
 }
 
 void osy_load_send(struct osy_loader *loader)

@@ -9,9 +9,15 @@
 
 #define SPLITS 60 /* calls a batch spends on finding the bad rows of refused collections */
 
-static unsigned row_of(const struct osy_lpart *part, size_t index)
+static const struct osy_lpiece *piece_of(const struct osy_lcall *call, unsigned part, size_t index)
 {
-	return part->batch->order[part->batch->starts[part->collection] + index];
+	for (unsigned p = 0; p < call->piece_count; p++) {
+		const struct osy_lpiece *piece = &call->pieces[p];
+		if (piece->part == part && index >= piece->begin &&
+			index < piece->begin + piece->count)
+			return piece;
+	}
+	OSY_BUG("a reply has row %zu of part %u, which was not sent", index, part);
 }
 
 /* ---- Rows ---- */
@@ -109,12 +115,13 @@ static enum osy_code on_row(unsigned part, size_t index, const struct osy_sf_row
 	void *arg, struct osy_err *err)
 {
 	struct osy_lcall *call = arg;
-	struct osy_lbatch *batch = call->parts[part].batch;
+	const struct osy_lpiece *piece = piece_of(call, part, index);
+	struct osy_lbatch *batch = piece->batch;
 
 	(void)err;
 	if (!batch)
 		return OSY_OK;
-	unsigned i = row_of(&call->parts[part], index);
+	unsigned i = batch->order[batch->starts[piece->collection] + index - piece->begin];
 	if (result->success) {
 		succeeded(batch, i, result);
 		return OSY_OK;
@@ -171,12 +178,11 @@ static void split(struct osy_lbatch *batch, unsigned i, unsigned count, const st
 		osy_load_refuse_err(batch, i, err);
 }
 
-static void collection_failed(
-	const struct osy_lcall *call, unsigned part, const struct osy_err *err)
+static void piece_failed(
+	const struct osy_lcall *call, const struct osy_lpiece *piece, const struct osy_err *err)
 {
-	struct osy_lbatch *batch = call->parts[part].batch;
-	unsigned collection = call->parts[part].collection;
-	unsigned begin = batch->starts[collection], end = batch->starts[collection + 1];
+	struct osy_lbatch *batch = piece->batch;
+	unsigned begin = batch->starts[piece->collection], end = begin + piece->count;
 	bool refused = err->code == OSY_E_SALESFORCE;
 
 	for (unsigned at = begin; at < end; at++) {
@@ -246,15 +252,18 @@ static bool read_reply(struct osy_lcall *call, struct osy_sf_reply *reply, bool 
 		rc = osy_sf_send_read(
 			&call->send, osy_buf_str(reply->body), status, errs, on_row, call, &err);
 	for (unsigned p = 0; p < call->send.parts; p++) {
-		const struct osy_err *why = rc ? &err : &errs[p];
 		ret_failed[p] = rc || status[p] < 200 || status[p] >= 300;
-		if (!ret_failed[p])
+		any |= ret_failed[p];
+	}
+	for (unsigned p = 0; p < call->piece_count; p++) {
+		const struct osy_lpiece *piece = &call->pieces[p];
+		const struct osy_err *why = rc ? &err : &errs[piece->part];
+		if (!ret_failed[piece->part])
 			continue;
-		any = true;
 		slow |= too_slow(call, why);
 		call->locked |= strcmp(why->origin, "sf:UNABLE_TO_LOCK_ROW") == 0;
-		if (call->parts[p].batch)
-			collection_failed(call, p, why);
+		if (piece->batch)
+			piece_failed(call, piece, why);
 	}
 	if (call->locked || !any)
 		osy_load_org_replied(call);
@@ -266,22 +275,21 @@ void osy_load_settle_reply(struct osy_lcall *call, struct osy_sf_reply *reply)
 	bool failed[OSY_SF_COMPOSITE_MAX] = {false};
 
 	(void)OSY_FAILPOINT("worker.after_reply");
-	for (unsigned p = 0; p < call->send.parts; p++) {
-		if (call->parts[p].batch)
-			call->parts[p].batch->pause_ms = 0;
+	for (unsigned p = 0; p < call->piece_count; p++) {
+		if (call->pieces[p].batch)
+			call->pieces[p].batch->pause_ms = 0;
 	}
 	bool slow = read_reply(call, reply, failed);
-	for (unsigned p = 0; p < call->send.parts; p++) {
-		struct osy_lbatch *batch = call->parts[p].batch;
+	for (unsigned p = 0, next; p < call->piece_count; p = next) {
+		struct osy_lbatch *batch = call->pieces[p].batch;
 		bool any = false;
-		unsigned last = p;
+		for (next = p; next < call->piece_count && call->pieces[next].batch == batch;
+			next++)
+			any |= failed[call->pieces[next].part];
 		if (!batch)
 			continue;
-		for (; last < call->send.parts && call->parts[last].batch == batch; last++)
-			any |= failed[last];
 		batch->single |= slow;
 		go_on(batch, any);
-		p = last - 1;
 	}
 }
 

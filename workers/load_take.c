@@ -350,15 +350,10 @@ static struct osy_lbatch *fetch_again(struct osy_load *load, struct osy_lleft *l
 		return NULL;
 	}
 	osy_load_decode(batch, osy_buf_str(&batch->copy));
+	load->loader->rows += batch->row_count;
 	osy_load_step(batch, OSY_STEP_TAKEN);
 	left->taken = true;
 	return batch;
-}
-
-static bool ends(const struct osy_load *load)
-{
-	return load->loader->worker->draining || load->lane->giving_back ||
-	       !load->lane->run->active;
 }
 
 /* True when one was fetched: that blocks, so one a turn is enough. */
@@ -389,7 +384,7 @@ static bool take_late(struct osy_load *load)
 void osy_load_take_late(struct osy_loader *loader)
 {
 	for (struct osy_load *load = loader->loads; load; load = load->next) {
-		if (load->looked && load->left && !load->lane->lost && !ends(load) &&
+		if (load->looked && load->left && !load->lane->lost && !osy_load_ends(load) &&
 			loader->trouble_until <= loader->now && take_late(load))
 			return;
 	}

@@ -149,7 +149,7 @@ enum osy_code osy_runs_refresh(struct osy_worker *worker, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	enum osy_code rc = osy_pg_do(worker->pg, &result, err,
-		"SELECT id, pass, open_stage, coalesce(wanted, '') FROM run "
+		"SELECT id, pass, open_stage, coalesce(wanted, ''), stages_published FROM run "
 		"WHERE state = 'Sync In Progress' AND open_stage > 0");
 
 	if (rc)
@@ -170,6 +170,7 @@ enum osy_code osy_runs_refresh(struct osy_worker *worker, struct osy_err *err)
 		}
 		run->active = true;
 		run->open_stage = (int)osy_pg_i64(result, i, 2, 0);
+		run->stages_published = (int)osy_pg_i64(result, i, 4, 0);
 		run->aborting = osy_str_is(osy_pg_str(result, i, 3), "abort");
 	}
 	sweep(worker);

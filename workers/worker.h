@@ -30,8 +30,9 @@ struct osy_wrun {
 	char id[40];
 	char topic[200];
 	int pass;
-	int open_stage; /* batches of later stages wait; moves up only within a pass */
-	bool active;	/* Sync In Progress and this pass: its lanes may be worked on */
+	int open_stage;	      /* batches of later stages wait; moves up only within a pass */
+	int stages_published; /* of these no more batches will come */
+	bool active;	      /* Sync In Progress and this pass: its lanes may be worked on */
 	bool aborting; /* take no new batch; finish, reconcile, record what is in flight or in doubt
 			*/
 	struct osy_spec *spec;

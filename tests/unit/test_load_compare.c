@@ -255,7 +255,7 @@ static void inserts_and_updates_go_apart(void **state)
 		struct osy_lrow *row = add_row(w, i % 3 == 0);
 		row->action = i % 3 ? OSY_ACT_INSERT : OSY_ACT_UPDATE;
 	}
-	osy_load_plan(&w->batch);
+	osy_load_plan(&w->batch, NULL);
 	assert_int_equal(w->batch.collections, 3);
 	assert_int_equal(w->batch.starts[1], 200);
 	assert_int_equal(w->batch.starts[2], 300);
@@ -277,7 +277,7 @@ static void rows_of_a_smaller_unit_go_apart(void **state)
 		row->unit = i >= 60 ? 20 : 0;
 	}
 	w->rows[10].outcome = OSY_INSERTED;
-	osy_load_plan(&w->batch);
+	osy_load_plan(&w->batch, NULL);
 	assert_int_equal(w->batch.collections, 3);
 	assert_int_equal(w->batch.starts[1], 59);
 	assert_int_equal(w->batch.starts[2], 79);
@@ -298,7 +298,7 @@ static void intent_says_what_may_happen(void **state)
 	add_row(w, false)->claimed = true;
 	w->rows[3].key = 77;
 	osy_load_compare(&w->batch);
-	osy_load_plan(&w->batch);
+	osy_load_plan(&w->batch, NULL);
 	osy_load_intent_pack(&w->batch, false, &out);
 	assert_int_equal(osy_intent_read(osy_buf_str(&out), &w->batch.arena, &intent, &err), 0);
 	assert_int_equal(intent.count, 4);

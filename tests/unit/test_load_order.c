@@ -89,7 +89,7 @@ static void by_the_second_then_the_first(void **state)
 	add(w, 4, 2);
 	add(w, 7, 0);
 	add(w, 6, -1);
-	osy_load_plan(&w->batch);
+	osy_load_plan(&w->batch, NULL);
 	assert_int_equal(w->batch.collections, 1);
 	assert_order(w, (const unsigned[]){5, 4, 2, 1, 3, 0});
 }
@@ -102,7 +102,7 @@ static void by_the_first_when_there_is_no_second(void **state)
 	add(w, 5, 1);
 	add(w, 4, 2);
 	add(w, 5, 0);
-	osy_load_plan(&w->batch);
+	osy_load_plan(&w->batch, NULL);
 	assert_order(w, (const unsigned[]){1, 0, 2});
 }
 
@@ -114,7 +114,7 @@ static void without_locks_as_they_came(void **state)
 	add(w, 5, 1);
 	add(w, 4, 2);
 	add(w, 3, 0);
-	osy_load_plan(&w->batch);
+	osy_load_plan(&w->batch, NULL);
 	assert_order(w, (const unsigned[]){0, 1, 2});
 	assert_null(w->batch.keys);
 }
@@ -129,7 +129,7 @@ static void actions_apart(void **state)
 	add(w, 1, 7)->action = OSY_ACT_UPDATE;
 	add(w, 1, 6);
 	add(w, 1, 1)->outcome = OSY_EXISTING;
-	osy_load_plan(&w->batch);
+	osy_load_plan(&w->batch, NULL);
 	assert_int_equal(w->batch.collections, 2);
 	assert_int_equal(w->batch.starts[2], 4);
 	assert_order(w, (const unsigned[]){3, 1, 2, 0});
@@ -144,7 +144,7 @@ static void collections_are_cut_in_order(void **state)
 
 	for (int i = 0; i < ROWS; i++)
 		add(w, i % 7 + 1, (i * 37) % 50 + 1)->unit = i % 10 == 0 ? 25 : 0;
-	osy_load_plan(&w->batch);
+	osy_load_plan(&w->batch, NULL);
 	assert_int_equal(w->batch.collections, 100 / 25 + 5);
 	for (unsigned c = 0; c < w->batch.collections; c++) {
 		for (unsigned i = w->batch.starts[c]; i < w->batch.starts[c + 1]; i++) {
@@ -159,7 +159,7 @@ static void collections_are_cut_in_order(void **state)
 	unsigned before[ROWS];
 	const struct osy_lorder *keys = w->batch.keys;
 	memcpy(before, w->batch.order, sizeof(before));
-	osy_load_plan(&w->batch);
+	osy_load_plan(&w->batch, NULL);
 	assert_ptr_equal(w->batch.keys, keys);
 	assert_order(w, before);
 }

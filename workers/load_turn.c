@@ -1,0 +1,154 @@
+/* Whose turn it is: which batches of a lane may be sent, and which wait to share a request. */
+#include "load_internal.h"
+
+#include "osy/banned.h"
+
+#define LINGER_MS 10000 /* for what is still to be published */
+#define FETCH_MS 500	/* for what is in the journal already */
+
+/* As much waits as flies in full requests. */
+bool osy_load_has_memory(const struct osy_loader *loader)
+{
+	unsigned requests = (unsigned)loader->worker->settings->worker_requests;
+
+	return loader->rows < 2 * requests * OSY_BATCH_MAX_RECORDS &&
+	       loader->batches < 4 * requests;
+}
+
+static bool writes(const struct osy_lbatch *batch)
+{
+	return batch && (batch->step == OSY_STEP_SEND || batch->step == OSY_STEP_SENDING);
+}
+
+static bool any_writes(const struct osy_load *load)
+{
+	for (const struct osy_lbatch *batch = load->first; batch; batch = batch->next) {
+		if (writes(batch))
+			return true;
+	}
+	return false;
+}
+
+bool osy_load_joins(const struct osy_lbatch *front, const struct osy_lbatch *batch)
+{
+	return osy_lrun(front) == osy_lrun(batch) && front->head.object == batch->head.object &&
+	       front->head.stage == batch->head.stage && front->head.links == batch->head.links &&
+	       !front->single && !batch->single && !front->given_up && !batch->given_up;
+}
+
+/* What of a batch that is ready has still to be sent, in rows; one whose collections are made knows
+ * better. */
+static unsigned rows_to_send(const struct osy_lbatch *batch)
+{
+	if (batch->step != OSY_STEP_SEND)
+		return batch->row_count;
+	return batch->starts[batch->collections] - batch->starts[batch->next_collection];
+}
+
+bool osy_load_may_write(const struct osy_lbatch *batch)
+{
+	const struct osy_load *load = batch->load;
+	unsigned rows = 0;
+	size_t bytes = batch->message.payload.len;
+
+	if (batch == load->late)
+		return !any_writes(load);
+	if (writes(load->late))
+		return false;
+	for (const struct osy_lbatch *front = load->first; front != batch; front = front->next) {
+		bool ready =
+			front->step == OSY_STEP_SEND ||
+			(front->step == OSY_STEP_READY && front->wait_until <= load->loader->now);
+		if (front->step == OSY_STEP_OVER)
+			continue;
+		if (!ready || !osy_load_joins(front, batch))
+			return false;
+		rows += rows_to_send(front);
+		bytes += front->message.payload.len;
+	}
+	return rows == 0 || (rows < OSY_BATCH_MAX_RECORDS && bytes <= OSY_LOAD_JOINED_BYTES);
+}
+
+/* Whether what is prepared and not yet sent fills a request. */
+bool osy_load_is_full(const struct osy_load *load)
+{
+	unsigned count = 0, rows = 0;
+	size_t bytes = 0;
+
+	for (const struct osy_lbatch *batch = load->first; batch; batch = batch->next) {
+		count++;
+		if (batch->step > OSY_STEP_SEND)
+			continue;
+		rows += batch->row_count;
+		bytes += batch->message.payload.len;
+	}
+	return count >= OSY_LOAD_AHEAD || rows >= OSY_BATCH_MAX_RECORDS ||
+	       bytes >= OSY_LOAD_JOINED_BYTES * 3 / 4;
+}
+
+bool osy_load_ends(const struct osy_load *load)
+{
+	const struct osy_wlane *lane = load->lane;
+
+	return load->loader->worker->draining || lane->giving_back || !lane->run->active;
+}
+
+/* Whether what is ready fills no request, and is all that the lane has. */
+static bool may_linger(const struct osy_load *load)
+{
+	const struct osy_lbatch *first = load->first, *last = first;
+
+	if (!first || first->step != OSY_STEP_READY || !first->sends || first->in_table ||
+		load->lane->run->aborting || load->lane->lost || osy_load_ends(load) ||
+		osy_load_is_full(load) || !osy_load_has_memory(load->loader))
+		return false;
+	for (; last->next; last = last->next) {
+		if (last->next->step != OSY_STEP_READY || !osy_load_joins(first, last->next))
+			return false;
+	}
+	return true;
+}
+
+int64_t osy_load_lingers_ms(const struct osy_load *load)
+{
+	if (!may_linger(load))
+		return 0;
+	const struct osy_lbatch *first = load->first;
+	bool published = first->head.stage <= load->lane->run->stages_published;
+	int64_t left = first->ready_at + (published ? FETCH_MS : LINGER_MS) - load->loader->now;
+	return left > 0 ? left : 0;
+}
+
+bool osy_load_lingers(const struct osy_load *load)
+{
+	return osy_load_lingers_ms(load) > 0;
+}
+
+/* Lanes that linger with records of one object go together, in as few requests as hold them. */
+void osy_load_linger_ends(struct osy_loader *loader)
+{
+	for (struct osy_load *load = loader->loads; load; load = load->next) {
+		if (!may_linger(load) || load->first->ready_at == 0 || osy_load_lingers(load))
+			continue;
+		for (struct osy_load *other = loader->loads; other; other = other->next) {
+			if (may_linger(other) && osy_load_joins(load->first, other->first))
+				other->first->ready_at = 0;
+		}
+	}
+}
+
+/* A batch behind others that has to wait for them, or for its stage, takes nobody's place. */
+bool osy_load_is_held(const struct osy_lbatch *batch)
+{
+	const struct osy_load *load = batch->load;
+
+	if (batch == load->late)
+		return false;
+	if (batch->step == OSY_STEP_READY && osy_load_lingers(load))
+		return true;
+	if (batch == load->first)
+		return false;
+	return (batch->step == OSY_STEP_READY && !osy_load_may_write(batch)) ||
+	       (batch->step == OSY_STEP_TAKEN && !batch->broken &&
+		       batch->head.stage > load->lane->run->open_stage);
+}
