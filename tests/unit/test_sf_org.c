@@ -15,6 +15,7 @@
 
 #include "osy/clock.h"
 #include "osy/mem.h"
+#include "osy/sf_bulk.h"
 #include "osy/sf_describe.h"
 #include "osy/sf_org.h"
 #include "osy/sf_query.h"
@@ -110,6 +111,9 @@ static bool answer_login(int fd)
 	return mode != LOGIN_CUT;
 }
 
+#define LONG64 "0123456789012345678901234567890123456789012345678901234567890123"
+#define LONG LONG64 LONG64 LONG64 LONG64
+
 static const struct {
 	const char *path;
 	int status;
@@ -131,6 +135,8 @@ static const struct {
 	{"/html200", 200, HTML, "<html>Down</html>"},
 	{"/html404", 404, HTML, "<html>?</html>"},
 	{"/plain404", 404, "", ""},
+	{"/next", 200, "Content-Type: text/csv\r\nSforce-Locator: MTAwMDA\r\n", "\"Id\"\n"},
+	{"/far", 200, "Content-Type: text/csv\r\nSforce-Locator: " LONG LONG "\r\n", "\"Id\"\n"},
 	{"/csv", 200, "Content-Type: text/csv\r\nSforce-Locator: null\r\n", "\"Id\"\n\"1\"\n"},
 	{"/uri", 414, HTML, "<html>URI Too Long</html>"},
 	{"/moved", 302, "Location: https://maintenance.example/\r\n", ""},
@@ -439,6 +445,8 @@ struct pieces {
 	bool done, paused;
 	struct osy_sf_reply reply;
 	struct osy_http_call *call;
+	char early[OSY_BULK_LOCATOR_MAX], next[OSY_BULK_LOCATOR_MAX];
+	enum osy_code next_code;
 };
 
 /* Pauses once. */
@@ -448,6 +456,8 @@ static bool on_piece(struct osy_http_call *call, struct osy_str piece, void *arg
 
 	assert_int_equal(osy_http_call_status(call), 200);
 	if (!pieces->call) {
+		struct osy_err err;
+		pieces->next_code = osy_bulk_next_early(call, pieces->early, &err);
 		pieces->call = call;
 		pieces->paused = true;
 		return false;
@@ -462,6 +472,9 @@ static void on_pieces_done(struct osy_sf_reply *reply, void *arg)
 
 	pieces->done = true;
 	pieces->reply = *reply;
+	if (!reply->code)
+		assert_int_equal(osy_bulk_next(reply->http, pieces->next, &pieces->reply.err),
+			pieces->next_code);
 }
 
 static enum osy_code get_pieces(struct fixture *f, const char *path, struct pieces *pieces)
@@ -494,6 +507,14 @@ static void replies_in_pieces(void **state)
 	assert_int_equal(get_pieces(&f, "csv", &pieces), OSY_OK);
 	assert_int_equal(org_side.logins, 2);
 	assert_string_equal(pieces.got.p, "\"Id\"\n\"1\"\n");
+	assert_string_equal(pieces.next, "");
+	osy_buf_done(&pieces.got);
+	assert_int_equal(get_pieces(&f, "next", &pieces), OSY_OK);
+	assert_string_equal(pieces.early, "MTAwMDA");
+	assert_string_equal(pieces.next, "MTAwMDA");
+	osy_buf_done(&pieces.got);
+	assert_int_equal(get_pieces(&f, "far", &pieces), OSY_OK);
+	assert_int_equal(pieces.next_code, OSY_E_TOO_BIG);
 	osy_buf_done(&pieces.got);
 	assert_int_equal(get_pieces(&f, "bad", &pieces), OSY_E_SALESFORCE);
 	assert_string_equal(pieces.reply.err.origin, "sf:MALFORMED_QUERY");
