@@ -1,10 +1,10 @@
-#include <curl/curl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "http_internal.h"
 #include "osy/clock.h"
@@ -17,35 +17,10 @@
 #define USER_TIMEOUT_MS 60000u /* sent bytes that nobody acknowledges: the peer is gone */
 #define MAX_AGE_SECONDS \
 	20L /* an idle TLS connection that the server has closed fails the next request */
-#define MAX_RETRY_AFTER_S 86400
-
-struct osy_http_call {
-	struct osy_http *http;
-	struct osy_http_call *prev, *next;
-	CURL *easy;
-	struct curl_slist *headers;
-	osy_http_done done;
-	void *arg;
-	struct osy_str body; /* borrowed */
-	size_t body_sent;
-	bool no_reply_body; /* HEAD */
-	bool safe;	    /* GET, HEAD: curl may repeat it */
-	unsigned tries;	    /* how often curl was about to send it */
-	bool too_big;
-	bool head_ended; /* the blank line after the last reply's headers came */
-	struct osy_buf reply_body;
-	char where[128];
-	char text[CURL_ERROR_SIZE];
-};
-
-struct osy_http {
-	unsigned magic;
-	CURLM *multi;
-	struct osy_http_call *calls;
-	size_t in_flight;
-	struct osy_http_call *last_run; /* kept for the headers of the last reply of osy_http_run */
-	const char *ca_file;		/* of the environment; NULL: curl's own */
-};
+#define BUFFER_BYTES (128 * 1024L)
+/* What curl has read when a reply is paused it decodes to the end and keeps: that is up to a
+ * thousand times as much. */
+#define STREAM_BUFFER_BYTES (16 * 1024L)
 
 /* ---- The client ---- */
 
@@ -96,7 +71,7 @@ static void detach(struct osy_http_call *call)
 {
 	struct osy_http *http = call->http;
 
-	curl_multi_remove_handle(http->multi, call->easy);
+	OSY_ASSERT(curl_multi_remove_handle(http->multi, call->easy) == CURLM_OK);
 	if (call->prev)
 		call->prev->next = call->next;
 	else
@@ -105,6 +80,8 @@ static void detach(struct osy_http_call *call)
 		call->next->prev = call->prev;
 	call->prev = call->next = NULL;
 	http->in_flight--;
+	http->streams -= call->on_data != NULL;
+	http->resumes -= call->resumes;
 }
 
 struct osy_http *osy_http_free(struct osy_http *http)
@@ -142,21 +119,32 @@ void osy_http_wakeup(struct osy_http *http)
 static size_t on_read(char *out, size_t size, size_t count, void *arg)
 {
 	struct osy_http_call *call = arg;
-	size_t n = size * count, left = call->body.len - call->body_sent;
+	int64_t left = call->body_size - call->body_sent;
+	ssize_t n = (int64_t)(size * count) < left ? (ssize_t)(size * count) : (ssize_t)left;
 
-	if (n > left)
-		n = left;
-	if (n > 0)
-		memcpy(out, call->body.p + call->body_sent, n);
+	call->heard_ms = osy_mono_ms();
+	if (n == 0)
+		return 0;
+	if (call->body.p)
+		memcpy(out, call->body.p + call->body_sent, (size_t)n);
+	else
+		n = pread(call->body_fd, out, (size_t)n, call->body_sent);
+	if (n <= 0) {
+		call->body_failed = true;
+		return CURL_READFUNC_ABORT;
+	}
 	call->body_sent += n;
-	return n;
+	return (size_t)n;
 }
 
 static size_t on_write(char *p, size_t size, size_t count, void *arg)
 {
 	struct osy_http_call *call = arg;
+	const int status = osy_http_call_status(call);
 	struct osy_err err;
 
+	if (call->on_data && status >= 200 && status < 300)
+		return osy_http_hand_out(call, (struct osy_str){p, size * count});
 	if (osy_buf_try(&call->reply_body, p, size * count, &err) == OSY_OK)
 		return size * count;
 	call->too_big = true;
@@ -169,6 +157,7 @@ static size_t on_header(char *p, size_t size, size_t count, void *arg)
 	struct osy_http_call *call = arg;
 	size_t len = size * count;
 
+	call->heard_ms = osy_mono_ms();
 	if ((len == 2 && p[0] == '\r') || (len == 1 && p[0] == '\n'))
 		call->head_ended = true;
 	else if (len > 5 && memcmp(p, "HTTP/", 5) == 0)
@@ -194,6 +183,7 @@ static int on_prereq(void *arg, char *peer, char *own, int peer_port, int own_po
 	call->tries++;
 	call->head_ended = false;
 	call->body_sent = 0;
+	call->heard_ms = osy_mono_ms();
 	osy_buf_reset(&call->reply_body);
 	return CURL_PREREQFUNC_OK;
 }
@@ -259,8 +249,8 @@ static void set_headers(struct osy_http_call *call, const struct osy_http_reques
 static void set_method(struct osy_http_call *call, const struct osy_http_request *request)
 {
 	const char *method = request->method;
-	bool sends = request->body.p || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
-		     strcmp(method, "PATCH") == 0;
+	bool sends = request->body.p || request->body_size > 0 || strcmp(method, "POST") == 0 ||
+		     strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
 
 	call->safe = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 	if (strcmp(method, "HEAD") == 0) {
@@ -270,8 +260,10 @@ static void set_method(struct osy_http_call *call, const struct osy_http_request
 	}
 	if (sends) {
 		call->body = request->body;
+		call->body_fd = request->body_fd;
+		call->body_size = request->body.p ? (int64_t)request->body.len : request->body_size;
 		SET(CURLOPT_POST, 1L);
-		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_size);
 		SET(CURLOPT_READFUNCTION, on_read);
 		SET(CURLOPT_READDATA, call);
 		SET(CURLOPT_UPLOAD_BUFFERSIZE, 256 * 1024L);
@@ -284,14 +276,17 @@ static void set_limits(struct osy_http_call *call, const struct osy_http_request
 	unsigned timeout_ms = request->timeout_ms ? request->timeout_ms : DEFAULT_TIMEOUT_MS;
 
 	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+	if (request->on_data) /* curl's clock runs on in a pause: ours instead */
+		call->silence_ms = timeout_ms;
+	else
+		SET(CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
 	SET(CURLOPT_MAXAGE_CONN, MAX_AGE_SECONDS);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_TCP_KEEPIDLE, 30L);
 	SET(CURLOPT_TCP_KEEPINTVL, 10L);
 	SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
-	SET(CURLOPT_BUFFERSIZE, 128 * 1024L);
+	SET(CURLOPT_BUFFERSIZE, request->on_data ? STREAM_BUFFER_BYTES : BUFFER_BYTES);
 }
 
 static void set_protocol(struct osy_http_call *call, const struct osy_http_request *request)
@@ -329,6 +324,7 @@ static void attach(struct osy_http_call *call)
 		call->next->prev = call;
 	http->calls = call;
 	http->in_flight++;
+	http->streams += call->on_data != NULL;
 	OSY_ASSERT(curl_multi_add_handle(http->multi, call->easy) == CURLM_OK);
 }
 
@@ -347,6 +343,9 @@ enum osy_code osy_http_start(struct osy_http *http, const struct osy_http_reques
 	call->http = http;
 	call->done = done;
 	call->arg = arg;
+	call->on_data = request->on_data;
+	call->max_handed_out = request->max_reply_bytes;
+	call->heard_ms = osy_mono_ms();
 	call->reply_body = OSY_BUF(
 		request->max_reply_bytes ? request->max_reply_bytes : DEFAULT_MAX_REPLY_BYTES);
 	osy_http_where(request->url, call->where, sizeof(call->where));
@@ -364,108 +363,7 @@ enum osy_code osy_http_start(struct osy_http *http, const struct osy_http_reques
 	return OSY_OK;
 }
 
-/* ---- Replies ---- */
-
-struct osy_str osy_http_reply_header(const struct osy_http_reply *reply, const char *name)
-{
-	struct curl_header *header;
-
-	if (!reply->call_ || curl_easy_header(reply->call_->easy, name, 0, CURLH_HEADER, -1,
-				     &header) != CURLHE_OK)
-		return OSY_STR_NULL;
-	return osy_str(header->value);
-}
-
-static const struct {
-	CURLcode curl;
-	enum osy_code code;
-} always[] = {
-	{CURLE_URL_MALFORMAT, OSY_E_INVALID},
-	{CURLE_LOGIN_DENIED, OSY_E_INVALID}, /* a user name in the URL */
-	{CURLE_SSL_CACERT_BADFILE, OSY_E_INVALID},
-};
-
-/*
- * on_prereq, not curl's code, tells whether a byte of the request can have left: a proxy's refusal,
- * for one, is the same CURLE_RECV_ERROR as a reply cut off in the middle.
- */
-static enum osy_code code_of(const struct osy_http_call *call, CURLcode curl)
-{
-	for (size_t i = 0; i < OSY_COUNT(always); i++)
-		if (always[i].curl == curl)
-			return always[i].code;
-	if (call->tries == 0)
-		return OSY_E_UNREACHABLE;
-	if (call->too_big)
-		return OSY_E_TOO_BIG;
-	return curl == CURLE_OPERATION_TIMEDOUT ? OSY_E_TIMEOUT : OSY_E_NO_REPLY;
-}
-
-/*
- * Why a reply that curl finds good is not whole. One of HTTP/1.1 that says no length ends where its
- * connection ends, and nobody can tell whether that is its end: rows of a CSV would be lost without
- * a word.
- */
-static const char *cut_off(const struct osy_http_reply *reply)
-{
-	long version = 0, status = reply->status;
-
-	if (!reply->call_->head_ended)
-		return "its headers are cut off";
-	curl_easy_getinfo(reply->call_->easy, CURLINFO_HTTP_VERSION, &version);
-	if (version != CURL_HTTP_VERSION_1_1 || status == 204 || status == 304 ||
-		reply->call_->no_reply_body || osy_http_reply_header(reply, "Content-Length").p ||
-		osy_http_reply_header(reply, "Transfer-Encoding").p)
-		return NULL;
-	return "it does not say its length";
-}
-
-static void fill_error(
-	struct osy_http_reply *reply, const struct osy_http_call *call, CURLcode curl)
-{
-	const char *text = call->text[0] ? call->text : curl_easy_strerror(curl);
-	enum osy_code code = code_of(call, curl);
-	char origin[24];
-
-	snprintf(origin, sizeof(origin), "curl:%d", (int)curl);
-	if (code == OSY_E_UNREACHABLE)
-		reply->code = osy_fail_from(
-			&reply->err, code, origin, "cannot reach %s: %s", call->where, text);
-	else if (code == OSY_E_TOO_BIG)
-		reply->code = osy_fail_from(&reply->err, code, origin,
-			"the reply of %s passes the limit of %zu bytes", call->where,
-			call->reply_body.max);
-	else if (code == OSY_E_INVALID)
-		reply->code = osy_fail_from(
-			&reply->err, code, origin, "cannot ask %s: %s", call->where, text);
-	else
-		reply->code = osy_fail_from(&reply->err, code, origin,
-			"no whole reply came from %s, the request may have been executed: %s",
-			call->where, text);
-}
-
-static void fill_facts(struct osy_http_reply *reply, struct osy_http_call *call)
-{
-	struct osy_str date = osy_http_reply_header(reply, "Date");
-	curl_off_t elapsed_us = 0, retry_after_s = 0;
-	long status = 0, connects = 1;
-	time_t at;
-
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(call->easy, CURLINFO_TOTAL_TIME_T, &elapsed_us);
-	curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
-	curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
-	at = date.p ? curl_getdate(date.p, NULL) : -1;
-	reply->status = (int)status;
-	reply->elapsed_us = elapsed_us;
-	reply->reused_connection = connects == 0 && call->tries > 0;
-	reply->server_wall_ms = at < 0 ? -1 : (int64_t)at * 1000;
-	if (retry_after_s > 0)
-		reply->retry_after_ms =
-			(unsigned)(retry_after_s > MAX_RETRY_AFTER_S ? MAX_RETRY_AFTER_S
-								     : retry_after_s) *
-			1000;
-}
+/* ---- The end of a call ---- */
 
 static void finish(struct osy_http_call *call, CURLcode curl)
 {
@@ -473,13 +371,7 @@ static void finish(struct osy_http_call *call, CURLcode curl)
 	struct osy_http_reply reply = {.call_ = call};
 
 	detach(call);
-	fill_facts(&reply, call);
-	if (curl == CURLE_OK && cut_off(&reply)) {
-		snprintf(call->text, sizeof(call->text), "%s", cut_off(&reply));
-		curl = CURLE_PARTIAL_FILE;
-	}
-	if (curl != CURLE_OK)
-		fill_error(&reply, call, curl);
+	osy_http_fill_reply(&reply, curl);
 	reply.body = call->reply_body;
 	call->reply_body = OSY_BUF(0);
 	call->done(&reply, call->arg);
@@ -488,9 +380,63 @@ static void finish(struct osy_http_call *call, CURLcode curl)
 		call_free(call);
 }
 
+/* Calls that were resumed; one that fails has left the list, and others may have with it. */
+static size_t go_on(struct osy_http *http)
+{
+	struct osy_http_call *call = http->calls;
+	size_t count = 0;
+
+	while (http->resumes > 0 && call) {
+		CURLcode curl;
+
+		if (!call->resumes) {
+			call = call->next;
+			continue;
+		}
+		count++;
+		curl = osy_http_go_on(call);
+		if (curl != CURLE_OK)
+			finish(call, curl);
+		call = curl == CURLE_OK ? call->next : http->calls;
+	}
+	return count;
+}
+
+static size_t end_silent(struct osy_http *http)
+{
+	struct osy_http_call *call = http->streams > 0 ? http->calls : NULL;
+	size_t count = 0;
+
+	while (call) {
+		if (osy_http_silence_left(call) > 0) {
+			call = call->next;
+			continue;
+		}
+		snprintf(
+			call->text, sizeof(call->text), "nothing came for %u ms", call->silence_ms);
+		finish(call, CURLE_OPERATION_TIMEDOUT);
+		count++;
+		call = http->calls;
+	}
+	return count;
+}
+
+static unsigned until_silent(const struct osy_http *http, unsigned timeout_ms)
+{
+	const struct osy_http_call *call = http->streams > 0 ? http->calls : NULL;
+
+	for (; call; call = call->next) {
+		const int64_t left_ms = osy_http_silence_left(call);
+
+		if (left_ms < timeout_ms)
+			timeout_ms = left_ms > 0 ? (unsigned)left_ms : 0;
+	}
+	return timeout_ms;
+}
+
 static size_t deliver(struct osy_http *http)
 {
-	size_t count = 0;
+	size_t count = go_on(http);
 	int running, left;
 	CURLMsg *msg;
 
@@ -505,7 +451,7 @@ static size_t deliver(struct osy_http *http)
 		finish((struct osy_http_call *)call, curl);
 		count++;
 	}
-	return count;
+	return count + end_silent(http);
 }
 
 void osy_http_poll(struct osy_http *http, unsigned timeout_ms, const int *fds, size_t fd_count,
@@ -516,8 +462,9 @@ void osy_http_poll(struct osy_http *http, unsigned timeout_ms, const int *fds, s
 	OSY_ASSERT(http->magic == HTTP_MAGIC && fd_count <= OSY_COUNT(waits));
 	for (size_t i = 0; i < fd_count; i++)
 		waits[i] = (struct curl_waitfd){.fd = fds[i], .events = CURL_WAIT_POLLIN};
-	if (deliver(http) > 0)
+	if (deliver(http) > 0 || http->resumes > 0)
 		timeout_ms = 0;
+	timeout_ms = until_silent(http, timeout_ms);
 	curl_multi_poll(http->multi, waits, (unsigned)fd_count, (int)timeout_ms, NULL);
 	for (size_t i = 0; ret_readable && i < fd_count; i++)
 		ret_readable[i] = waits[i].revents != 0;
@@ -549,6 +496,7 @@ enum osy_code osy_http_run(struct osy_http *http, const struct osy_http_request 
 	struct on_the_spot spot = {reply, false};
 	enum osy_code rc;
 
+	OSY_ASSERT(!request->on_data); /* it would be called with an argument of ours */
 	*reply = (struct osy_http_reply){.body = OSY_BUF(0), .server_wall_ms = -1};
 	rc = osy_http_start(http, request, on_run_done, &spot, NULL, err);
 	if (rc) {

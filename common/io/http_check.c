@@ -67,6 +67,9 @@ enum osy_code osy_http_check(const struct osy_http_request *request, struct osy_
 		return osy_fail(err, OSY_E_INVALID,
 			"the address of an HTTP request has a blank or control character in it, or "
 			"is too long");
+	if (request->body_size < 0 || (request->body_size > 0 && request->body.p))
+		return osy_fail(err, OSY_E_INVALID,
+			"the HTTP request has two bodies, or one of less than nothing");
 	return check_headers(request, err);
 }
 

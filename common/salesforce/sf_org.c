@@ -33,12 +33,16 @@ struct call {
 	struct osy_http_header *headers; /* names and values are copies */
 	size_t header_count;
 	struct osy_str body; /* borrowed until done */
+	int body_fd;
+	int64_t body_size;
+	bool (*on_data)(struct osy_http_call *call, struct osy_str piece, void *arg);
 	size_t max_reply_bytes;
 	unsigned timeout_ms;
 	osy_sf_done done;
 	void *arg;
 	uint64_t session; /* the one it was sent under */
 	bool replayed;
+	bool got_page;		    /* of HTML, in pieces; not handed out */
 	struct osy_http_call *http; /* in flight */
 };
 
@@ -165,7 +169,11 @@ static struct call *call_new(
 					from->value.len}};
 	}
 	call->body = request->body;
-	call->max_reply_bytes = request->max_reply_bytes ? request->max_reply_bytes : REPLY_MAX;
+	call->body_fd = request->body_fd;
+	call->body_size = request->body_size;
+	call->on_data = request->on_data;
+	call->max_reply_bytes =
+		request->max_reply_bytes || request->on_data ? request->max_reply_bytes : REPLY_MAX;
 	call->timeout_ms = request->timeout_ms;
 	call->done = done;
 	call->arg = arg;
@@ -197,6 +205,16 @@ static void finish(struct call *call, struct osy_http_reply *http, enum osy_code
 }
 
 static void on_reply(struct osy_http_reply *http, void *arg);
+static bool begins_nocase(struct osy_str s, const char *prefix);
+
+static bool on_piece(struct osy_http_call *http, struct osy_str piece, void *arg)
+{
+	struct call *call = arg;
+	const struct osy_str type = osy_http_call_header(http, "Content-Type");
+
+	call->got_page = type.p && begins_nocase(type, "text/html");
+	return call->got_page || call->on_data(http, piece, call->arg);
+}
 
 static bool is_plain(const struct osy_org *org, const char *url)
 {
@@ -222,7 +240,7 @@ static enum osy_code send_call(struct call *call, struct osy_err *err)
 	headers[count++] = (struct osy_http_header){"Authorization", osy_buf_str(&bearer)};
 	headers[count++] =
 		(struct osy_http_header){"Sforce-Call-Options", OSY_STR("client=" OSY_SF_CLIENT)};
-	if (call->body.p)
+	if (call->body.p || call->body_size > 0)
 		headers[count++] =
 			(struct osy_http_header){"Content-Type", osy_str(call->content_type)};
 	for (size_t i = 0; i < call->header_count; i++)
@@ -232,6 +250,9 @@ static enum osy_code send_call(struct call *call, struct osy_err *err)
 		.headers = headers,
 		.header_count = count,
 		.body = call->body,
+		.body_fd = call->body_fd,
+		.body_size = call->body_size,
+		.on_data = call->on_data ? on_piece : NULL,
 		.max_reply_bytes = call->max_reply_bytes,
 		.timeout_ms = call->timeout_ms,
 		.plain = is_plain(org, org->instance_url),
@@ -425,7 +446,8 @@ static bool looks_like_html(struct osy_str body)
 	return begins_nocase(body, "<!doctype html") || begins_nocase(body, "<html");
 }
 
-static enum osy_code judge(const struct osy_http_reply *http, struct osy_err *err)
+static enum osy_code judge(
+	const struct call *call, const struct osy_http_reply *http, struct osy_err *err)
 {
 	if (http->code == OSY_E_TIMEOUT)
 		return osy_fail_from(
@@ -435,7 +457,7 @@ static enum osy_code judge(const struct osy_http_reply *http, struct osy_err *er
 		return err->code;
 	}
 	const struct osy_str type = osy_http_reply_header(http, "Content-Type"),
-			     body = osy_buf_str(&http->body);
+			     body = call->got_page ? OSY_STR("<html>") : osy_buf_str(&http->body);
 	const bool is_html = type.p ? begins_nocase(type, "text/html") ||
 					      begins_nocase(type, "application/xhtml")
 				    : looks_like_html(body);
@@ -454,7 +476,7 @@ static void on_reply(struct osy_http_reply *http, void *arg)
 		note_usage(org, osy_http_reply_header(http, "Sforce-Limit-Info"));
 		note_clock(org, http);
 	}
-	enum osy_code code = judge(http, &err);
+	enum osy_code code = judge(call, http, &err);
 	if (code == OSY_E_SESSION) {
 		if (call->session == org->session)
 			osy_secret_done(&org->token);
@@ -524,6 +546,7 @@ enum osy_code osy_sf_run(struct osy_org *org, const struct osy_sf_request *reque
 	struct osy_sf_request bounded = *request;
 	struct spot spot = {.out = out};
 
+	OSY_ASSERT(!request->on_data); /* it would be called with an argument of ours */
 	if (!bounded.max_reply_bytes || bounded.max_reply_bytes > out->max)
 		bounded.max_reply_bytes = out->max;
 	const enum osy_code code = osy_sf_start(org, &bounded, on_spot, &spot, err);

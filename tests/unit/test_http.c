@@ -24,6 +24,7 @@ static atomic_int connections;
 static atomic_int seen;	     /* whole requests, all paths */
 static atomic_int seen_dead; /* whole requests of /silent, /reset and /cut */
 static atomic_size_t last_body;
+static atomic_ullong last_hash; /* of the last body */
 static char last_head[8192];
 
 static void say(int fd, const char *text)
@@ -60,6 +61,58 @@ static void say_big(int fd)
 			return;
 }
 
+/* Rows that gzip makes a fourth of, then what it makes a thousandth of. */
+#define ROWS_COMMAND "{ seq 1000000 1300000; head -c 5000000 /dev/zero; }"
+static struct osy_buf rows, zipped_rows;
+
+static void read_from(const char *command, struct osy_buf *out)
+{
+	FILE *from = popen(command, "r");
+	size_t n;
+
+	*out = OSY_BUF(64 << 20);
+	do {
+		n = fread(osy_buf_room(out, 65536), 1, 65536, from);
+		osy_buf_end(out, n);
+	} while (n > 0);
+	pclose(from);
+}
+
+static void send_all(int fd, const char *p, size_t left)
+{
+	ssize_t n = 1;
+
+	for (; left > 0 && n > 0; p += n, left -= (size_t)n)
+		n = send(fd, p, left, MSG_NOSIGNAL);
+}
+
+/* "/rows": with its length; "/rows-chunked"; "/rows-cut": half of it; "/rows-mute": half of it,
+ * then nothing more until the client is gone. */
+static bool say_rows(int fd, const char *path)
+{
+	const bool chunked = strcmp(path, "/rows-chunked") == 0, whole = chunked || !path[5];
+	const size_t len = whole ? zipped_rows.len : zipped_rows.len / 2;
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nSforce-Locator: "
+		"MTAw\r\n%s%zu\r\n\r\n",
+		chunked ? "Transfer-Encoding: chunked\r\nX-Size: " : "Content-Length: ",
+		zipped_rows.len);
+	say(fd, text);
+	for (size_t at = 0, n; at < len; at += n) {
+		n = len - at < 50000 ? len - at : 50000;
+		snprintf(text, sizeof(text), "%zx\r\n", n);
+		say(fd, chunked ? text : "");
+		send_all(fd, zipped_rows.p + at, n);
+		say(fd, chunked ? "\r\n" : "");
+	}
+	say(fd, chunked ? "0\r\n\r\n" : "");
+	if (strcmp(path, "/rows-mute") == 0)
+		(void)!recv(fd, text, 1, 0);
+	return whole;
+}
+
 /* False: the connection is closed. */
 static bool answer(int fd, const char *path)
 {
@@ -91,6 +144,8 @@ static bool answer(int fd, const char *path)
 		usleep(1500000);
 		return false;
 	}
+	if (strncmp(path, "/rows", 5) == 0)
+		return say_rows(fd, path);
 	if (strncmp(path, "/big", 4) == 0)
 		say_big(fd);
 	else if (strncmp(path, "/redirect", 9) == 0)
@@ -116,6 +171,7 @@ static void *serve(void *arg)
 
 	for (bool open = true; open;) {
 		size_t len = 0, body, got = 0;
+		uint64_t hash = 0;
 		char path[64] = "", *end = NULL, *length;
 
 		while (!end && len < sizeof(head) - 1 && recv(fd, head + len, 1, 0) == 1) {
@@ -140,6 +196,8 @@ static void *serve(void *arg)
 
 			if (n <= 0)
 				break;
+			for (ssize_t i = 0; i < n; i++)
+				hash = hash * 31 + (unsigned char)rest[i];
 			got += (size_t)n;
 		}
 		if (got < body)
@@ -149,6 +207,7 @@ static void *serve(void *arg)
 			strncmp(path, "/cut", 4) == 0)
 			atomic_fetch_add(&seen_dead, 1);
 		last_body = body;
+		last_hash = hash;
 		memcpy(last_head, head, len + 1);
 		open = answer(fd, strncmp(head, "CONNECT", 7) == 0 ? "refuse" : path);
 	}
@@ -180,6 +239,8 @@ static int start_server(void **state)
 
 	(void)state;
 	signal(SIGPIPE, SIG_IGN);
+	read_from(ROWS_COMMAND, &rows);
+	read_from(ROWS_COMMAND " | gzip -n", &zipped_rows);
 	listener = socket(AF_INET, SOCK_STREAM, 0);
 	if (bind(listener, (struct sockaddr *)&address, len) || listen(listener, 200))
 		return -1;
@@ -608,6 +669,270 @@ static void test_wait(void **state)
 	close(pair[1]);
 }
 
+/* ---- Bodies out of files ---- */
+
+#define FILE_BYTES 20000000
+
+/* A file of that size, without a name; its hash as the server makes it. */
+static int file_of(size_t size, uint64_t *ret_hash)
+{
+	OSY_AUTO_FREE char *text = osy_xmalloc(size);
+	FILE *file = tmpfile();
+	int fd;
+
+	*ret_hash = 0;
+	for (size_t i = 0; i < size; i++) {
+		text[i] = (char)(i * 7 + i / 1000);
+		*ret_hash = *ret_hash * 31 + (unsigned char)text[i];
+	}
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, size, file), size);
+	assert_int_equal(fflush(file), 0);
+	fd = dup(fileno(file));
+	fclose(file);
+	return fd;
+}
+
+static enum osy_code run_file(const char *method, const char *path, int fd, int64_t size)
+{
+	struct osy_http_request request = request_of(method, path);
+	struct osy_http_reply reply;
+	enum osy_code code;
+
+	request.body_fd = fd;
+	request.body_size = size;
+	code = osy_http_run(http, &request, &reply, &err);
+	osy_buf_done(&reply.body);
+	return code;
+}
+
+static void test_body_from_file(void **state)
+{
+	uint64_t hash;
+	int fd = file_of(FILE_BYTES, &hash);
+
+	(void)state;
+	for (int i = 0; i < 2; i++) { /* its position does not matter */
+		assert_int_equal(run_file("PUT", "/ok", fd, FILE_BYTES), OSY_OK);
+		assert_int_equal(last_body, FILE_BYTES);
+		assert_true(last_hash == hash);
+		assert_non_null(strstr(last_head, "Content-Length: 20000000\r\n"));
+		assert_null(strstr(last_head, "chunked"));
+	}
+	assert_int_equal(run_file("PUT", "/ok", fd, 10), OSY_OK);
+	assert_int_equal(last_body, 10);
+	assert_int_equal(seen, 3);
+	close(fd);
+}
+
+static void test_file_is_sent_once(void **state)
+{
+	const char *paths[] = {"/silent", "/reset", "/cut"};
+	uint64_t hash;
+	int fd = file_of(300000, &hash);
+
+	(void)state;
+	for (size_t i = 0; i < OSY_COUNT(paths) * 2; i++) { /* reused, then fresh */
+		if (i % 2 == 0)
+			assert_int_equal(run_only("GET", "/ok", OSY_STR_NULL), OSY_OK);
+		assert_int_equal(run_file("PUT", paths[i / 2], fd, 300000), OSY_E_NO_REPLY);
+		usleep(30000);
+		assert_int_equal(seen_dead, i + 1);
+		assert_true(last_hash == hash);
+	}
+	seen = 0;
+	assert_int_equal(run_file("PUT", "/ok", fd, 300001), OSY_E_NO_REPLY);
+	assert_non_null(strstr(err.msg, "cannot be read from its file"));
+	assert_int_equal(run_file("PUT", "/ok", -1, 10), OSY_E_NO_REPLY);
+	assert_int_equal(seen, 0);
+	assert_int_equal(run_file("PUT", "/ok", fd, -1), OSY_E_INVALID);
+	close(fd);
+}
+
+/* ---- Replies in pieces ---- */
+
+struct stream {
+	struct osy_http_call *call;
+	struct osy_buf got;
+	unsigned asked, pause_each; /* 0: never */
+	bool paused, done;
+	enum osy_code code;
+	int status;
+	size_t gathered;
+	struct osy_err err;
+};
+
+static bool on_piece(struct osy_http_call *call, struct osy_str piece, void *arg)
+{
+	struct stream *stream = arg;
+
+	assert_false(stream->done || stream->paused);
+	assert_int_equal(osy_http_call_status(call), 200);
+	assert_true(osy_str_is(osy_http_call_header(call, "sforce-locator"), "MTAw"));
+	assert_null(osy_http_call_header(call, "nope").p);
+	stream->asked++;
+	if (stream->pause_each && stream->asked % stream->pause_each == 0) {
+		stream->paused = true;
+		return false;
+	}
+	osy_buf_add_str(&stream->got, piece);
+	return true;
+}
+
+static void on_stream_done(struct osy_http_reply *reply, void *arg)
+{
+	struct stream *stream = arg;
+
+	assert_false(stream->done);
+	stream->done = true;
+	stream->code = reply->code;
+	stream->status = reply->status;
+	stream->gathered = reply->body.len;
+	if (reply->code)
+		stream->err = reply->err;
+}
+
+static void start_stream(
+	struct stream *stream, const char *path, unsigned pause_each, unsigned timeout_ms)
+{
+	struct osy_http_request request = request_of("GET", path);
+
+	*stream = (struct stream){.got = OSY_BUF(64 << 20), .pause_each = pause_each};
+	request.gzip = true;
+	request.max_reply_bytes = 0;
+	request.timeout_ms = timeout_ms;
+	request.on_data = on_piece;
+	assert_int_equal(
+		osy_http_start(http, &request, on_stream_done, stream, &stream->call, &err),
+		OSY_OK);
+}
+
+static void run_stream(struct stream *stream)
+{
+	while (!stream->done) {
+		osy_http_poll(http, 1000, NULL, 0, NULL);
+		if (!stream->paused)
+			continue;
+		stream->paused = false;
+		osy_http_resume(stream->call);
+		osy_http_resume(stream->call); /* once more is as good as once */
+	}
+}
+
+static void check_rows(struct stream *stream)
+{
+	assert_int_equal(stream->code, OSY_OK);
+	assert_int_equal(stream->gathered, 0);
+	assert_true(osy_str_equal(osy_buf_str(&stream->got), osy_buf_str(&rows)));
+	osy_buf_done(&stream->got);
+}
+
+static void test_stream(void **state)
+{
+	const char *paths[] = {"/rows", "/rows-chunked"};
+	const unsigned each[] = {0, 1000, 7, 2};
+	struct stream stream;
+
+	(void)state;
+	for (size_t i = 0; i < OSY_COUNT(paths); i++)
+		for (size_t j = 0; j < OSY_COUNT(each); j++) {
+			start_stream(&stream, paths[i], each[j], 5000);
+			run_stream(&stream);
+			assert_true(stream.asked > rows.len / 16384);
+			check_rows(&stream);
+		}
+}
+
+/* A pause of more than its time is no silence, and others go on meanwhile. */
+static void test_long_pause(void **state)
+{
+	struct stream slow, quick;
+	int64_t start_ms;
+
+	(void)state;
+	start_stream(&slow, "/rows", 5, 200);
+	while (!slow.paused)
+		osy_http_poll(http, 1000, NULL, 0, NULL);
+	start_ms = osy_mono_ms();
+	start_stream(&quick, "/rows-chunked", 50, 5000);
+	run_stream(&quick);
+	check_rows(&quick);
+	while (osy_mono_ms() < start_ms + 600)
+		osy_http_poll(http, 50, NULL, 0, NULL);
+	assert_int_equal(slow.asked, 5);
+	slow.paused = false;
+	osy_http_resume(slow.call);
+	run_stream(&slow);
+	check_rows(&slow);
+}
+
+static void test_stream_is_cut(void **state)
+{
+	struct stream stream;
+	int64_t start_ms;
+
+	(void)state;
+	for (unsigned each = 0; each <= 3; each += 3) {
+		start_stream(&stream, "/rows-cut", each, 5000);
+		run_stream(&stream);
+		assert_int_equal(stream.code, OSY_E_NO_REPLY);
+		assert_true(stream.got.len > 100000);
+		assert_memory_equal(stream.got.p, rows.p, stream.got.len);
+		osy_buf_done(&stream.got);
+	}
+	start_ms = osy_mono_ms();
+	start_stream(&stream, "/rows-mute", 0, 300);
+	run_stream(&stream);
+	assert_int_equal(stream.code, OSY_E_TIMEOUT);
+	assert_string_equal(stream.err.origin, "curl:28");
+	assert_in_range(osy_mono_ms() - start_ms, 290, 2000);
+	osy_buf_done(&stream.got);
+}
+
+static void test_stream_gathers(void **state)
+{
+	struct osy_http_request request = request_of("GET", "/busy");
+	struct stream stream = {.got = OSY_BUF(64 << 20)};
+
+	(void)state;
+	request.on_data = on_piece;
+	assert_int_equal(
+		osy_http_start(http, &request, on_stream_done, &stream, NULL, &err), OSY_OK);
+	run_stream(&stream);
+	assert_int_equal(stream.code, OSY_OK);
+	assert_int_equal(stream.status, 503);
+	assert_int_equal(stream.gathered, 2);
+	assert_int_equal(stream.asked, 0);
+	request = request_of("GET", "/rows");
+	request.on_data = on_piece;
+	request.gzip = true;
+	stream.done = false;
+	assert_int_equal(
+		osy_http_start(http, &request, on_stream_done, &stream, NULL, &err), OSY_OK);
+	run_stream(&stream);
+	assert_int_equal(stream.code, OSY_E_TOO_BIG);
+	assert_in_range(stream.got.len, 1, 100000);
+	osy_buf_done(&stream.got);
+}
+
+static void test_stream_is_cancelled(void **state)
+{
+	struct stream stream;
+
+	(void)state;
+	for (int resumed = 0; resumed < 2; resumed++) {
+		start_stream(&stream, "/rows", 3, 5000);
+		while (!stream.paused)
+			osy_http_poll(http, 1000, NULL, 0, NULL);
+		if (resumed)
+			osy_http_resume(stream.call);
+		osy_http_cancel(stream.call);
+		osy_buf_done(&stream.got);
+		assert_int_equal(osy_http_in_flight(http), 0);
+		assert_int_equal(run_only("GET", "/ok", OSY_STR_NULL), OSY_OK);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -627,6 +952,13 @@ int main(void)
 		TEST(test_many),
 		TEST(test_cancel_and_nest),
 		TEST(test_wait),
+		TEST(test_body_from_file),
+		TEST(test_file_is_sent_once),
+		TEST(test_stream),
+		TEST(test_long_pause),
+		TEST(test_stream_is_cut),
+		TEST(test_stream_gathers),
+		TEST(test_stream_is_cancelled),
 	};
 
 	return cmocka_run_group_tests(tests, start_server, NULL);

@@ -15,6 +15,7 @@
 
 #include "osy/clock.h"
 #include "osy/mem.h"
+#include "osy/sf_bulk.h"
 #include "osy/sf_describe.h"
 #include "osy/sf_org.h"
 #include "osy/sf_query.h"
@@ -110,6 +111,9 @@ static bool answer_login(int fd)
 	return mode != LOGIN_CUT;
 }
 
+#define LONG64 "0123456789012345678901234567890123456789012345678901234567890123"
+#define LONG LONG64 LONG64 LONG64 LONG64
+
 static const struct {
 	const char *path;
 	int status;
@@ -131,6 +135,9 @@ static const struct {
 	{"/html200", 200, HTML, "<html>Down</html>"},
 	{"/html404", 404, HTML, "<html>?</html>"},
 	{"/plain404", 404, "", ""},
+	{"/next", 200, "Content-Type: text/csv\r\nSforce-Locator: MTAwMDA\r\n", "\"Id\"\n"},
+	{"/far", 200, "Content-Type: text/csv\r\nSforce-Locator: " LONG LONG "\r\n", "\"Id\"\n"},
+	{"/csv", 200, "Content-Type: text/csv\r\nSforce-Locator: null\r\n", "\"Id\"\n\"1\"\n"},
 	{"/uri", 414, HTML, "<html>URI Too Long</html>"},
 	{"/moved", 302, "Location: https://maintenance.example/\r\n", ""},
 	{"/err500", 500, JSON,
@@ -431,6 +438,119 @@ static void an_expired_session_is_renewed_once(void **state)
 	assert_int_equal(get(&f, "ok", &err), OSY_OK);
 	assert_int_equal(org_side.logins, 4);
 	end(&f);
+}
+
+struct pieces {
+	struct osy_buf got;
+	bool done, paused;
+	struct osy_sf_reply reply;
+	struct osy_http_call *call;
+	char early[OSY_BULK_LOCATOR_MAX], next[OSY_BULK_LOCATOR_MAX];
+	enum osy_code next_code;
+};
+
+/* Pauses once. */
+static bool on_piece(struct osy_http_call *call, struct osy_str piece, void *arg)
+{
+	struct pieces *pieces = arg;
+
+	assert_int_equal(osy_http_call_status(call), 200);
+	if (!pieces->call) {
+		struct osy_err err;
+		pieces->next_code = osy_bulk_next_early(call, pieces->early, &err);
+		pieces->call = call;
+		pieces->paused = true;
+		return false;
+	}
+	osy_buf_add_str(&pieces->got, piece);
+	return true;
+}
+
+static void on_pieces_done(struct osy_sf_reply *reply, void *arg)
+{
+	struct pieces *pieces = arg;
+
+	pieces->done = true;
+	pieces->reply = *reply;
+	if (!reply->code)
+		assert_int_equal(osy_bulk_next(reply->http, pieces->next, &pieces->reply.err),
+			pieces->next_code);
+}
+
+static enum osy_code get_pieces(struct fixture *f, const char *path, struct pieces *pieces)
+{
+	const struct osy_sf_request request = {
+		.method = "GET", .path = osy_str(path), .on_data = on_piece};
+	struct osy_err err;
+
+	*pieces = (struct pieces){.got = OSY_BUF(10000)};
+	assert_int_equal(osy_sf_start(f->org, &request, on_pieces_done, pieces, &err), OSY_OK);
+	while (!pieces->done) {
+		osy_http_poll(f->http, 1000, NULL, 0, NULL);
+		if (pieces->paused)
+			osy_http_resume(pieces->call);
+		pieces->paused = false;
+	}
+	return pieces->reply.code;
+}
+
+static void replies_in_pieces(void **state)
+{
+	struct pieces pieces;
+	struct fixture f;
+	struct osy_err err;
+
+	(void)state;
+	begin(&f, OSY_AUTH_CLIENT_CREDENTIALS, NULL);
+	assert_int_equal(get(&f, "ok", &err), OSY_OK);
+	org_side.valid = 0; /* a 401 first: it is no piece */
+	assert_int_equal(get_pieces(&f, "csv", &pieces), OSY_OK);
+	assert_int_equal(org_side.logins, 2);
+	assert_string_equal(pieces.got.p, "\"Id\"\n\"1\"\n");
+	assert_string_equal(pieces.next, "");
+	osy_buf_done(&pieces.got);
+	assert_int_equal(get_pieces(&f, "next", &pieces), OSY_OK);
+	assert_string_equal(pieces.early, "MTAwMDA");
+	assert_string_equal(pieces.next, "MTAwMDA");
+	osy_buf_done(&pieces.got);
+	assert_int_equal(get_pieces(&f, "far", &pieces), OSY_OK);
+	assert_int_equal(pieces.next_code, OSY_E_TOO_BIG);
+	osy_buf_done(&pieces.got);
+	assert_int_equal(get_pieces(&f, "bad", &pieces), OSY_E_SALESFORCE);
+	assert_string_equal(pieces.reply.err.origin, "sf:MALFORMED_QUERY");
+	assert_null(pieces.call);
+	assert_int_equal(get_pieces(&f, "html200", &pieces), OSY_E_NO_REPLY);
+	assert_null(pieces.call);
+	assert_int_equal(get_pieces(&f, "cut", &pieces), OSY_E_NO_REPLY);
+	osy_buf_done(&pieces.got);
+	end(&f);
+}
+
+static void a_body_out_of_a_file(void **state)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(1000);
+	FILE *file = tmpfile();
+	struct osy_sf_request put = {
+		.method = "PUT", .path = OSY_STR("ok"), .content_type = "text/csv"};
+	struct fixture f;
+	struct osy_err err;
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(fwrite("Id\n\"1\"\n\"2\"\n", 1, 11, file), 11);
+	fflush(file);
+	put.body_fd = fileno(file);
+	put.body_size = 11;
+	begin(&f, OSY_AUTH_CLIENT_CREDENTIALS, NULL);
+	assert_int_equal(get(&f, "ok", &err), OSY_OK);
+	org_side.valid = 0;
+	org_side.calls = 0;
+	assert_int_equal(osy_sf_run(f.org, &put, &out, &err), OSY_OK);
+	assert_int_equal(org_side.calls, 2);
+	assert_string_equal(org_side.body, "Id\n\"1\"\n\"2\"\n");
+	assert_non_null(strstr(org_side.head, "Content-Type: text/csv\r\n"));
+	end(&f);
+	fclose(file);
 }
 
 static void an_access_token_cannot_be_renewed(void **state)
@@ -858,6 +978,8 @@ int main(void)
 		cmocka_unit_test(each_way_to_log_in),
 		cmocka_unit_test(a_jwt_needs_a_key),
 		cmocka_unit_test(an_expired_session_is_renewed_once),
+		cmocka_unit_test(replies_in_pieces),
+		cmocka_unit_test(a_body_out_of_a_file),
 		cmocka_unit_test(an_access_token_cannot_be_renewed),
 		cmocka_unit_test(logins_that_fail),
 		cmocka_unit_test(what_replies_mean),

@@ -61,7 +61,10 @@ struct osy_http_request {
 	 * osy_http_call_header). Bodies of replies that are not 2xx are gathered all the same. It
 	 * returns false to pause: the piece is given again after osy_http_resume(). A pause does
 	 * not count as a slow server; timeout_ms then bounds the silence between two pieces.
-	 * max_reply_bytes bounds the whole body still; 0: no bound.
+	 * max_reply_bytes bounds the whole body still; 0: no bound. Pieces may have come when a
+	 * reply turns out not to be whole. curl must not be entered again from on_data: it may
+	 * resume others, but start and cancel nothing (that stops the program); pause and do it
+	 * after osy_http_poll.
 	 */
 	bool (*on_data)(struct osy_http_call *call, struct osy_str piece, void *arg);
 	bool plain; /* http:// allowed */
@@ -83,9 +86,9 @@ enum osy_code osy_http_start(struct osy_http *http, const struct osy_http_reques
 /* Of a request with on_data, from its first piece on. */
 int osy_http_call_status(const struct osy_http_call *call);
 struct osy_str osy_http_call_header(const struct osy_http_call *call, const char *name);
-/* Goes on with a paused reply; pieces come from osy_http_poll or from within this call. */
+/* Lets a paused reply go on; its pieces come from osy_http_poll. Nothing when it is not paused. */
 void osy_http_resume(struct osy_http_call *call);
-/* Before its own done is called; also from within another's. */
+/* Before its own done is called; also from within another's done. */
 void osy_http_cancel(struct osy_http_call *call);
 size_t osy_http_in_flight(const struct osy_http *http);
 /*
@@ -95,7 +98,7 @@ size_t osy_http_in_flight(const struct osy_http *http);
 void osy_http_poll(struct osy_http *http, unsigned timeout_ms, const int *fds, size_t fd_count,
 	bool *ret_readable);
 void osy_http_wakeup(struct osy_http *http); /* any thread, also a signal handler's thread */
-/* A whole request on the spot (polls until it is done); reply is the caller's:
+/* A whole request on the spot, without on_data (polls until it is done); reply is the caller's:
  * osy_buf_done(&reply->body). Its code is returned. Its headers live until the next osy_http_run().
  */
 enum osy_code osy_http_run(struct osy_http *http, const struct osy_http_request *request,

@@ -38,11 +38,14 @@ struct osy_bulk_job {
 	int64_t failed;
 	char message[512]; /* errorMessage, "" without; cut */
 };
-/* Reads a job's JSON (of create, close, abort and GET). */
+/* Reads a job's JSON (of create, close, abort and GET). Counters that are missing are 0. */
 enum osy_code osy_bulk_job_read(
 	struct osy_str body, struct osy_bulk_job *ret, struct osy_err *err) OSY_CHECKED;
 
-/* What a request points to; one request at a time. */
+/*
+ * What a request points to until it is done; one request at a time. max_reply_bytes, timeout_ms and
+ * on_data of the request are the caller's to set.
+ */
 struct osy_bulk_ask {
 	struct osy_buf path, body;
 	struct osy_http_header headers[2];
@@ -67,7 +70,7 @@ void osy_bulk_ingest_results(struct osy_bulk_ask *ask, const char *job, enum osy
 	const char *locator, struct osy_sf_request *ret);
 /*
  * The columns of a result file. sf__Id, sf__Created, sf__Error are found by name; the others by the
- * names that were sent (any case, any order).
+ * names that were sent (any case, any order). A file without any of the latter is an error.
  */
 struct osy_bulk_columns {
 	int id, created, error; /* NONE (-1) where missing */
@@ -80,17 +83,21 @@ enum osy_code osy_bulk_columns_read(const struct osy_csv_cell *header, size_t co
 void osy_bulk_columns_done(struct osy_bulk_columns *columns);
 /*
  * "CODE:message:FIELD1 FIELD2 --" into its parts (slices of text; p NULL where there is none). The
- * first colon ends the code; what stands between it and the last ":... --" is the message.
+ * first colon ends the code; what stands between it and the last ":... --" is the message. Text
+ * without a colon is a code when it looks like one, else a message.
  */
 void osy_bulk_error_read(struct osy_str text, struct osy_str *ret_code, struct osy_str *ret_message,
 	struct osy_str *ret_fields);
 
 /* ---- Query ---- */
+
+#define OSY_BULK_MAX_SOQL_BYTES 100000 /* a longer one stops the program */
 void osy_bulk_query_create(
 	struct osy_bulk_ask *ask, struct osy_str soql, bool all_rows, struct osy_sf_request *ret);
 void osy_bulk_query_get(struct osy_bulk_ask *ask, const char *job, struct osy_sf_request *ret);
 void osy_bulk_query_abort(struct osy_bulk_ask *ask, const char *job, struct osy_sf_request *ret);
 void osy_bulk_query_delete(struct osy_bulk_ask *ask, const char *job, struct osy_sf_request *ret);
+/* locator as above; max_records 0: as the org likes. */
 void osy_bulk_query_results(struct osy_bulk_ask *ask, const char *job, const char *locator,
 	int64_t max_records, struct osy_sf_request *ret);
 
@@ -99,6 +106,9 @@ void osy_bulk_query_results(struct osy_bulk_ask *ask, const char *job, const cha
  * header). Known as soon as the headers are in, before the body. OSY_E_TOO_BIG: longer than ret.
  */
 enum osy_code osy_bulk_next(const struct osy_http_reply *reply, char ret[OSY_BULK_LOCATOR_MAX],
+	struct osy_err *err) OSY_CHECKED;
+/* The same from on_data. */
+enum osy_code osy_bulk_next_early(const struct osy_http_call *call, char ret[OSY_BULK_LOCATOR_MAX],
 	struct osy_err *err) OSY_CHECKED;
 
 #endif

@@ -90,7 +90,9 @@ struct osy_sf_request {
 	size_t max_reply_bytes; /* 0: 64 MiB */
 	unsigned timeout_ms;	/* 0: the org's own limit and a little */
 	/* As in osy_http_request: a body out of a file, a reply in pieces. A session that is
-	 * refused is renewed and the request sent again, as always: no piece has come then. */
+	 * refused is renewed and the request sent again, as always: no piece has come then. A page
+	 * of HTML with a status of 2xx is not handed out; it ends in OSY_E_NO_REPLY. With on_data
+	 * max_reply_bytes 0 is no bound. */
 	int body_fd;
 	int64_t body_size;
 	bool (*on_data)(struct osy_http_call *call, struct osy_str piece, void *arg);
@@ -99,7 +101,7 @@ struct osy_sf_request {
 /* done is called from osy_http_poll, exactly once. */
 enum osy_code osy_sf_start(struct osy_org *org, const struct osy_sf_request *request,
 	osy_sf_done done, void *arg, struct osy_err *err) OSY_CHECKED;
-/* A whole call on the spot (polls). out gets the body; the code is returned. */
+/* A whole call on the spot, without on_data (polls). out gets the body; the code is returned. */
 enum osy_code osy_sf_run(struct osy_org *org, const struct osy_sf_request *request,
 	struct osy_buf *out, struct osy_err *err) OSY_CHECKED;
 /* GET path, parsed as JSON. */
