@@ -415,7 +415,7 @@ static int64_t batch_wait(const struct osy_lbatch *batch, int64_t now)
 
 static unsigned next_turn(const struct osy_loader *loader)
 {
-	int64_t now = osy_mono_ms(), wait = WAIT_MS;
+	int64_t now = osy_mono_ms(), wait = osy_budget_next_ms(loader->worker->budget);
 
 	if (loader->trouble_until > now)
 		return (unsigned)least(WAIT_MS, loader->trouble_until - now);
@@ -438,6 +438,7 @@ static unsigned next_turn(const struct osy_loader *loader)
 unsigned osy_loader_turn(struct osy_loader *loader)
 {
 	loader->now = osy_mono_ms();
+	osy_load_budget(loader);
 	tidy(loader);
 	rotate(loader);
 	loader->moved = true;

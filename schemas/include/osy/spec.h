@@ -76,6 +76,7 @@ struct osy_spec {
 	int pair;   /* org_pair.id */
 	int lanes;  /* partitions of the topic, without the checkpoints' */
 	int stages; /* without the link stage, which is stages + 1 */
+	int api_reserve_percent; /* of each org's daily calls, which the run leaves to others */
 	bool continue_on_error, snapshots, audit_fields;
 	const char *duplicate_rules; /* "allow-save" or "respect" */
 	const struct osy_spec_object *objects;
