@@ -160,7 +160,8 @@ static void note_refusal(struct osy_budget_org *org, const struct osy_budget_cal
 	org->at_once = true;
 }
 
-static void note_usage(struct osy_budget_org *org, int64_t used, int64_t max, int64_t sent_ms)
+void osy_budget_note_usage(
+	struct osy_budget_org *org, int64_t used, int64_t max, int64_t sent_ms)
 {
 	if (org->has_usage && sent_ms < org->usage_sent_ms && used < org->used)
 		return;
@@ -179,7 +180,7 @@ void osy_budget_ended(struct osy_budget_org *org, struct osy_budget_call *call,
 	unlink_call(org, call);
 	if (reply && reply->http &&
 		osy_sf_usage(osy_http_reply_header(reply->http, "Sforce-Limit-Info"), &used, &max))
-		note_usage(org, used, max, call->started_ms);
+		osy_budget_note_usage(org, used, max, call->started_ms);
 	else if (!reply || reply->code != OSY_E_UNREACHABLE)
 		org->lost++;
 	if (reply && reply->code)
@@ -292,11 +293,9 @@ bool osy_budget_recovered(const struct osy_budget_org *org)
 	int64_t most = org->last_max - (org->last_max * org->reserve_percent + 99) / 100;
 	int64_t enough = org->last_max / 100;
 
-	if (!org->known || org->last_left <= 0)
-		return false;
 	if (enough > most / 2)
 		enough = most / 2;
-	return org->last_max < 0 || org->last_left >= enough;
+	return org->known && org->last_max >= 0 && org->last_left > 0 && org->last_left >= enough;
 }
 
 enum osy_code osy_budget_take(struct osy_budget_org *org, unsigned calls, unsigned for_ms,
@@ -337,7 +336,7 @@ void osy_budget_limits(struct osy_budget_org *org, const struct osy_json *limits
 	int64_t max, left = remaining(limits, "DailyApiRequests", &max);
 
 	if (max >= 0 && left >= 0)
-		note_usage(org, max - left, max, asked_ms);
+		osy_budget_note_usage(org, max - left, max, asked_ms);
 	for (int i = 0; i < OSY_BULK_COUNT; i++)
 		org->bulk_told[i] = remaining(limits, bulk[i], &max);
 }

@@ -111,10 +111,12 @@ static void finish_all(int i)
 		finish(i, NULL);
 }
 
+/* Until it is believed: a smaller number is not, when it was asked for in the same millisecond. */
 static void tell_limits(int i, int64_t used, int64_t max)
 {
 	char text[300];
 	struct osy_json *json = NULL;
+	struct osy_budget_usage usage;
 
 	snprintf(text, sizeof(text),
 		"{\"DailyApiRequests\":{\"Max\":%lld,\"Remaining\":%lld},"
@@ -122,9 +124,12 @@ static void tell_limits(int i, int64_t used, int64_t max)
 		"\"DailyBulkV2QueryJobs\":{\"Max\":10000,\"Remaining\":77}}",
 		(long long)max, (long long)(max - used));
 	MUST(osy_json_parse(osy_str(text), "limits", &json, &err));
-	osy_budget_limits(owners[i].org, json, osy_mono_ms());
+	do {
+		osy_budget_limits(owners[i].org, json, osy_mono_ms());
+		turn_now(i);
+		osy_budget_usage(owners[i].org, &usage);
+	} while (usage.used != used || osy_budget_exhausted(owners[i].org) != (usage.left <= 0));
 	osy_json_free(json);
-	turn_now(i);
 }
 
 /* Turns of the first so many owners until it is so, at most for ten seconds. */
@@ -495,7 +500,7 @@ static void test_a_daily_refusal_uses_up_all(void **state)
 	turn_now(1);
 	assert_true(osy_budget_exhausted(owners[1].org));
 	assert_false(start(0));
-	UNTIL(1, (tell_limits(1, 10, 1000), !osy_budget_exhausted(owners[1].org)));
+	tell_limits(1, 10, 1000);
 	turn_now(0);
 	assert_false(osy_budget_exhausted(owners[0].org));
 }

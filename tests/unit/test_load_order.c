@@ -192,6 +192,7 @@ static struct orgs *orgs_new(void)
 	for (int i = 0; i < 2; i++) {
 		snprintf(o->specs[i].target_org_id, sizeof(o->specs[i].target_org_id),
 			"00D00000000000%d", i);
+		o->specs[i].api_reserve_percent = 10;
 		o->specs[i].target = i ? "two" : "one";
 		o->runs[i].spec = &o->specs[i];
 	}

@@ -88,6 +88,10 @@ struct osy_budget_usage {
 	int64_t used, max, reserve;
 	int64_t left; /* max - used - reserve; may be below 0 */
 };
+/* Calls that were made without osy_budget_started() told this; sent_ms: when the last of them was
+ * sent, at the earliest. Goes out with the next turn. */
+void osy_budget_note_usage(
+	struct osy_budget_org *org, int64_t used, int64_t max, int64_t sent_ms);
 /* As of the last turn. */
 void osy_budget_usage(const struct osy_budget_org *org, struct osy_budget_usage *ret);
 /* No call may be started, and that will not change by waiting for what flies. */
