@@ -415,7 +415,7 @@ static int64_t batch_wait(const struct osy_lbatch *batch, int64_t now)
 
 static unsigned next_turn(const struct osy_loader *loader)
 {
-	int64_t now = osy_mono_ms(), wait = osy_budget_next_ms(loader->worker->budget);
+	int64_t now = osy_mono_ms(), wait = osy_load_budget_ms(loader);
 
 	if (loader->trouble_until > now)
 		return (unsigned)least(WAIT_MS, loader->trouble_until - now);

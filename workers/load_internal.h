@@ -393,6 +393,7 @@ struct osy_lorg *osy_load_org_of(struct osy_loader *loader, const struct osy_wru
 /* Tells the budgets what is wanted, takes their turns, and takes back intents that no call is left
  * for. Each turn of the loader. */
 void osy_load_budget(struct osy_loader *loader);
+unsigned osy_load_budget_ms(const struct osy_loader *loader); /* until it is to be called again */
 void osy_load_orgs_free(struct osy_loader *loader);
 /* A reply to a write was read: narrows or widens. */
 void osy_load_org_replied(const struct osy_lcall *call);

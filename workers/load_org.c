@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "osy/clock.h"
 #include "osy/log.h"
 
 #include "osy/banned.h"
@@ -206,6 +207,14 @@ void osy_load_budget(struct osy_loader *loader)
 	for (struct osy_lorg *org = loader->orgs; org; org = org->next)
 		log_width(org);
 	withdraw(loader);
+}
+
+unsigned osy_load_budget_ms(const struct osy_loader *loader)
+{
+	int64_t earliest = loader->budget_at + WANTS_MS - osy_mono_ms();
+	unsigned due = osy_budget_next_ms(loader->worker->budget);
+
+	return due < earliest ? (unsigned)earliest : due;
 }
 
 /* ---- Whose turn it is to write ---- */

@@ -124,11 +124,32 @@ like "$(run_get "$run" 'd["problem"]')" "org 'src' has used 9[0-9][0-9] of its 1
 is "$(curl -sf "$SRC/__sim/stats" | json 'd["byCall"].get("GET sobjects/*/describe", 0)')" 0 "before anything is described"
 limits "$SRC" '{"dailyMax":100000}'
 
+# ---- The source counts as the target does ----
+curl -sf -d '{"pageRows":50}' "$SRC/__sim/settings" >/dev/null
+limits "$SRC" '{"dailyMax":1000,"dailyRemaining":150}'
+clear_stats
+scanned() { # once it is known that there are calls again
+	orgsync run start "$run" >/dev/null 2>&1
+	[[ $(run_get "$run" 'd["state"]') != "Not Started" ]]
+}
+run=$(create_run tight)
+wait_for 30 scanned
+wait_for 60 state_is "$run" Paused
+ok $? "a run is Paused for its source"
+like "$(run_get "$run" 'd["problem"]')" "org 'src'" "it says so"
+read=$(calls "$SRC")
+is "$((read >= 40 && read <= 50))" 1 "the reserve of the source was kept"
+limits "$SRC" '{"dailyMax":100000}'
+curl -sf -d '{"pageRows":0}' "$SRC/__sim/settings" >/dev/null
+wait_ended "$run" 120
+is "$(run_get "$run" '[d["state"], sum(d["totals"][k] for k in ("updated", "existing"))]')" "['Synced', 8000]" \
+	"it goes on where it stopped"
+
 # ---- Abort while Paused ----
 sed -i 's/"Changed"/"Once more"/' "$T/changed.jsonl"
 curl -sf --data-binary "@$T/changed.jsonl" "$SRC/__sim/update" >/dev/null || bail "the accounts cannot be changed"
 limits "$DST" '{"dailyMax":1000,"dailyRemaining":160}'
-scanned() { orgsync run start "$run" >/dev/null 2>&1; [[ $(run_get "$run" 'd["state"]') != "Not Started" ]]; }
+run=$(create_run tight)
 wait_for 30 scanned
 wait_for 60 state_is "$run" Paused
 ok $? "another run is Paused"
