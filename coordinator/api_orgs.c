@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "api.h"
+#include "osy/budget.h"
+#include "osy/clock.h"
 #include "osy/mem.h"
 #include "osy/org_store.h"
 
@@ -181,8 +183,61 @@ static enum osy_code test(struct osy_call *call, struct osy_err *err)
 	return OSY_OK;
 }
 
+/* Adds a member to the object that out ends with. */
+static void add_width(struct osy_buf *out, unsigned limit, unsigned flying)
+{
+	while (out->len && out->p[out->len - 1] != '}')
+		out->len--;
+	if (out->len < 2)
+		return;
+	out->len--;
+	osy_buf_addf(out, ",\"OrgsyncRequestsInFlight\":{\"Max\":%u,\"Remaining\":%u}}", limit,
+		limit > flying ? limit - flying : 0);
+}
+
+/* The org's budget learns what the org has told, and tells how many requests it bears at once. What
+ * Redis cannot do now is left out. */
+static void share_limits(struct osy_call *call, const char *org_id, int64_t asked_ms)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *doc = NULL;
+	const struct osy_settings *settings = call->context->settings;
+	struct osy_err ignored = OSY_ERR_NONE;
+	unsigned limit, flying;
+	char owner[32];
+
+	if (!org_id[0] || osy_json_parse(osy_buf_str(&call->out), "limits", &doc, &ignored))
+		return;
+	osy_new_id("api-", owner, sizeof(owner));
+	struct osy_redis *redis = osy_redis_new(settings->redis_url);
+	struct osy_budget *budget = osy_budget_new(redis, settings->kafka_prefix, owner);
+	struct osy_budget_org *org = osy_budget_org(budget, org_id, 0);
+	osy_budget_limits(org, doc, asked_ms);
+	if (osy_budget_turn_now(org, &ignored) == OSY_OK) {
+		osy_budget_width(org, &limit, &flying);
+		add_width(&call->out, limit, flying);
+	}
+	osy_budget_free(budget);
+	osy_redis_free(redis);
+}
+
+static enum osy_code ask_org_id(
+	struct osy_call *call, const char *name, char ret[19], struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
+	enum osy_code rc = osy_pg_do(call->pg, &row, err,
+		"SELECT coalesce(org_id, '') FROM org WHERE name = $1", OSY_PG_Z(name));
+
+	if (rc || !osy_pg_rows(row))
+		return rc;
+	struct osy_str id = osy_pg_str(row, 0, 0);
+	snprintf(ret, 19, "%.*s", (int)id.len, id.p);
+	return OSY_OK;
+}
+
 static enum osy_code limits(struct osy_call *call, struct osy_err *err)
 {
+	char org_id[19] = "";
+	int64_t asked_ms = osy_mono_ms();
 	struct osy_http *http = osy_http_new(1);
 	struct osy_org *org = NULL;
 	const struct osy_settings *settings = call->context->settings;
@@ -194,6 +249,10 @@ static enum osy_code limits(struct osy_call *call, struct osy_err *err)
 		rc = osy_sf_run(org, &request, &call->out, err);
 	osy_org_free(org);
 	osy_http_free(http);
+	if (!rc)
+		rc = ask_org_id(call, call->params[0], org_id, err);
+	if (!rc)
+		share_limits(call, org_id, asked_ms);
 	return rc;
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "drive_run.h"
+#include "gate.h"
 #include "osy/clock.h"
 #include "osy/log.h"
 #include "osy/mem.h"
@@ -230,9 +231,7 @@ static enum osy_code step(struct osy_drive *drive, bool *ret_more, struct osy_er
 			return aborted(drive, err);
 		break;
 	case OSY_RUN_PAUSED:
-		if (drive->wants_abort)
-			return osy_stage_abort(drive, err);
-		break;
+		return drive->wants_abort ? osy_stage_abort(drive, err) : osy_gate_rest(drive, err);
 	case OSY_RUN_NOT_STARTED:
 	case OSY_RUN_SYNCED:
 	case OSY_RUN_ROLLBACK:
@@ -301,6 +300,7 @@ static void drive_free(struct osy_drive *drive)
 	osy_org_free(drive->target);
 	osy_http_free(drive->http);
 	osy_read_forget(drive);
+	osy_gate_free(drive);
 	osy_pg_free(drive->pg);
 	osy_spec_free(drive->spec);
 	free(drive->source_name);

@@ -6,6 +6,7 @@
  *   drive*.c   a run's thread: what is to be done now; asks of the API; deleting
  *   scan*.c    describe, plan, count, report
  *   topic.c    from Scanned to open stages: the queue behind other runs, topic, lanes
+ *   gate.c     what the orgs' budgets allow; Paused
  *   read*.c    an object's records, page by page
  *   publish*.c batches, transactions, checkpoints, link batches
  *   stage.c    which stage is settled, opening the next one, the end
@@ -42,6 +43,7 @@ struct osy_drive {
 	uint64_t source_calls_seen, target_calls_seen; /* already added to the row */
 	bool has_problem;		   /* the row's problem is ours and to be cleared */
 	struct osy_read_request *requests; /* in flight (read.c) */
+	struct osy_gate *gate;		   /* gate.c; NULL: not used yet */
 	bool waiting;			   /* behind another run: does not count among the eight */
 };
 
@@ -101,7 +103,9 @@ void osy_read_forget(struct osy_drive *drive);
 enum osy_code osy_topic_enter(struct osy_drive *drive, struct osy_err *err) OSY_CHECKED;
 
 /* ---- stage.c ---- */
-/* Publishes, opens stages, links, settles. OSY_OK: the run has ended (or was aborted). */
+/* Publishes, opens stages, links, settles. OSY_OK: the run has ended (or was aborted, or is
+ * Paused).
+ */
 enum osy_code osy_stage_run(struct osy_drive *drive, struct osy_err *err) OSY_CHECKED;
 /* Waits until nothing of the run is in work, then Aborted. */
 enum osy_code osy_stage_abort(struct osy_drive *drive, struct osy_err *err) OSY_CHECKED;

@@ -254,6 +254,7 @@ static enum osy_code make_spec(struct plan_build *build, struct osy_err *err)
 	spec->target = build->target_org;
 	spec->lanes = 1;
 	spec->continue_on_error = build->template->continue_on_error;
+	spec->api_reserve_percent = build->template->api_reserve_percent;
 	spec->snapshots = build->template->snapshots;
 	spec->duplicate_rules = build->template->duplicate_rules;
 	spec->objects = plan->objects;

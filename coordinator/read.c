@@ -1,5 +1,7 @@
 #include "read.h"
 
+#include "gate.h"
+
 #include <stdlib.h>
 
 #include "osy/clock.h"
@@ -166,7 +168,7 @@ static enum osy_code send_keyset(
 		.path = osy_buf_str(&request->path),
 		.headers = &batch_size,
 		.header_count = 1};
-	return osy_sf_start(reader->drive->source, &call, on_reply, request, err);
+	return osy_gate_start(reader->drive, &call, on_reply, request, err);
 }
 
 /* The next ids of the list; nothing is sent when there are none: then the reader is exhausted. */
@@ -199,7 +201,16 @@ static enum osy_code send_list(
 	osy_sf_send_retrieve(&request->send, reader->object->name, reader->names,
 		reader->object->field_count + 1, (const char(*)[19])texts, count);
 	osy_sf_send_end(&request->send, &call);
-	return osy_sf_start(reader->drive->source, &call, on_reply, request, err);
+	return osy_gate_start(reader->drive, &call, on_reply, request, err);
+}
+
+/* A limit's list is asked for on the spot, page by page, before its first records. */
+static bool may_send(const struct osy_reader *reader)
+{
+	bool lists = reader->object->limit && !reader->listed;
+
+	return osy_gate_may_read(
+		reader->drive, lists ? (unsigned)(reader->object->limit / 2000) + 3 : 1);
 }
 
 static enum osy_code send_request(struct osy_reader *reader, struct osy_err *err)
@@ -233,6 +244,8 @@ enum osy_code osy_reader_start(struct osy_reader *reader, struct osy_err *err)
 	if (reader->request || reader->has_page || reader->complete ||
 		osy_mono_ms() < reader->retry_at)
 		return OSY_OK;
+	if (!reader->exhausted && !may_send(reader))
+		return OSY_OK; /* the publisher comes again */
 	if (!reader->exhausted) {
 		enum osy_code rc = send_request(reader, err);
 		if (rc)
@@ -321,8 +334,8 @@ static enum osy_code prefetch(struct osy_reader *reader, bool *ret_sent, struct 
 			return OSY_OK;
 		osy_id_18(&last, reader->asked);
 	}
-	*ret_sent = true;
-	return send_request(reader, err);
+	*ret_sent = may_send(reader);
+	return *ret_sent ? send_request(reader, err) : OSY_OK;
 }
 
 static enum osy_code page_taken(struct osy_reader *reader, const struct osy_sf_page *page,

@@ -1,5 +1,7 @@
 #include "scan.h"
 
+#include "gate.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -180,13 +182,24 @@ static void fill_spec(struct scan *scan)
 	memcpy(spec->target_user_id, scan->target.user_id, sizeof(spec->target_user_id));
 }
 
+static enum osy_code may_ask(struct scan *scan, const char *source_org_id,
+	const char *target_org_id, struct osy_err *err)
+{
+	return osy_gate_scan(scan->drive, scan->template->api_reserve_percent,
+		scan->template->object_count, source_org_id, target_org_id, err);
+}
+
 static enum osy_code do_scan(struct scan *scan, struct osy_err *err)
 {
 	struct osy_drive *drive = scan->drive;
 	enum osy_code rc = load_template(scan, err);
 
 	if (!rc)
+		rc = may_ask(scan, NULL, NULL, err);
+	if (!rc)
 		rc = identify(scan, err);
+	if (!rc)
+		rc = may_ask(scan, scan->source.org_id, scan->target.org_id, err);
 	if (!rc)
 		rc = scan_describe(scan, err);
 	if (!rc)
@@ -228,6 +241,8 @@ enum osy_code osy_scan(struct osy_drive *drive, struct osy_err *err)
 {
 	struct scan scan = {.drive = drive};
 	enum osy_code rc = do_scan(&scan, err);
+
+	osy_gate_scan_over(drive);
 
 	if (!rc)
 		osy_log(OSY_INFO, "run.scanned", OSY_KV("run", drive->run),

@@ -1,5 +1,7 @@
 #include "stage.h"
 
+#include "gate.h"
+
 #include "osy/clock.h"
 #include "osy/failpoint.h"
 #include "osy/idmap.h"
@@ -145,7 +147,7 @@ static enum osy_code check_failures(struct osy_drive *drive, struct osy_err *err
 }
 
 /* ---- Looking, between two turns ---- */
-static enum osy_code look(struct watch *watch, struct osy_err *err)
+static enum osy_code look(struct watch *watch, bool *ret_paused, struct osy_err *err)
 {
 	int64_t now = osy_mono_ms();
 
@@ -156,7 +158,11 @@ static enum osy_code look(struct watch *watch, struct osy_err *err)
 	if (!rc && watch->drive->state != OSY_RUN_SYNCING)
 		return osy_fail(
 			err, OSY_E_STATE, "run %s is not in progress any more", watch->drive->run);
-	return rc ? rc : check_failures(watch->drive, err);
+	if (!rc)
+		rc = check_failures(watch->drive, err);
+	if (!rc && !watch->drive->wants_abort)
+		rc = osy_gate_look(watch->drive, ret_paused, err);
+	return rc;
 }
 
 static enum osy_code check_outstanding(struct watch *watch, struct osy_err *err)
@@ -232,12 +238,12 @@ static enum osy_code check_stage(struct watch *watch, bool *ret_ended, struct os
 static enum osy_code run_turns(struct watch *watch, struct osy_err *err)
 {
 	struct osy_drive *drive = watch->drive;
-	bool ended = false;
+	bool ended = false, paused = false;
 	enum osy_code rc = OSY_OK;
 
 	while (!rc && !ended) {
-		rc = look(watch, err);
-		if (!rc && drive->wants_abort)
+		rc = look(watch, &paused, err);
+		if (!rc && (drive->wants_abort || paused))
 			return OSY_OK; /* the caller sees to it */
 		if (!rc)
 			rc = check_stage(watch, &ended, err);

@@ -21,8 +21,8 @@
 	X(T, where) X(T, order_by) X(I, limit) X(I, selected) X(B, read_bulk) X(B, load_bulk)
 
 #define SPEC_MEMBERS(X) \
-	X(S, source) X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(B, continue_on_error) \
-	X(B, snapshots) X(B, audit_fields) X(T, duplicate_rules)
+	X(S, source) X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(I, api_reserve_percent) \
+	X(B, continue_on_error) X(B, snapshots) X(B, audit_fields) X(T, duplicate_rules)
 /* clang-format on */
 
 static const char *const match_names[] = {"none", "externalId", "keys", "sourceId", "id"};

@@ -422,7 +422,7 @@ static int64_t batch_wait(const struct osy_lbatch *batch, int64_t now)
 
 static unsigned next_turn(const struct osy_loader *loader)
 {
-	int64_t now = osy_mono_ms(), wait = WAIT_MS;
+	int64_t now = osy_mono_ms(), wait = osy_load_budget_ms(loader);
 
 	if (loader->trouble_until > now)
 		return (unsigned)least(WAIT_MS, loader->trouble_until - now);
@@ -446,6 +446,7 @@ static unsigned next_turn(const struct osy_loader *loader)
 unsigned osy_loader_turn(struct osy_loader *loader)
 {
 	loader->now = osy_mono_ms();
+	osy_load_budget(loader);
 	tidy(loader);
 	rotate(loader);
 	loader->moved = true;

@@ -14,10 +14,17 @@
 #define FIRST_PAUSE_MS 250
 #define LONGEST_PAUSE_MS 30000
 
-bool osy_load_slot(const struct osy_loader *loader)
+bool osy_load_slot(const struct osy_lbatch *batch, bool write)
 {
-	return loader->worker->requests_in_flight <
-	       (unsigned)loader->worker->settings->worker_requests;
+	struct osy_loader *loader = batch->load->loader;
+	const struct osy_lorg *org = osy_load_org(batch);
+
+	if (loader->worker->requests_in_flight >=
+		(unsigned)loader->worker->settings->worker_requests)
+		return false;
+	if (write && !osy_narrow_may_send(org->narrow))
+		return false;
+	return osy_load_org_turn(loader, osy_lrun(batch)) && osy_budget_may_start(org->budget);
 }
 
 struct osy_lcall *osy_load_call_new(struct osy_lbatch *batch, struct osy_loader *loader,
@@ -36,10 +43,27 @@ struct osy_lcall *osy_load_call_new(struct osy_lbatch *batch, struct osy_loader 
 	return call;
 }
 
+/* It flies no more, with a reply or without. */
+static void landed(struct osy_lcall *call, const struct osy_sf_reply *reply)
+{
+	struct osy_worker *worker = call->loader->worker;
+
+	if (!call->payer)
+		return;
+	OSY_ASSERT(worker->requests_in_flight > 0 && call->run->flying > 0);
+	worker->requests_in_flight--;
+	call->run->flying--;
+	osy_budget_ended(call->payer->budget, &call->budget, reply);
+	if (call->org)
+		osy_narrow_over(call->org->narrow);
+	call->payer = NULL;
+}
+
 static void call_free(struct osy_lcall *call)
 {
 	struct osy_lcall **at = &call->loader->calls;
 
+	landed(call, NULL);
 	while (*at != call)
 		at = &(*at)->next;
 	*at = call->next;
@@ -104,15 +128,31 @@ static void on_done(struct osy_sf_reply *reply, void *arg)
 	struct osy_lcall *call = arg;
 	struct osy_loader *loader = call->loader;
 
-	OSY_ASSERT(loader->worker->requests_in_flight > 0);
-	loader->worker->requests_in_flight--;
-	if (call->org)
-		osy_narrow_over(&call->org->narrow);
+	landed(call, reply);
 	loader->moved = true;
 	loader->now = osy_mono_ms();
 	set_call(call, NULL);
 	call->done(call, reply);
 	call_free(call);
+}
+
+static unsigned records_of(const struct osy_lcall *call)
+{
+	unsigned records = 0;
+
+	for (unsigned p = 0; p < call->piece_count; p++)
+		records += call->pieces[p].count;
+	return records;
+}
+
+static void took_off(struct osy_lcall *call)
+{
+	call->payer = osy_load_org_of(call->loader, call->run);
+	call->loader->worker->requests_in_flight++;
+	call->run->flying++;
+	osy_budget_started(call->payer->budget, &call->budget, records_of(call));
+	if (call->org)
+		call->mark = osy_narrow_sent(call->org->narrow);
 }
 
 enum osy_code osy_load_call_start(struct osy_lcall *call, const struct osy_http_header *headers,
@@ -128,9 +168,7 @@ enum osy_code osy_load_call_start(struct osy_lcall *call, const struct osy_http_
 		call_free(call);
 		return rc;
 	}
-	call->loader->worker->requests_in_flight++;
-	if (call->org)
-		call->mark = osy_narrow_sent(&call->org->narrow);
+	took_off(call);
 	count_call(call->loader, call->run->id);
 	set_call(call, call);
 	return OSY_OK;

@@ -319,7 +319,7 @@ void osy_reconcile_page(struct osy_loader *loader, struct osy_lreconcile *rec)
 	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(256u * 1024);
 	struct osy_err err = OSY_ERR_NONE;
 
-	if (rec->wait_until > loader->now || !osy_load_slot(loader))
+	if (rec->wait_until > loader->now || !osy_load_slot(rec->members[0], false))
 		return;
 	struct osy_lcall *call =
 		osy_load_call_new(NULL, loader, osy_lrun(rec->members[0]), on_page);

@@ -112,13 +112,12 @@ static bool has_room(const struct gather *gather, const struct osy_lbatch *batch
 	const struct osy_lorg *org = osy_load_org(batch);
 	unsigned before = 0;
 
-	if (!org->narrow.limit || goes_along(gather, batch))
+	if (goes_along(gather, batch))
 		return true;
 	for (size_t i = 0; i < gather->count; i++)
 		before += osy_load_org(gather->batches[i]) == org &&
 			  !(i && gather->batches[i - 1]->load == gather->batches[i]->load);
-	return org->narrow.flying + osy_load_org_queue(org, batch->load->loader) + before <
-	       org->narrow.limit;
+	return before < osy_load_org_room(org, batch->load->loader);
 }
 
 /* Batches that are ready and whose request could go out at once. */

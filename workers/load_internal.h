@@ -227,17 +227,23 @@ struct osy_lcall {
 	struct osy_sf_send send;
 	struct osy_lpiece pieces[OSY_LOAD_PIECES]; /* of a write */
 	unsigned piece_count;
-	struct osy_lorg *org; /* a write's; NULL: a read */
-	unsigned mark;	      /* of a write, for osy_narrow */
-	bool locked;	      /* its reply told of row locks */
+	struct osy_lorg *org;	/* a write's; NULL: a read */
+	unsigned mark;		/* of a write, for osy_narrow */
+	struct osy_lorg *payer; /* whose budget it uses; NULL: not started */
+	struct osy_budget_call budget;
+	bool locked; /* its reply told of row locks */
 	void (*done)(struct osy_lcall *call, struct osy_sf_reply *reply);
 	struct osy_lcall *next;
 };
 
-/* A target org, for as long as the loader. */
+/* A target org and the reserve that is kept of its calls, for as long as the loader. */
 struct osy_lorg {
 	char id[19];
-	struct osy_narrow narrow;
+	int reserve_percent;
+	struct osy_budget_org *budget;
+	struct osy_budget_locks *narrow; /* its */
+	unsigned shown_limit;		 /* of narrow, as the log knows it */
+	char name[64];
 	struct osy_lorg *next;
 };
 
@@ -259,7 +265,8 @@ struct osy_loader {
 	struct osy_idmap_ask *asks;
 	size_t ask_cap;
 	struct osy_lorg *orgs;
-	uint64_t sends; /* writes so far */
+	int64_t budget_at; /* mono ms: wants were counted */
+	uint64_t sends;	   /* writes so far */
 	struct osy_lcount *counts;
 	int64_t counted_at;
 	struct osy_lreconcile *reconcile;
@@ -426,11 +433,18 @@ bool osy_load_same_group(const struct osy_lbatch *a, const struct osy_lbatch *b)
 
 /* ---- load_org.c: what holds for all runs into one org ---- */
 struct osy_lorg *osy_load_org(const struct osy_lbatch *batch);
+struct osy_lorg *osy_load_org_of(struct osy_loader *loader, const struct osy_wrun *run);
+/* Tells the budgets what is wanted, takes their turns, and takes back intents that no call is left
+ * for. Each turn of the loader. */
+void osy_load_budget(struct osy_loader *loader);
+unsigned osy_load_budget_ms(const struct osy_loader *loader); /* until it is to be called again */
 void osy_load_orgs_free(struct osy_loader *loader);
 /* A reply to a write was read: narrows or widens. */
 void osy_load_org_replied(const struct osy_lcall *call);
-/* Batches that have an intent and wait for nothing but their turn. */
-unsigned osy_load_org_queue(const struct osy_lorg *org, const struct osy_loader *loader);
+/* How many more writes may have an intent, so that it does not stand for long unsent. */
+unsigned osy_load_org_room(const struct osy_lorg *org, const struct osy_loader *loader);
+/* Whether the run may have one more of the requests that its org bears. */
+bool osy_load_org_turn(struct osy_loader *loader, struct osy_wrun *run);
 /*
  * Like osy_load_pick; while an org is narrowed only those whose turn to write it is in their lane,
  * and lanes that have not written for longest come first.
@@ -456,7 +470,8 @@ void osy_load_settle_reply(struct osy_lcall *call, struct osy_sf_reply *reply);
 void osy_load_next_round(struct osy_lbatch *batch); /* after the last call of a round */
 
 /* ---- load_call.c ---- */
-bool osy_load_slot(const struct osy_loader *loader);
+/* Whether a request of this batch may start now: of the worker, the org's budget, the run. */
+bool osy_load_slot(const struct osy_lbatch *batch, bool write);
 struct osy_lcall *osy_load_call_new(struct osy_lbatch *batch, struct osy_loader *loader,
 	struct osy_wrun *run, void (*done)(struct osy_lcall *, struct osy_sf_reply *));
 /* Starts what call->send holds. On failure the call is gone. */

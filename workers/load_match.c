@@ -443,7 +443,7 @@ void osy_load_match(struct osy_loader *loader)
 	for (size_t i = 0; i < n; i++) {
 		if (!needs_org(batches[i]))
 			osy_load_compare(batches[i]);
-		else if (osy_load_slot(loader))
+		else if (osy_load_slot(batches[i], false))
 			match(batches[i]);
 	}
 }

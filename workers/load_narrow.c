@@ -4,56 +4,38 @@
 
 #include "osy/banned.h"
 
-#define PATIENCE_LEAST 4
-#define PATIENCE_MOST 256
-#define FORGOTTEN 1024 /* clean replies in a row without a limit, after which the past is over */
-
-bool osy_narrow_may_send(const struct osy_narrow *narrow)
+bool osy_narrow_may_send(const struct osy_budget_locks *locks)
 {
-	return !narrow->limit || narrow->flying < narrow->limit;
+	return !locks->limit || locks->flying < locks->share;
 }
 
-unsigned osy_narrow_sent(struct osy_narrow *narrow)
+unsigned osy_narrow_sent(struct osy_budget_locks *locks)
 {
-	narrow->flying++;
-	return narrow->steps;
+	locks->flying++;
+	return locks->steps;
 }
 
-void osy_narrow_over(struct osy_narrow *narrow)
+void osy_narrow_over(struct osy_budget_locks *locks)
 {
-	OSY_ASSERT(narrow->flying > 0);
-	narrow->flying--;
+	OSY_ASSERT(locks->flying > 0);
+	locks->flying--;
 }
 
-bool osy_narrow_locked(struct osy_narrow *narrow, unsigned mark)
+bool osy_narrow_locked(struct osy_budget_locks *locks, unsigned mark)
 {
-	narrow->clean = 0;
-	if (mark != narrow->steps || narrow->limit == 1)
+	if (mark != locks->steps)
 		return false;
-	narrow->limit = 1;
-	narrow->steps++;
-	if (!narrow->patience)
-		narrow->patience = PATIENCE_LEAST;
-	else if (narrow->patience < PATIENCE_MOST)
-		narrow->patience *= 2;
+	bool alone = locks->limit == 1;
+	locks->clean = 0;
+	locks->locked = true;
+	if (alone)
+		return false;
+	locks->limit = locks->share = 1;
 	return true;
 }
 
-bool osy_narrow_clean(struct osy_narrow *narrow, unsigned mark, unsigned most)
+void osy_narrow_clean(struct osy_budget_locks *locks, unsigned mark)
 {
-	if (mark != narrow->steps || !narrow->patience)
-		return false;
-	narrow->clean++;
-	if (!narrow->limit) {
-		if (narrow->clean >= FORGOTTEN)
-			narrow->patience = narrow->clean = 0;
-		return false;
-	}
-	if (narrow->clean < narrow->patience)
-		return false;
-	narrow->clean = 0;
-	narrow->limit *= 2;
-	if (narrow->limit >= most)
-		narrow->limit = 0;
-	return true;
+	if (mark == locks->steps && !locks->locked)
+		locks->clean++;
 }

@@ -1,28 +1,53 @@
-/* Target orgs: how many writes may fly to each (load_narrow.h), and whose turn it is then. */
+/* Target orgs: what their budgets allow (osy/budget.h), and whose turn it is. */
 #include "load_internal.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "osy/clock.h"
 #include "osy/log.h"
 
 #include "osy/banned.h"
 
-struct osy_lorg *osy_load_org(const struct osy_lbatch *batch)
+#define WANTS_MS 10	 /* between two counts of what is wanted */
+#define SOON_MS 200	 /* a batch that waits for less wants its request in this turn */
+#define HUNGRY_MS 200	 /* for so long a run that had to wait has its part kept */
+#define NO_CALLS_MS 1000 /* until a batch for which no call is left looks again */
+
+/* ---- Orgs ---- */
+
+/* What is in flight when a run is aborted is settled, be it out of the reserve. */
+static int reserve_of(const struct osy_wrun *run)
 {
-	struct osy_loader *loader = batch->load->loader;
-	const char *id = osy_lspec(batch)->target_org_id;
+	return run->aborting ? 0 : run->spec->api_reserve_percent;
+}
+
+struct osy_lorg *osy_load_org_of(struct osy_loader *loader, const struct osy_wrun *run)
+{
+	const char *id = run->spec->target_org_id;
+	int reserve = reserve_of(run);
 	struct osy_lorg *org = loader->orgs;
 
-	while (org && strcmp(org->id, id) != 0)
+	while (org && (org->reserve_percent != reserve || strcmp(org->id, id) != 0))
 		org = org->next;
 	if (!org) {
 		org = osy_xcalloc(1, sizeof(*org));
 		snprintf(org->id, sizeof(org->id), "%s", id);
+		snprintf(org->name, sizeof(org->name), "%s", run->spec->target);
+		org->reserve_percent = reserve;
+		org->budget = osy_budget_org(loader->worker->budget, id, reserve);
+		org->narrow = osy_budget_locks(org->budget);
+		org->narrow->most = (unsigned)loader->worker->settings->worker_requests;
 		org->next = loader->orgs;
 		loader->orgs = org;
 	}
 	return org;
+}
+
+struct osy_lorg *osy_load_org(const struct osy_lbatch *batch)
+{
+	return osy_load_org_of(batch->load->loader, osy_lrun(batch));
 }
 
 void osy_load_orgs_free(struct osy_loader *loader)
@@ -34,24 +59,34 @@ void osy_load_orgs_free(struct osy_loader *loader)
 	}
 }
 
-void osy_load_org_replied(const struct osy_lcall *call)
+/* ---- Row locks ---- */
+static void log_width(struct osy_lorg *org)
 {
-	struct osy_narrow *narrow = &call->org->narrow;
-	const char *name = call->run->spec->target;
-	unsigned most = (unsigned)call->loader->worker->settings->worker_requests;
+	const struct osy_budget_locks *locks = org->narrow;
+	unsigned before = org->shown_limit ? org->shown_limit : UINT_MAX;
+	unsigned now = locks->limit ? locks->limit : UINT_MAX;
 
-	if (call->locked && osy_narrow_locked(narrow, call->mark))
-		osy_log(OSY_INFO, "org.narrowed", OSY_KV("org", name), OSY_KV_INT("limit", 1),
-			OSY_KV_INT("flying", narrow->flying + 1),
-			OSY_KV_INT("patience", narrow->patience),
-			OSY_KV_INT("steps", narrow->steps));
-	else if (!call->locked && osy_narrow_clean(narrow, call->mark, most))
-		osy_log(OSY_INFO, "org.widened", OSY_KV("org", name),
-			OSY_KV_INT("limit", narrow->limit ? narrow->limit : most),
-			OSY_KV_INT("patience", narrow->patience));
+	if (now < before)
+		osy_log(OSY_INFO, "org.narrowed", OSY_KV("org", org->name),
+			OSY_KV_INT("limit", locks->limit), OSY_KV_INT("flying", locks->flying),
+			OSY_KV_INT("patience", locks->patience), OSY_KV_INT("steps", locks->steps));
+	else if (now > before)
+		osy_log(OSY_INFO, "org.widened", OSY_KV("org", org->name),
+			OSY_KV_INT("limit", locks->limit ? locks->limit : locks->most),
+			OSY_KV_INT("patience", locks->patience));
+	org->shown_limit = locks->limit;
 }
 
-unsigned osy_load_org_queue(const struct osy_lorg *org, const struct osy_loader *loader)
+void osy_load_org_replied(const struct osy_lcall *call)
+{
+	if (!call->locked)
+		osy_narrow_clean(call->org->narrow, call->mark);
+	else if (osy_narrow_locked(call->org->narrow, call->mark))
+		log_width(call->org);
+}
+
+/* Batches that have an intent and wait for nothing but their turn. */
+static unsigned queue(const struct osy_lorg *org, const struct osy_loader *loader)
 {
 	unsigned n = 0;
 
@@ -67,11 +102,125 @@ unsigned osy_load_org_queue(const struct osy_lorg *org, const struct osy_loader 
 	return n;
 }
 
+/* One more for two that fly, so that a place that becomes free is not empty until Postgres has the
+ * next intent. While locks are about none waits. */
+unsigned osy_load_org_room(const struct osy_lorg *org, const struct osy_loader *loader)
+{
+	unsigned slots = osy_budget_slots(org->budget), taken = queue(org, loader);
+	unsigned most = slots + (slots + 1) / 2, flying = osy_budget_flying(org->budget);
+	unsigned room = most > flying + taken ? most - flying - taken : 0;
+	unsigned writes = org->narrow->flying + taken;
+
+	if (!org->narrow->limit)
+		return room;
+	writes = org->narrow->share > writes ? org->narrow->share - writes : 0;
+	return writes < room ? writes : room;
+}
+
+/* ---- Runs of one org: each has its part of the requests, as long as others wait ---- */
+bool osy_load_org_turn(struct osy_loader *loader, struct osy_wrun *run)
+{
+	const struct osy_lorg *org = osy_load_org_of(loader, run);
+	unsigned slots = osy_budget_slots(org->budget), runs = 1, hungry = 0;
+
+	for (const struct osy_wrun *other = loader->worker->runs; other; other = other->next) {
+		bool waits = loader->now - other->hungry_at < HUNGRY_MS;
+		if (other == run || (!waits && !other->flying) ||
+			osy_load_org_of(loader, other) != org)
+			continue;
+		runs++;
+		hungry += waits;
+	}
+	if (osy_budget_flying(org->budget) >= slots)
+		run->hungry_at = loader->now;
+	return !hungry || run->flying < (slots + runs - 1) / runs;
+}
+
+/* ---- Turns ---- */
+struct wants {
+	unsigned requests, writes;
+};
+
+static void count_wants(const struct osy_loader *loader, const struct osy_lorg *org,
+	const struct osy_load *load, struct wants *wants)
+{
+	if (load->lane->lost ||
+		osy_load_org_of((struct osy_loader *)loader, load->lane->run) != org)
+		return;
+	for (const struct osy_lbatch *batch = load->late ? load->late : load->first; batch;
+		batch = batch == load->late ? load->first : batch->next) {
+		bool behind = batch != load->late && batch != load->first;
+		if (batch->wait_until > loader->now + SOON_MS ||
+			(behind && batch->step >= OSY_STEP_READY))
+			continue;
+		wants->requests++;
+		wants->writes += !behind;
+	}
+}
+
+static void tell_wants(const struct osy_loader *loader, const struct osy_lorg *org)
+{
+	unsigned most = (unsigned)loader->worker->settings->worker_requests;
+	unsigned flying = osy_budget_flying(org->budget);
+	struct wants wants = {0};
+
+	for (const struct osy_load *load = loader->loads; load; load = load->next)
+		count_wants(loader, org, load, &wants);
+	if (wants.requests < flying)
+		wants.requests = flying;
+	osy_budget_want(org->budget, wants.requests < most ? wants.requests : most,
+		wants.writes < most ? wants.writes : most);
+}
+
+/* No call is left: an intent that is not sent is withdrawn, so that the lane can be let go. */
+static void withdraw(struct osy_loader *loader)
+{
+	for (struct osy_load *load = loader->loads; load; load = load->next) {
+		for (struct osy_lbatch *batch = load->late ? load->late : load->first; batch;
+			batch = batch == load->late ? load->first : batch->next) {
+			if (batch->step != OSY_STEP_SEND || load->lane->lost ||
+				batch->next_collection == batch->collections ||
+				!osy_budget_exhausted(osy_load_org(batch)->budget))
+				continue;
+			batch->pause_ms = NO_CALLS_MS;
+			osy_load_next_round(batch);
+		}
+	}
+}
+
+void osy_load_budget(struct osy_loader *loader)
+{
+	struct osy_err err = OSY_ERR_NONE;
+	bool turned = false;
+
+	if (loader->now - loader->budget_at < WANTS_MS)
+		return;
+	loader->budget_at = loader->now;
+	for (const struct osy_lorg *org = loader->orgs; org; org = org->next)
+		tell_wants(loader, org);
+	if (osy_budget_turn(loader->worker->budget, &turned, &err))
+		osy_log(OSY_WARN, "org.budget", OSY_KV_ERR(&err));
+	if (!turned)
+		return;
+	for (struct osy_lorg *org = loader->orgs; org; org = org->next)
+		log_width(org);
+	withdraw(loader);
+}
+
+unsigned osy_load_budget_ms(const struct osy_loader *loader)
+{
+	int64_t earliest = loader->budget_at + WANTS_MS - osy_mono_ms();
+	unsigned due = osy_budget_next_ms(loader->worker->budget);
+
+	return due < earliest ? (unsigned)earliest : due;
+}
+
+/* ---- Whose turn it is to write ---- */
 static bool any_is_narrowed(const struct osy_loader *loader)
 {
 	const struct osy_lorg *org = loader->orgs;
 
-	while (org && !org->narrow.limit)
+	while (org && !org->narrow->limit)
 		org = org->next;
 	return org != NULL;
 }

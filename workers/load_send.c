@@ -372,8 +372,7 @@ void osy_load_send(struct osy_loader *loader)
 		if (!is_next(batches[i]))
 			continue;
 		if (batches[i]->next_collection == batches[i]->collections ||
-			(osy_load_slot(loader) &&
-				osy_narrow_may_send(&osy_load_org(batches[i])->narrow) &&
+			(osy_load_slot(batches[i], true) &&
 				osy_pulse_may_send(loader->worker->pulse)))
 			send_batch(batches[i]);
 	}

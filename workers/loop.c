@@ -166,6 +166,7 @@ static enum osy_code open_parts(
 	worker->redis = osy_redis_new(settings->redis_url);
 	worker->pg = osy_pg_new(settings->postgres_url, "orgsync-worker", STATEMENT_TIMEOUT_MS);
 	worker->idmap = osy_idmap_new(worker->redis, worker->pg, settings->kafka_prefix);
+	worker->budget = osy_budget_new(worker->redis, settings->kafka_prefix, worker->id);
 	worker->loader = osy_loader_new(worker);
 	return osy_health_start(settings->health_listen, &loop->health, err);
 }
@@ -179,6 +180,7 @@ static void close_parts(struct loop *loop)
 	osy_runs_done(worker);
 	osy_pulse_stop(worker->pulse);
 	osy_health_stop(loop->health);
+	osy_budget_free(worker->budget);
 	osy_idmap_free(worker->idmap);
 	osy_redis_free(worker->redis);
 	osy_pg_free(worker->pg);

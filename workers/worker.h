@@ -12,6 +12,7 @@
 #ifndef OSY_WORKER_H
 #define OSY_WORKER_H
 
+#include "osy/budget.h"
 #include "osy/http.h"
 #include "osy/idmap.h"
 #include "osy/kafka.h"
@@ -38,6 +39,8 @@ struct osy_wrun {
 	struct osy_spec *spec;
 	struct osy_org *target; /* shared by the runs of one org */
 	unsigned refs;
+	unsigned flying;   /* requests */
+	int64_t hungry_at; /* mono ms when a request of it last had to wait for others */
 	struct osy_wrun *next;
 };
 
@@ -70,6 +73,7 @@ struct osy_worker {
 	struct osy_redis *redis;
 	struct osy_pg *pg; /* the loop's */
 	struct osy_idmap *idmap;
+	struct osy_budget *budget;
 	struct osy_pulse *pulse;
 	struct osy_wrun *runs;
 	struct osy_wlane *lanes;

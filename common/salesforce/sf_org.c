@@ -403,11 +403,10 @@ static enum osy_code send_or_wait(struct call *call, struct osy_err *err)
 /* ---- Replies ---- */
 
 /* "api-usage=18/5000, per-app-api-usage=17/250(appName=x)" */
-static void note_usage(struct osy_org *org, struct osy_str info)
+bool osy_sf_usage(struct osy_str info, int64_t *ret_used, int64_t *ret_max)
 {
 	static const char key[] = "api-usage=";
 	const char *p = info.p, *end = p + info.len;
-	int64_t used, max;
 	struct osy_err ignored;
 
 	while (p && (p = memmem(p, (size_t)(end - p), key, sizeof(key) - 1))) {
@@ -417,19 +416,15 @@ static void note_usage(struct osy_org *org, struct osy_str info)
 			break;
 	}
 	if (!p)
-		return;
+		return false;
 	const char *slash = memchr(p, '/', (size_t)(end - p)), *stop = slash ? slash + 1 : end;
 	while (stop < end && *stop >= '0' && *stop <= '9')
 		stop++;
-	if (!slash ||
-		osy_parse_i64(
-			(struct osy_str){p, (size_t)(slash - p)}, 0, INT64_MAX, &used, &ignored) ||
-		osy_parse_i64((struct osy_str){slash + 1, (size_t)(stop - slash - 1)}, 0, INT64_MAX,
-			&max, &ignored))
-		return;
-	org->used = used;
-	org->max = max;
-	org->has_usage = true;
+	return slash &&
+	       !osy_parse_i64((struct osy_str){p, (size_t)(slash - p)}, 0, INT64_MAX, ret_used,
+		       &ignored) &&
+	       !osy_parse_i64((struct osy_str){slash + 1, (size_t)(stop - slash - 1)}, 0, INT64_MAX,
+		       ret_max, &ignored);
 }
 
 static bool begins_nocase(struct osy_str s, const char *prefix)
@@ -463,6 +458,17 @@ static enum osy_code judge(
 				    : looks_like_html(body);
 	const bool is_json = type.p ? memmem(type.p, type.len, "json", 4) != NULL : !is_html;
 	return osy_sf_classify(http->status, is_json, is_html, body, http->retry_after_ms, err);
+}
+
+static void note_usage(struct osy_org *org, struct osy_str info)
+{
+	int64_t used, max;
+
+	if (!osy_sf_usage(info, &used, &max))
+		return;
+	org->used = used;
+	org->max = max;
+	org->has_usage = true;
 }
 
 static void on_reply(struct osy_http_reply *http, void *arg)

@@ -169,6 +169,7 @@ static void collections_are_cut_in_order(void **state)
 
 struct orgs {
 	struct osy_settings settings;
+	struct osy_redis *redis;
 	struct osy_worker worker;
 	struct osy_loader loader;
 	struct osy_spec specs[2];
@@ -184,11 +185,14 @@ static struct orgs *orgs_new(void)
 
 	o->settings.worker_requests = 8;
 	o->worker.settings = &o->settings;
+	o->redis = osy_redis_new("redis://127.0.0.1:1/0"); /* nothing is asked of it */
+	o->worker.budget = osy_budget_new(o->redis, "t", "w");
 	o->loader.worker = &o->worker;
 	o->loader.now = 1000;
 	for (int i = 0; i < 2; i++) {
 		snprintf(o->specs[i].target_org_id, sizeof(o->specs[i].target_org_id),
 			"00D00000000000%d", i);
+		o->specs[i].api_reserve_percent = 10;
 		o->specs[i].target = i ? "two" : "one";
 		o->runs[i].spec = &o->specs[i];
 	}
@@ -208,6 +212,8 @@ static struct orgs *orgs_new(void)
 static void orgs_free(struct orgs *o)
 {
 	osy_load_orgs_free(&o->loader);
+	osy_budget_free(o->worker.budget);
+	osy_redis_free(o->redis);
 	free(o);
 }
 
@@ -218,7 +224,7 @@ static struct osy_lcall write_of(struct orgs *o, int load, bool locked)
 	return (struct osy_lcall){.loader = &o->loader,
 		.run = o->lanes[load].run,
 		.org = org,
-		.mark = org->narrow.steps,
+		.mark = org->narrow->steps,
 		.locked = locked};
 }
 
@@ -230,17 +236,12 @@ static void an_org_is_narrowed_for_all_its_runs_alone(void **state)
 	(void)state;
 	osy_load_org_replied(&call);
 	assert_ptr_equal(osy_load_org(&o->batches[0]), osy_load_org(&o->batches[2]));
-	assert_int_equal(osy_load_org(&o->batches[2])->narrow.limit, 1);
-	assert_int_equal(osy_load_org(&o->batches[1])->narrow.limit, 0);
-	o->batches[2].wait_until = 1001; /* in back-off */
-	o->batches[4].step = OSY_STEP_SENDING;
-	assert_int_equal(
-		osy_load_org_queue(osy_load_org(&o->batches[0]), &o->loader), LOADS / 2 - 2);
-	for (int i = 0; i < 4; i++) {
-		call = write_of(o, 0, false);
-		osy_load_org_replied(&call);
-	}
-	assert_int_equal(osy_load_org(&o->batches[0])->narrow.limit, 2);
+	assert_int_equal(osy_load_org(&o->batches[2])->narrow->limit, 1);
+	assert_int_equal(osy_load_org(&o->batches[1])->narrow->limit, 0);
+	/* a run that is being aborted pays out of the reserve: as another owner, of the same org */
+	o->runs[0].aborting = true;
+	assert_ptr_not_equal(osy_load_org(&o->batches[0]), call.org);
+	assert_string_equal(osy_load_org(&o->batches[0])->id, call.org->id);
 	orgs_free(o);
 }
 

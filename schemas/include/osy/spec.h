@@ -73,9 +73,10 @@ struct osy_spec {
 	char run[40];
 	const char *source, *target; /* names of the orgs */
 	char source_org_id[19], target_org_id[19], target_user_id[19];
-	int pair;   /* org_pair.id */
-	int lanes;  /* partitions of the topic, without the checkpoints' */
-	int stages; /* without the link stage, which is stages + 1 */
+	int pair;		 /* org_pair.id */
+	int lanes;		 /* partitions of the topic, without the checkpoints' */
+	int stages;		 /* without the link stage, which is stages + 1 */
+	int api_reserve_percent; /* of each org's daily calls, which the run leaves to others */
 	bool continue_on_error, snapshots, audit_fields;
 	const char *duplicate_rules; /* "allow-save" or "respect" */
 	const struct osy_spec_object *objects;

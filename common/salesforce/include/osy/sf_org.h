@@ -131,7 +131,9 @@ const char *osy_org_name(const struct osy_org *org);
 const struct osy_secret *osy_org_rotated_token(const struct osy_org *org);
 uint64_t osy_org_calls(
 	const struct osy_org *org); /* API calls sent so far by this object (logins not counted) */
-/* Daily API calls from Sforce-Limit-Info, as of the last reply; false when never seen. */
+/* Daily API calls out of a Sforce-Limit-Info header; false when it does not tell. */
+bool osy_sf_usage(struct osy_str info, int64_t *ret_used, int64_t *ret_max);
+/* As of the last reply that told; false when never seen. */
 bool osy_org_usage(const struct osy_org *org, int64_t *ret_used, int64_t *ret_max);
 /* The org's clock minus ours, from Date headers (1 s resolution): the smallest and the largest that
  * fit. */
