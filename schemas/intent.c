@@ -42,8 +42,8 @@ static void read_id(struct osy_mp *mp, struct osy_id *ret)
 		mp->error = "an id is none";
 }
 
-/* [v, [action, collection, target, claim, source] ...]; a row that sends nothing and claims nothing
- * is nil */
+/* [v, [action, collection, target, claim, source, (sent)] ...]; a row that sends nothing and claims
+ * nothing is nil */
 void osy_intent_write(const struct osy_intent *intent, struct osy_buf *out)
 {
 	begin(out, intent->count);
@@ -53,13 +53,30 @@ void osy_intent_write(const struct osy_intent *intent, struct osy_buf *out)
 			osy_mp_nil(out);
 			continue;
 		}
-		osy_mp_array(out, 5);
+		osy_mp_array(out, row->in_job ? 6 : 5);
 		osy_mp_i64(out, row->action);
 		osy_mp_i64(out, row->collection);
 		write_id(out, &row->target);
 		osy_mp_i64(out, (int64_t)row->claim);
 		write_id(out, &row->source);
+		if (row->in_job)
+			osy_mp_bin(
+				out, (struct osy_str){(const char *)row->sent, sizeof(row->sent)});
 	}
+}
+
+static void read_sent(struct osy_mp *mp, struct osy_intent_row *row)
+{
+	struct osy_str sent = osy_mp_need_bin(mp);
+
+	if (mp->error)
+		return;
+	if (sent.len != sizeof(row->sent)) {
+		mp->error = "a row's identity is broken";
+		return;
+	}
+	memcpy(row->sent, sent.p, sizeof(row->sent));
+	row->in_job = true;
 }
 
 enum osy_code osy_intent_read(
@@ -78,7 +95,8 @@ enum osy_code osy_intent_read(
 		enum osy_mp_type type = osy_mp_next(&mp);
 		if (type == OSY_MP_NIL)
 			continue;
-		if (type != OSY_MP_ARRAY || mp.count != 5) {
+		bool in_job = mp.count == 6;
+		if (type != OSY_MP_ARRAY || (mp.count != 5 && !in_job)) {
 			mp.error = "a row is broken";
 			break;
 		}
@@ -87,6 +105,8 @@ enum osy_code osy_intent_read(
 		read_id(&mp, &row->target);
 		row->claim = (uint64_t)osy_mp_need_i64(&mp);
 		read_id(&mp, &row->source);
+		if (in_job)
+			read_sent(&mp, row);
 	}
 	if (!mp.error)
 		*ret = intent;

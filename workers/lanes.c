@@ -253,8 +253,7 @@ static unsigned most_fetching(const struct osy_worker *worker)
 static bool may_fetch(const struct osy_worker *worker, const struct osy_wlane *lane)
 {
 	return !lane->lost && !shall_go(worker, lane) &&
-	       (!lane->run->aborting || osy_load_owes(lane->load)) &&
-	       !osy_load_waits_for_stage(lane->load);
+	       (!lane->run->aborting || osy_load_owes(lane->load)) && !osy_load_waits(lane->load);
 }
 
 static void close_queue(struct osy_wlane *lane)

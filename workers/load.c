@@ -161,6 +161,7 @@ static void drop_all(struct osy_load *load)
 		osy_load_batch_free(batch);
 	}
 	load->late = osy_load_batch_free(load->late);
+	osy_load_bulk_free(load);
 	while (load->left) {
 		struct osy_lleft *left = load->left;
 		load->left = left->next;
@@ -197,6 +198,8 @@ struct osy_lleft *osy_load_unfinished(const struct osy_load *load)
 
 	for (struct osy_lleft *left = load->left; left; left = left->next) {
 		if (!left->aside && !left->done && !left->taken &&
+			!(left->bulk &&
+				(osy_load_bulk_gathers(load) || osy_load_bulk_runs(load))) &&
 			(!least || left->offset < least->offset))
 			least = left;
 	}
@@ -217,7 +220,7 @@ bool osy_load_wants(const struct osy_load *load)
 	const struct osy_wlane *lane = load->lane;
 	const struct osy_lbatch *last = load->first;
 
-	if (!load->looked || !lane->raised || lane->lost)
+	if (!load->looked || !lane->raised || lane->lost || osy_load_bulk_runs(load))
 		return false;
 	if (load->waits_for_stage > lane->run->open_stage)
 		return false;
@@ -245,12 +248,12 @@ void osy_load_give(struct osy_load *load, struct osy_kafka_message *message)
 
 bool osy_load_idle(const struct osy_load *load)
 {
-	return !load->first && !load->late;
+	return !load->first && !load->late && !osy_load_bulk_gathers(load);
 }
 
-bool osy_load_waits_for_stage(const struct osy_load *load)
+bool osy_load_waits(const struct osy_load *load)
 {
-	return load->waits_for_stage > load->lane->run->open_stage;
+	return osy_load_bulk_runs(load) || load->waits_for_stage > load->lane->run->open_stage;
 }
 
 bool osy_load_owes(const struct osy_load *load)
@@ -395,6 +398,7 @@ static const struct {
 	{osy_load_resolve},
 	{osy_load_parents},
 	{osy_load_reconcile},
+	{osy_load_bulk},
 	{osy_load_match},
 	{osy_load_claim},
 	{osy_load_intents},
@@ -430,6 +434,7 @@ static unsigned next_turn(const struct osy_loader *loader)
 		return 0;
 	for (const struct osy_load *load = loader->loads; load; load = load->next) {
 		wait = least(wait, batch_wait(load->late, now));
+		wait = least(wait, load->bulk ? osy_load_bulk_wait(load) : WAIT_MS);
 		for (const struct osy_lbatch *batch = load->first; batch; batch = batch->next) {
 			if (batch == load->first || batch->step < OSY_STEP_READY)
 				wait = least(wait, batch_wait(batch, now));

@@ -36,9 +36,9 @@ void osy_load_give(struct osy_load *load, struct osy_kafka_message *message);
 /* Nothing in work: the lane may be released. Batches set aside do not count: they stay in Postgres
  * for the next owner. */
 bool osy_load_idle(const struct osy_load *load);
-/* The first batch belongs to a stage that is not open: the lane gives up its place among those that
- * fetch. */
-bool osy_load_waits_for_stage(const struct osy_load *load);
+/* The first batch belongs to a stage that is not open, or an ingest job runs: the lane gives up its
+ * place among those that fetch. */
+bool osy_load_waits(const struct osy_load *load);
 /* What it has waits for more of its lane, so that a request gets full. */
 bool osy_load_lingers(const struct osy_load *load);
 /* Gives what has not begun back to Kafka: it comes again when the lane fetches again. */

@@ -16,15 +16,19 @@
 
 bool osy_load_slot(const struct osy_lbatch *batch, bool write)
 {
-	struct osy_loader *loader = batch->load->loader;
-	const struct osy_lorg *org = osy_load_org(batch);
+	return osy_load_slot_of(batch->load->loader, osy_lrun(batch), write);
+}
+
+bool osy_load_slot_of(struct osy_loader *loader, struct osy_wrun *run, bool write)
+{
+	const struct osy_lorg *org = osy_load_org_of(loader, run);
 
 	if (loader->worker->requests_in_flight >=
 		(unsigned)loader->worker->settings->worker_requests)
 		return false;
 	if (write && !osy_narrow_may_send(org->narrow))
 		return false;
-	return osy_load_org_turn(loader, osy_lrun(batch)) && osy_budget_may_start(org->budget);
+	return osy_load_org_turn(loader, run) && osy_budget_may_start(org->budget);
 }
 
 struct osy_lcall *osy_load_call_new(struct osy_lbatch *batch, struct osy_loader *loader,
@@ -68,6 +72,9 @@ static void call_free(struct osy_lcall *call)
 		at = &(*at)->next;
 	*at = call->next;
 	osy_sf_send_done(&call->send);
+	if (call->ask)
+		osy_bulk_ask_done(call->ask);
+	free(call->ask);
 	osy_runs_unref(call->loader->worker, call->run);
 	free(call);
 }
@@ -163,7 +170,14 @@ enum osy_code osy_load_call_start(struct osy_lcall *call, const struct osy_http_
 	osy_sf_send_end(&call->send, &request);
 	request.headers = headers;
 	request.header_count = header_count;
-	enum osy_code rc = osy_sf_start(call->run->target, &request, on_done, call, err);
+	return osy_load_call_request(call, &request, err);
+}
+
+enum osy_code osy_load_call_request(
+	struct osy_lcall *call, struct osy_sf_request *request, struct osy_err *err)
+{
+	enum osy_code rc = osy_sf_start(call->run->target, request, on_done, call, err);
+
 	if (rc) {
 		call_free(call);
 		return rc;

@@ -91,6 +91,7 @@ static enum osy_code apply_intent(
 		const struct osy_intent_row *from = &intent.rows[i];
 		struct osy_lrow *row = &batch->rows[i];
 		row->claimed = from->claim != 0;
+		row->in_job = false;
 		row->collection = from->collection;
 		if (!osy_is_pending(row))
 			continue;
@@ -110,9 +111,8 @@ static enum osy_code ask_former(
 	const struct osy_wlane *lane = batch->load->lane;
 
 	return osy_pg_do(osy_lworker(batch)->pg, ret, err,
-		"UPDATE batch b SET attempts = b.attempts + CASE WHEN b.state = 'intent' THEN 1 "
-		"ELSE "
-		"0 END "
+		"UPDATE batch b SET attempts = b.attempts + CASE WHEN b.state = 'intent' AND "
+		"b.insert_job IS NULL AND b.update_job IS NULL THEN 1 ELSE 0 END "
 		"FROM lane l WHERE l.run = b.run AND l.pass = b.pass AND l.lane = b.lane AND "
 		"l.owner = $5 AND l.epoch = $6 AND b.run = $1 AND b.pass = $2 AND b.lane = $3 AND "
 		"b.at_offset = $4 AND b.state <> 'done' "
@@ -183,6 +183,8 @@ void osy_load_former_sort(struct osy_lbatch *batch)
 {
 	bool doubt = false;
 
+	if (osy_load_goes_bulk(batch) || batch->rest)
+		osy_load_bulk_defer(batch);
 	for (unsigned i = 0; i < batch->row_count; i++) {
 		struct osy_lrow *row = &batch->rows[i];
 		if (osy_is_pending(row))

@@ -89,7 +89,8 @@ static size_t add(struct gather *gather, struct osy_lbatch *batch)
 	const struct osy_lbatch *front = front_of(gather, batch);
 	size_t i = gather->count++;
 
-	osy_load_plan(batch, front);
+	if (!osy_load_goes_bulk(batch))
+		osy_load_plan(batch, front);
 	gather->batches[i] = batch;
 	gather->keyless[i] = osy_load_has_keyless(batch);
 	gather->intents[i] = OSY_BUF(4u * 1024 * 1024);
@@ -139,6 +140,9 @@ static void collect(struct osy_loader *loader, struct gather *gather)
 		if (!osy_load_has_actions(batch)) {
 			batch->record_as = OSY_RECORD_DONE;
 			osy_load_step(batch, OSY_STEP_RECORD);
+		} else if (osy_load_goes_bulk(batch)) {
+			if (may_send && bytes < GATHER_BYTES && osy_load_bulk_add(batch))
+				bytes += add(gather, batch);
 		} else if (may_send && bytes < GATHER_BYTES && has_room(gather, batch) &&
 			   (goes_along(gather, batch) || requests < slots)) {
 			requests += !goes_along(gather, batch);
@@ -184,25 +188,27 @@ static bool check_keyless(struct gather *gather, size_t i, struct osy_err *err)
 static const char *const sql_intent =
 	"WITH g AS (SELECT * FROM unnest($2::text[], $3::int[], $4::int[], $5::bigint[], "
 	"$6::bigint[], $7::int[], $8::int[], $9::int[], $10::int[], $11::int[], $12::bytea[], "
-	"$13::bytea[], $14::bigint[]) AS t(run, pass, lane, epoch, at_offset, object, stage, "
-	"links, "
-	"records, keyless, intent, snapshot, org_ms)), "
+	"$13::bytea[], $14::bigint[], $15::text[], $16::text[]) AS t(run, pass, lane, epoch, "
+	"at_offset, object, stage, links, records, keyless, intent, snapshot, org_ms, insert_job, "
+	"update_job)), "
 	"ok AS (SELECT g.* FROM g JOIN lane l ON l.run = g.run AND l.pass = g.pass AND l.lane = "
 	"g.lane WHERE l.owner = $1 AND l.epoch = g.epoch FOR SHARE OF l) "
 	"INSERT INTO batch AS b (run, pass, lane, at_offset, object, stage, links, records, state, "
-	"keyless, epoch, intent, snapshot, org_ms, sent_at) "
+	"keyless, epoch, intent, snapshot, org_ms, sent_at, insert_job, update_job) "
 	"SELECT run, pass, lane, at_offset, object, stage, links <> 0, records, 'intent', keyless "
-	"<> 0, epoch, intent, snapshot, org_ms, clock_timestamp() FROM ok "
+	"<> 0, epoch, intent, snapshot, org_ms, clock_timestamp(), insert_job, update_job FROM ok "
 	"ON CONFLICT (run, pass, lane, at_offset) DO UPDATE SET state = 'intent', keyless = "
 	"excluded.keyless, epoch = excluded.epoch, intent = excluded.intent, "
 	"snapshot = coalesce(excluded.snapshot, b.snapshot), org_ms = least(b.org_ms, "
-	"excluded.org_ms), sent_at = excluded.sent_at, due_at = NULL "
+	"excluded.org_ms), sent_at = excluded.sent_at, due_at = NULL, insert_job = "
+	"excluded.insert_job, update_job = excluded.update_job "
 	"WHERE b.state <> 'done' RETURNING b.run, b.pass, b.lane, b.at_offset";
 
 static enum osy_code write_intents(const struct gather *gather, struct osy_worker *worker,
 	struct osy_pg_result **ret, struct osy_err *err)
 {
-	struct osy_str runs[OSY_LOAD_GATHER], intents[OSY_LOAD_GATHER], snapshots[OSY_LOAD_GATHER];
+	struct osy_str runs[OSY_LOAD_GATHER], intents[OSY_LOAD_GATHER], snapshots[OSY_LOAD_GATHER],
+		inserts[OSY_LOAD_GATHER], updates[OSY_LOAD_GATHER];
 	int32_t passes[OSY_LOAD_GATHER], lanes[OSY_LOAD_GATHER], objects[OSY_LOAD_GATHER],
 		stages[OSY_LOAD_GATHER], links[OSY_LOAD_GATHER], records[OSY_LOAD_GATHER],
 		keyless[OSY_LOAD_GATHER];
@@ -227,6 +233,9 @@ static enum osy_code write_intents(const struct gather *gather, struct osy_worke
 		intents[n] = osy_buf_str(&gather->intents[i]);
 		snapshots[n] = gather->snapshots[i].len ? osy_buf_str(&gather->snapshots[i])
 							: OSY_STR_NULL;
+		bool bulk = osy_load_goes_bulk(batch);
+		inserts[n] = bulk ? osy_load_bulk_job(batch, OSY_SF_INSERT) : OSY_STR_NULL;
+		updates[n] = bulk ? osy_load_bulk_job(batch, OSY_SF_UPDATE) : OSY_STR_NULL;
 		org_ms[n++] = gather->org_ms[i];
 	}
 	return osy_pg_do(worker->pg, ret, err, sql_intent, OSY_PG_Z(worker->id),
@@ -234,7 +243,7 @@ static enum osy_code write_intents(const struct gather *gather, struct osy_worke
 		OSY_PG_I64S(epochs, n), OSY_PG_I64S(offsets, n), OSY_PG_I32S(objects, n),
 		OSY_PG_I32S(stages, n), OSY_PG_I32S(links, n), OSY_PG_I32S(records, n),
 		OSY_PG_I32S(keyless, n), OSY_PG_BYTESS(intents, n), OSY_PG_BYTESS(snapshots, n),
-		OSY_PG_I64S(org_ms, n));
+		OSY_PG_I64S(org_ms, n), OSY_PG_TEXTS(inserts, n), OSY_PG_TEXTS(updates, n));
 }
 
 static bool is_accepted(const struct osy_pg_result *result, const struct osy_lbatch *batch)
@@ -257,6 +266,10 @@ static void accepted(struct osy_lbatch *batch, int64_t org_ms)
 	batch->sent_at = osy_mono_ms();
 	if (!batch->org_ms)
 		batch->org_ms = org_ms;
+	if (osy_load_goes_bulk(batch)) {
+		osy_load_bulk_added(batch);
+		return;
+	}
 	osy_load_step(batch, OSY_STEP_SEND);
 	/* Claims that Redis may have forgotten while the intent was written. */
 	batch->claims_doubtful = batch->object->claim && !batch->head.links;

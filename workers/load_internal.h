@@ -15,6 +15,7 @@
 #include "load_index.h"
 #include "load_narrow.h"
 #include "osy/batch.h"
+#include "osy/sf_bulk.h"
 #include "osy/intent.h"
 #include "osy/sf_collection.h"
 #include "osy/sf_query.h"
@@ -111,6 +112,8 @@ struct osy_lrow {
 	bool put;	 /* its mapping is new */
 	bool recorded;	 /* its outcome is in Postgres */
 	bool reparented;
+	bool in_job;		/* it is in an ingest job */
+	unsigned char sent[16]; /* what its result is found by */
 };
 
 /* A row of table failure. */
@@ -129,6 +132,8 @@ struct osy_lbody {
 
 struct osy_lpath;
 struct osy_lorder;
+struct osy_lbulk;
+struct osy_ljob;
 
 struct osy_lbatch {
 	struct osy_load *load;
@@ -175,6 +180,7 @@ struct osy_lbatch {
 	/* Postgres */
 	bool in_table;	/* has a row in table batch */
 	bool in_intent; /* whose state is 'intent' */
+	bool rest;	/* goes by collections, whatever the object's way is */
 	bool claims_held;
 	bool claims_doubtful; /* Redis was filled anew meanwhile: to be taken again before the send
 			       */
@@ -194,6 +200,7 @@ struct osy_lleft {
 	int64_t due; /* mono ms; set aside only */
 	bool aside;
 	bool done;  /* at or behind the position, and recorded before those in front of it */
+	bool bulk;  /* its rows are in the ingest jobs of load->bulk */
 	bool taken; /* a batch in work */
 	int doubts; /* batch->doubts */
 	struct osy_lleft *next;
@@ -204,9 +211,11 @@ struct osy_load {
 	struct osy_wlane *lane;
 	struct osy_lbatch *first, *late;
 	struct osy_lleft *left;
-	bool looked;	     /* left has been read */
-	int waits_for_stage; /* the stage, 0: none */
-	uint64_t sent;	     /* number of its last write, of all of the loader */
+	struct osy_lbulk *bulk; /* ingest jobs that hold its batches; NULL: none */
+	bool no_bulk;		/* they failed again and again, or the org refuses them */
+	bool looked;		/* left has been read */
+	int waits_for_stage;	/* the stage, 0: none */
+	uint64_t sent;		/* number of its last write, of all of the loader */
 	struct osy_load *next;
 };
 
@@ -224,6 +233,8 @@ struct osy_lcall {
 	struct osy_loader *loader;
 	struct osy_wrun *run;
 	struct osy_lbatch *batch; /* that it is about (of a write: the first one); NULL: dropped */
+	struct osy_ljob *job;	  /* that it is about; NULL: dropped, or about none */
+	struct osy_bulk_ask *ask; /* of a job's */
 	struct osy_sf_send send;
 	struct osy_lpiece pieces[OSY_LOAD_PIECES]; /* of a write */
 	unsigned piece_count;
@@ -270,8 +281,9 @@ struct osy_loader {
 	struct osy_lcount *counts;
 	int64_t counted_at;
 	struct osy_lreconcile *reconcile;
-	int64_t now;	       /* mono ms of this turn */
-	int64_t trouble_until; /* Redis or Postgres failed: nothing is tried before */
+	struct osy_lbulk *results; /* whose results are read or recorded: one at a time */
+	int64_t now;		   /* mono ms of this turn */
+	int64_t trouble_until;	   /* Redis or Postgres failed: nothing is tried before */
 	unsigned troubles;
 	bool moved; /* something has gone on in this round */
 };
@@ -466,6 +478,11 @@ void osy_load_plan(struct osy_lbatch *batch, const struct osy_lbatch *front);
 void osy_load_send(struct osy_loader *loader);
 
 /* ---- load_settle.c ---- */
+void osy_load_row_succeeded(
+	struct osy_lbatch *batch, unsigned row, const struct osy_sf_row_result *result);
+/* What the org's error means for the row: tried again, matched again, refused. */
+void osy_load_row_failed(
+	struct osy_lbatch *batch, unsigned row, const struct osy_sf_row_result *result);
 void osy_load_settle_reply(struct osy_lcall *call, struct osy_sf_reply *reply);
 void osy_load_next_round(struct osy_lbatch *batch); /* after the last call of a round */
 
@@ -482,6 +499,34 @@ void osy_load_call_forget(struct osy_lbatch *batch); /* the call that it is in g
 void osy_load_calls_drop(struct osy_loader *loader);
 /* The waits after a call that was not executed, or whose reply did not come. */
 unsigned osy_load_pause(struct osy_lbatch *batch, const struct osy_err *err);
+
+/* The same for any request of a run; data: a reply in pieces. On failure the call is gone. */
+enum osy_code osy_load_call_request(
+	struct osy_lcall *call, struct osy_sf_request *request, struct osy_err *err);
+bool osy_load_slot_of(struct osy_loader *loader, struct osy_wrun *run, bool write);
+
+/* ---- load_bulk*.c: see load_bulk.h ---- */
+/* Whether the batch, which is ready, is to go in an ingest job. */
+bool osy_load_goes_bulk(const struct osy_lbatch *batch);
+/* Makes its rows ready for the job; false: it has to wait, or has gone on to another step. */
+bool osy_load_bulk_add(struct osy_lbatch *batch);
+/* Its intent stands: the rows are in the job now, and the batch is over until the job is. */
+void osy_load_bulk_added(struct osy_lbatch *batch);
+/* The job's ids for the intent (p NULL: none of that kind). */
+struct osy_str osy_load_bulk_job(const struct osy_lbatch *batch, enum osy_sf_op op);
+void osy_load_bulk_adopt(struct osy_load *load); /* what a former owner left */
+/* Results onto the rows of a batch that was read again; true: every row is settled, and nothing has
+ * to be looked up for it. */
+bool osy_load_bulk_apply(struct osy_lbatch *batch);
+/* Lookups that wait for the link pass are never sent by a job, mapped or not. */
+void osy_load_bulk_defer(struct osy_lbatch *batch);
+void osy_load_bulk(struct osy_loader *loader); /* the step */
+/* A job is under way (nothing else of the lane is taken or sent) or gathers (others of its kind are
+ * taken). */
+bool osy_load_bulk_runs(const struct osy_load *load);
+bool osy_load_bulk_gathers(const struct osy_load *load);
+int64_t osy_load_bulk_wait(const struct osy_load *load); /* ms until its next step */
+void osy_load_bulk_free(struct osy_load *load);
 
 /* ---- load_record.c, load_tally.c ---- */
 void osy_load_record(struct osy_loader *loader);

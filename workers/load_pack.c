@@ -37,6 +37,7 @@ void osy_load_intent_pack(const struct osy_lbatch *batch, bool withdraw, struct 
 	OSY_AUTO_FREE struct osy_intent_row *rows =
 		osy_xcalloc(batch->row_count + 1, sizeof(*rows));
 	struct osy_intent intent = {.count = batch->row_count, .rows = rows};
+	bool bulk = osy_load_goes_bulk(batch);
 
 	for (unsigned i = 0; i < batch->row_count; i++) {
 		const struct osy_lrow *row = &batch->rows[i];
@@ -47,8 +48,12 @@ void osy_load_intent_pack(const struct osy_lbatch *batch, bool withdraw, struct 
 			to->source = row->source;
 		}
 		if (!osy_is_pending(row) || row->action == OSY_ACT_NONE ||
-			(withdraw && is_withdrawn(row)))
+			(withdraw && is_withdrawn(row)) || (!withdraw && bulk && !row->in_job))
 			continue;
+		if (bulk && !withdraw) {
+			to->in_job = true;
+			memcpy(to->sent, row->sent, sizeof(to->sent));
+		}
 		to->action = row->action;
 		to->collection = row->collection;
 		if (row->action == OSY_ACT_UPDATE)

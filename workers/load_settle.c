@@ -21,7 +21,8 @@ static const struct osy_lpiece *piece_of(const struct osy_lcall *call, unsigned 
 }
 
 /* ---- Rows ---- */
-static void succeeded(struct osy_lbatch *batch, unsigned i, const struct osy_sf_row_result *result)
+void osy_load_row_succeeded(
+	struct osy_lbatch *batch, unsigned i, const struct osy_sf_row_result *result)
 {
 	struct osy_lrow *row = &batch->rows[i];
 
@@ -111,23 +112,11 @@ static void bad_parent(struct osy_lbatch *batch, unsigned i, const struct osy_sf
 	row->reparented = true;
 }
 
-static enum osy_code on_row(unsigned part, size_t index, const struct osy_sf_row_result *result,
-	void *arg, struct osy_err *err)
+void osy_load_row_failed(
+	struct osy_lbatch *batch, unsigned i, const struct osy_sf_row_result *result)
 {
-	struct osy_lcall *call = arg;
-	const struct osy_lpiece *piece = piece_of(call, part, index);
-	struct osy_lbatch *batch = piece->batch;
-
-	(void)err;
-	if (!batch)
-		return OSY_OK;
-	unsigned i = batch->order[batch->starts[piece->collection] + index - piece->begin];
-	if (result->success) {
-		succeeded(batch, i, result);
-		return OSY_OK;
-	}
 	enum osy_sf_verdict verdict = osy_sf_verdict(result->status_code, result->message_raw);
-	call->locked |= osy_sf_is_lock(result->status_code, result->message_raw);
+
 	/* An insert cannot be deleted already: it is something that it points to. */
 	if (verdict == OSY_SF_REMATCH && batch->rows[i].action == OSY_ACT_INSERT &&
 		osy_str_is(result->status_code, "ENTITY_IS_DELETED"))
@@ -147,6 +136,25 @@ static enum osy_code on_row(unsigned part, size_t index, const struct osy_sf_row
 		osy_load_refuse(batch, i, result);
 		break;
 	}
+}
+
+static enum osy_code on_row(unsigned part, size_t index, const struct osy_sf_row_result *result,
+	void *arg, struct osy_err *err)
+{
+	struct osy_lcall *call = arg;
+	const struct osy_lpiece *piece = piece_of(call, part, index);
+	struct osy_lbatch *batch = piece->batch;
+
+	(void)err;
+	if (!batch)
+		return OSY_OK;
+	unsigned i = batch->order[batch->starts[piece->collection] + index - piece->begin];
+	if (result->success) {
+		osy_load_row_succeeded(batch, i, result);
+		return OSY_OK;
+	}
+	call->locked |= osy_sf_is_lock(result->status_code, result->message_raw);
+	osy_load_row_failed(batch, i, result);
 	return OSY_OK;
 }
 

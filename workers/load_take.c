@@ -244,6 +244,7 @@ void osy_load_left_aside(const struct osy_lbatch *batch)
 		load->left = left;
 	}
 	left->aside = true;
+	left->bulk = false;
 	left->taken = false;
 	left->doubts = batch->doubts;
 	left->due = osy_mono_ms() + batch->due_in_ms;
@@ -326,8 +327,10 @@ void osy_load_look(struct osy_loader *loader)
 		if (load)
 			add_left(load, result, i);
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		loads[i]->looked = true;
+		osy_load_bulk_adopt(loads[i]);
+	}
 	loader->moved = true;
 }
 
@@ -410,7 +413,9 @@ static void begin(struct osy_lbatch *batch)
 		left->taken = true;
 	if (batch->broken ? !dead_letter(batch) : left && !osy_load_former_read(batch))
 		return;
-	osy_load_step(batch, batch->broken || batch->skip ? OSY_STEP_RECORD : OSY_STEP_RESOLVE);
+	bool settled = left && !batch->broken && osy_load_bulk_apply(batch);
+	osy_load_step(batch,
+		batch->broken || batch->skip || settled ? OSY_STEP_RECORD : OSY_STEP_RESOLVE);
 }
 
 void osy_load_begin(struct osy_loader *loader)

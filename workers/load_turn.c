@@ -31,7 +31,8 @@ static bool any_writes(const struct osy_load *load)
 
 bool osy_load_joins(const struct osy_lbatch *front, const struct osy_lbatch *batch)
 {
-	return osy_lrun(front) == osy_lrun(batch) && front->head.object == batch->head.object &&
+	return !osy_load_goes_bulk(front) && !osy_load_goes_bulk(batch) &&
+	       osy_lrun(front) == osy_lrun(batch) && front->head.object == batch->head.object &&
 	       front->head.stage == batch->head.stage && front->head.links == batch->head.links &&
 	       !front->single && !batch->single && !front->given_up && !batch->given_up;
 }
@@ -51,10 +52,16 @@ bool osy_load_may_write(const struct osy_lbatch *batch)
 	unsigned rows = 0;
 	size_t bytes = batch->message.payload.len;
 
+	if (osy_load_bulk_runs(load))
+		return false;
 	if (batch == load->late)
-		return !any_writes(load);
+		return !any_writes(load) && !load->bulk;
 	if (writes(load->late))
 		return false;
+	if (osy_load_goes_bulk(batch))
+		return batch == load->first;
+	if (osy_load_bulk_gathers(load))
+		return false; /* its rows come after those of the job */
 	for (const struct osy_lbatch *front = load->first; front != batch; front = front->next) {
 		bool ready =
 			front->step == OSY_STEP_SEND ||
@@ -98,9 +105,9 @@ static bool may_linger(const struct osy_load *load)
 {
 	const struct osy_lbatch *first = load->first, *last = first;
 
-	if (!first || first->step != OSY_STEP_READY || !first->sends || first->in_table ||
-		load->lane->run->aborting || load->lane->lost || osy_load_ends(load) ||
-		osy_load_is_full(load) || !osy_load_has_memory(load->loader))
+	if (!first || first->step != OSY_STEP_READY || !first->sends || osy_load_goes_bulk(first) ||
+		first->in_table || load->lane->run->aborting || load->lane->lost ||
+		osy_load_ends(load) || osy_load_is_full(load) || !osy_load_has_memory(load->loader))
 		return false;
 	for (; last->next; last = last->next) {
 		if (last->next->step != OSY_STEP_READY || !osy_load_joins(first, last->next))
@@ -147,7 +154,7 @@ bool osy_load_is_held(const struct osy_lbatch *batch)
 	if (batch->step == OSY_STEP_READY && osy_load_lingers(load))
 		return true;
 	if (batch == load->first)
-		return false;
+		return osy_load_bulk_runs(load);
 	return (batch->step == OSY_STEP_READY && !osy_load_may_write(batch)) ||
 	       (batch->step == OSY_STEP_TAKEN && !batch->broken &&
 		       batch->head.stage > load->lane->run->open_stage);

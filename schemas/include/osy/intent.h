@@ -22,6 +22,8 @@ struct osy_intent_row {
 	int collection; /* number of the collection it goes in within the batch (from 0); -1 none */
 	struct osy_id target; /* updates */
 	uint64_t claim;	      /* hash of the match key that it has claimed; 0: none */
+	bool in_job;	      /* it goes in an ingest job; sent is what its result is found by */
+	unsigned char sent[16];
 	struct osy_id source; /* kept only with a claim */
 };
 struct osy_intent {

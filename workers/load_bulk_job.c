@@ -1,0 +1,343 @@
+/* The calls of ingest jobs: make, upload, close, look, abort. */
+#include "load_bulk.h"
+
+#include <stdlib.h>
+
+#include "osy/clock.h"
+#include "osy/failpoint.h"
+#include "osy/log.h"
+#include "pulse.h"
+
+#include "osy/banned.h"
+
+#define FIRST_LOOK_MS 300
+#define LONGEST_LOOK_MS 5000
+#define FAILS 10 /* of one call in a row, after which the job is given up */
+
+/* ---- Any call ---- */
+struct osy_lcall *osy_lbulk_call(
+	struct osy_ljob *job, void (*done)(struct osy_lcall *, struct osy_sf_reply *))
+{
+	struct osy_load *load = job->bulk->load;
+	struct osy_lcall *call = osy_load_call_new(NULL, load->loader, load->lane->run, done);
+
+	call->ask = osy_xcalloc(1, sizeof(*call->ask));
+	osy_bulk_ask_init(call->ask);
+	call->job = job;
+	return call;
+}
+
+bool osy_lbulk_start(struct osy_ljob *job, struct osy_lcall *call, struct osy_sf_request *request)
+{
+	struct osy_err err = OSY_ERR_NONE;
+
+	if (osy_load_call_request(call, request, &err)) {
+		osy_lbulk_failed(job, "job.start", &err);
+		return false;
+	}
+	job->call = call;
+	return true;
+}
+
+bool osy_lbulk_failed(struct osy_ljob *job, const char *event, const struct osy_err *err)
+{
+	unsigned ms = 200 + osy_backoff_ms(job->fails++, 250, 30000);
+
+	if (err->retry_after_ms > ms)
+		ms = err->retry_after_ms < 600000 ? err->retry_after_ms : 600000;
+	osy_log(OSY_WARN, event, OSY_KV("lane", job->bulk->load->lane->key), OSY_KV("job", job->id),
+		OSY_KV_INT("ms", ms), OSY_KV_ERR(err));
+	job->next_at = osy_mono_ms() + ms;
+	return job->fails < FAILS;
+}
+
+static bool is_not_executed(const struct osy_err *err)
+{
+	return err->code == OSY_E_UNREACHABLE || err->code == OSY_E_LIMIT ||
+	       err->code == OSY_E_SESSION || err->code == OSY_E_AUTH;
+}
+
+static void step(struct osy_ljob *job, enum osy_ljob_step to, unsigned wait_ms)
+{
+	job->step = to;
+	job->fails = 0;
+	job->next_at = osy_mono_ms() + wait_ms;
+	job->bulk->load->loader->moved = true;
+}
+
+/* The job, as a reply tells of it; NULL: dropped meanwhile. */
+static struct osy_ljob *take(struct osy_lcall *call)
+{
+	struct osy_ljob *job = call->job;
+
+	if (job)
+		job->call = NULL;
+	return job;
+}
+
+static enum osy_code read_job(
+	struct osy_ljob *job, const struct osy_sf_reply *reply, struct osy_err *err)
+{
+	struct osy_bulk_job seen;
+	enum osy_code rc = reply->code;
+
+	if (rc)
+		*err = reply->err;
+	else
+		rc = osy_bulk_job_read(osy_buf_str(reply->body), &seen, err);
+	if (rc)
+		return rc;
+	if (seen.processed != job->seen.processed || seen.state != job->seen.state)
+		job->moved_at = osy_mono_ms();
+	job->seen = seen;
+	return OSY_OK;
+}
+
+/* ---- Making one ---- */
+static void on_created(struct osy_lcall *call, struct osy_sf_reply *reply)
+{
+	struct osy_ljob *job = take(call);
+	struct osy_err err = OSY_ERR_NONE;
+
+	if (!job)
+		return; /* a job that nobody knows stays Open and does nothing */
+	if (!read_job(job, reply, &err)) {
+		memcpy(job->id, job->seen.id, sizeof(job->id));
+		step(job, OSY_LJOB_OPEN, 0);
+		(void)OSY_FAILPOINT("worker.job_created");
+	} else if (!osy_lbulk_failed(job, "job.create", &err) ||
+		   (err.code == OSY_E_SALESFORCE && err.cls != OSY_RETRY)) {
+		/* The org does not take the object by Bulk, or no more jobs today. */
+		osy_log(OSY_WARN, "job.refused", OSY_KV("object", job->bulk->object->target),
+			OSY_KV_ERR(&err));
+		job->bulk->load->no_bulk = true;
+	}
+	job->bulk->load->loader->moved = true;
+}
+
+void osy_lbulk_create(struct osy_ljob *job)
+{
+	struct osy_load *load = job->bulk->load;
+	struct osy_sf_request request;
+
+	if (job->call || job->next_at > load->loader->now ||
+		!osy_load_slot_of(load->loader, load->lane->run, false) ||
+		!osy_pulse_may_send(load->loader->worker->pulse))
+		return;
+	struct osy_lcall *call = osy_lbulk_call(job, on_created);
+	osy_bulk_ingest_create(call->ask, job->op, job->bulk->object->target, &request);
+	osy_lbulk_start(job, call, &request);
+}
+
+/* ---- Upload: an Open job does nothing, so whatever goes wrong, it is made anew ---- */
+static void on_uploaded(struct osy_lcall *call, struct osy_sf_reply *reply)
+{
+	struct osy_ljob *job = take(call);
+
+	if (!job)
+		return;
+	(void)OSY_FAILPOINT("worker.job_uploaded");
+	if (!reply->code) {
+		step(job, OSY_LJOB_CLOSE, 0);
+	} else if (!osy_lbulk_failed(job, "job.upload", &reply->err)) {
+		job->bulk->load->no_bulk = true;
+		job->bulk->phase = OSY_LBULK_LEAVE;
+	} else if (!is_not_executed(&reply->err)) {
+		job->bulk->phase = OSY_LBULK_LEAVE; /* half of it may be there */
+	}
+	job->bulk->load->loader->moved = true;
+}
+
+static void upload(struct osy_ljob *job)
+{
+	struct osy_lcall *call = osy_lbulk_call(job, on_uploaded);
+	struct osy_sf_request request;
+
+	osy_bulk_ingest_upload(call->ask, job->id, job->fd, job->size, &request);
+	osy_lbulk_start(job, call, &request);
+}
+
+/* ---- Close: once one of the two is closed, there is no way back ---- */
+static struct osy_ljob *sibling(const struct osy_ljob *job)
+{
+	return &job->bulk->jobs[job == &job->bulk->jobs[0]];
+}
+
+static bool is_closed(const struct osy_ljob *job)
+{
+	return job->call || job->step >= OSY_LJOB_LOOK;
+}
+
+static void on_closed(struct osy_lcall *call, struct osy_sf_reply *reply)
+{
+	struct osy_ljob *job = take(call);
+	struct osy_err err = OSY_ERR_NONE;
+
+	if (!job)
+		return;
+	(void)OSY_FAILPOINT("worker.job_closed");
+	if (!read_job(job, reply, &err))
+		step(job, OSY_LJOB_LOOK, FIRST_LOOK_MS);
+	else if (!osy_lbulk_failed(job, "job.close", &err) && is_not_executed(&err) &&
+		 !is_closed(sibling(job)))
+		job->bulk->phase = OSY_LBULK_LEAVE;
+	else
+		job->step = is_not_executed(&err) ? OSY_LJOB_CLOSE : OSY_LJOB_LOOK;
+	job->moved_at = osy_mono_ms();
+	job->bulk->load->loader->moved = true;
+}
+
+static void close_job(struct osy_ljob *job)
+{
+	if (sibling(job)->step == OSY_LJOB_UPLOAD)
+		return;
+	struct osy_lcall *call = osy_lbulk_call(job, on_closed);
+	struct osy_sf_request request;
+
+	osy_bulk_ingest_close(call->ask, job->id, &request);
+	osy_lbulk_start(job, call, &request);
+}
+
+/* ---- Look ---- */
+static bool hangs(const struct osy_ljob *job)
+{
+	return osy_mono_ms() - job->moved_at >
+	       job->bulk->load->loader->worker->settings->request_limit_ms;
+}
+
+static void look_again(struct osy_ljob *job)
+{
+	unsigned ms = FIRST_LOOK_MS;
+
+	for (unsigned i = 0; i < job->looks && ms < LONGEST_LOOK_MS; i++)
+		ms = ms * 8 / 5;
+	job->looks++;
+	step(job, OSY_LJOB_LOOK, ms < LONGEST_LOOK_MS ? ms : LONGEST_LOOK_MS);
+}
+
+static void looked(struct osy_ljob *job)
+{
+	switch (job->seen.state) {
+	case OSY_BULK_OPEN:
+		/* Ours that was never closed, or one that a former owner left. */
+		step(job, job->bulk->adopted ? OSY_LJOB_ABORT : OSY_LJOB_CLOSE, 0);
+		return;
+	case OSY_BULK_UPLOADED:
+	case OSY_BULK_RUNNING:
+		if (hangs(job))
+			step(job, OSY_LJOB_ABORT, 0);
+		else
+			look_again(job);
+		return;
+	case OSY_BULK_COMPLETE:
+	case OSY_BULK_FAILED:
+	case OSY_BULK_ABORTED:
+		break;
+	}
+	job->was_open = job->was_open && job->seen.processed == 0;
+	osy_log(job->seen.state == OSY_BULK_COMPLETE ? OSY_DEBUG : OSY_WARN, "job.ended",
+		OSY_KV("lane", job->bulk->load->lane->key), OSY_KV("job", job->id),
+		OSY_KV("state", osy_bulk_state_name(job->seen.state)),
+		OSY_KV_INT("processed", job->seen.processed),
+		OSY_KV_INT("failed", job->seen.failed), OSY_KV("message", job->seen.message));
+	step(job, OSY_LJOB_ENDED, 0);
+}
+
+static bool is_gone(const struct osy_sf_reply *reply)
+{
+	return reply->code == OSY_E_SALESFORCE && reply->status == 404;
+}
+
+static void on_looked(struct osy_lcall *call, struct osy_sf_reply *reply)
+{
+	struct osy_ljob *job = take(call);
+	struct osy_err err = OSY_ERR_NONE;
+
+	if (!job)
+		return;
+	if (!read_job(job, reply, &err)) {
+		looked(job);
+	} else if (is_gone(reply)) {
+		osy_log(OSY_WARN, "job.gone", OSY_KV("job", job->id), OSY_KV_ERR(&err));
+		job->gone = true;
+		step(job, OSY_LJOB_ENDED, 0);
+	} else {
+		(void)osy_lbulk_failed(
+			job, "job.look", &err); /* its rows are in doubt until it answers */
+	}
+	job->bulk->load->loader->moved = true;
+}
+
+static void look(struct osy_ljob *job)
+{
+	struct osy_lcall *call = osy_lbulk_call(job, on_looked);
+	struct osy_sf_request request;
+
+	osy_bulk_ingest_get(call->ask, job->id, &request);
+	osy_lbulk_start(job, call, &request);
+}
+
+/* ---- Abort ---- */
+static void on_aborted(struct osy_lcall *call, struct osy_sf_reply *reply)
+{
+	struct osy_ljob *job = take(call);
+
+	if (job) /* whatever came: its state says more */
+		step(job, OSY_LJOB_LOOK, reply->code ? FIRST_LOOK_MS : 0);
+}
+
+static void abort_job(struct osy_ljob *job)
+{
+	struct osy_lcall *call = osy_lbulk_call(job, on_aborted);
+	struct osy_sf_request request;
+
+	job->was_open = job->seen.state == OSY_BULK_OPEN;
+	job->moved_at = osy_mono_ms();
+	osy_bulk_ingest_abort(call->ask, job->id, &request);
+	osy_lbulk_start(job, call, &request);
+}
+
+static void nobody_waits(struct osy_lcall *call, struct osy_sf_reply *reply)
+{
+	(void)call;
+	(void)reply;
+}
+
+void osy_lbulk_abort_open(struct osy_ljob *job)
+{
+	struct osy_sf_request request;
+	struct osy_err ignored = OSY_ERR_NONE;
+
+	if (!job->id[0] || job->step >= OSY_LJOB_LOOK)
+		return;
+	struct osy_lcall *call = osy_lbulk_call(job, nobody_waits);
+	osy_bulk_ingest_abort(call->ask, job->id, &request);
+	call->job = NULL;
+	(void)!osy_load_call_request(call, &request, &ignored);
+}
+
+/* ---- What is due ---- */
+static const struct {
+	bool writes;
+	void (*start)(struct osy_ljob *job);
+} steps[] = {
+	[OSY_LJOB_UPLOAD] = {true, upload},
+	[OSY_LJOB_CLOSE] = {true, close_job},
+	[OSY_LJOB_LOOK] = {false, look},
+	[OSY_LJOB_ABORT] = {true, abort_job},
+	[OSY_LJOB_ENDED] = {false, NULL},
+};
+
+void osy_lbulk_run(struct osy_lbulk *bulk)
+{
+	struct osy_loader *loader = bulk->load->loader;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct osy_ljob *job = &bulk->jobs[i];
+		if (job->call || !steps[job->step].start || job->next_at > loader->now ||
+			!osy_load_slot_of(loader, bulk->load->lane->run, false) ||
+			(steps[job->step].writes && !osy_pulse_may_send(loader->worker->pulse)))
+			continue;
+		steps[job->step].start(job);
+	}
+}
