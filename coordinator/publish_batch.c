@@ -14,7 +14,7 @@ void publish_object_init(struct publish_object *object, struct osy_drive *drive,
 	*object = (struct publish_object){
 		.drive = drive, .object = spec, .published = from->published};
 	object->ready_end = &object->ready;
-	object->reader = osy_reader_new(drive, spec, from->last_id);
+	object->reader = osy_reader_new(drive, spec, from);
 	object->names = osy_xcalloc(spec->field_count + 1, sizeof(*object->names));
 	for (size_t i = 0; i < spec->field_count; i++)
 		object->names[i] = spec->fields[i].name;
