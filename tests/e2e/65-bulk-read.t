@@ -26,8 +26,8 @@ fault "$SRC" '{"match":"GET /jobs/query/","kind":"drop-before","after":3,"count"
 run=$(create_run bulk)
 orgsync run scan "$run" >"$T/scan" 2>/dev/null
 like "$(cat "$T/scan")" 'READ +LOAD +SOURCE CALLS' "the scan shows the API"
-is "$(orgsync run show "$run" -o json >/dev/null; curl -sf -H "Authorization: Bearer $(cat "$T/token")" \
-	"$ORGSYNC_API_URL/v1/runs/$run/scan" | json '{o["read"] for o in d["objects"]}')" "{'bulk'}" "all are to be read by Bulk"
+is "$(curl -sf -H "Authorization: Bearer $(cat "$T/token")" \
+	"$ORGSYNC_API_URL/api/v1/runs/$run/scan" | json '{o["read"] for o in d["objects"]}')" "{'bulk'}" "all are to be read by Bulk"
 orgsync run start "$run" --wait >"$T/out" 2>"$T/progress"
 is "$(run_get "$run" 'd["state"]')" Synced "Synced" || diag "$(tail -20 "$T/out" "$T/progress")"
 runs "the checker agrees" check_orgs "$run" --template "$T/bulk.yaml" --key Ext_Id__c
@@ -83,7 +83,7 @@ log_of() { # EVENT: its lines of this run
 }
 
 trial
-published 10000
+published 1000
 kill9 "$COORDINATOR_PID"
 coordinator coordinator2
 judge "a coordinator killed"
@@ -91,26 +91,39 @@ like "$(log_of read.job_found)" '"locator":"(L[0-9]+)?".*"row":[1-9]' "it goes o
 is "$(log_of read.job | wc -l)" 1 "by one job"
 
 # Somebody deletes the job while the coordinator sleeps.
-delete_jobs() {
+each_job() { # CURL-ARGUMENT...: a call about each query job of the source
 	local token
 	token=$(curl -sf -d grant_type=client_credentials -d client_id=orgsync -d client_secret=orgsync-secret \
 		"$SRC/services/oauth2/token" | json 'd["access_token"]')
 	for job in $(curl -sf -H "Authorization: Bearer $token" "$SRC/services/data/v60.0/jobs/query" |
 		json '" ".join(j["id"] for j in d["records"])'); do
-		curl -sf -X DELETE -H "Authorization: Bearer $token" "$SRC/services/data/v60.0/jobs/query/$job"
+		curl -s -H "Authorization: Bearer $token" "$@" "$SRC/services/data/v60.0/jobs/query/$job" >/dev/null
 	done
 }
 trial
-published 10000
+published 1000
 kill -STOP "$COORDINATOR_PID"
-delete_jobs
+each_job -X DELETE
 kill -CONT "$COORDINATOR_PID"
 judge "a job deleted"
 like "$(log_of read.known)" '"ids":[1-9][0-9]{3,}' "what the journal held is left out"
 is "$(log_of read.job | wc -l)" 2 "by a second job"
 
+# Somebody aborts it before it has a result.
+has_job() {
+	[[ -n $(log_of read.job) ]]
+}
+curl -sf -d '{"bulkDelayMs":5000}' "$SRC/__sim/settings" >/dev/null
+trial
+wait_for 60 has_job
+curl -sf -d '{"bulkDelayMs":0}' "$SRC/__sim/settings" >/dev/null
+each_job -X PATCH -H 'Content-Type: application/json' -d '{"state":"Aborted"}'
+judge "a job aborted"
+like "$(log_of read.job_lost)" 'is Aborted.*"published":0' "nothing was published of it"
+is "$(log_of read.job | wc -l)" 2 "by a second job"
+
 # An org that makes no jobs.
-fault "$SRC" '{"match":"POST /jobs/query","kind":"refused"}'
+fault "$SRC" '{"match":"POST /jobs/query","kind":"refused","count":100}'
 trial
 judge "no Bulk in the org"
 is "$(log_of read.by_rest | wc -l)" 1 "by REST"
