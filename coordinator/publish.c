@@ -160,8 +160,11 @@ struct osy_publisher *osy_publisher_free(struct osy_publisher *publisher)
 	if (!publisher)
 		return NULL;
 	for (size_t i = 0; i < publisher->drive->spec->object_count; i++) {
-		if (publisher->in_use[i])
-			publish_object_done(&publisher->objects[i]);
+		if (!publisher->in_use[i])
+			continue;
+		if (publisher->drive->wants_abort)
+			osy_reader_settled(publisher->objects[i].reader);
+		publish_object_done(&publisher->objects[i]);
 	}
 	osy_kafka_producer_free(publisher->txn.producer);
 	osy_checkpoint_done(&publisher->checkpoint);

@@ -36,7 +36,7 @@ bool osy_reader_has_page(const struct osy_reader *reader);
 bool osy_reader_complete(const struct osy_reader *reader);
 /* How far it has taken. */
 void osy_reader_frontier(const struct osy_reader *reader, struct osy_frontier *ret);
-/* All of it is in the journal: a job may go. */
+/* All of it is in the journal, or nobody wants it any more: a job may go. */
 void osy_reader_settled(struct osy_reader *reader);
 /* row: the id as raw JSON, then the values of the object's fields. */
 typedef enum osy_code (*osy_reader_row)(

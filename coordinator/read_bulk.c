@@ -29,8 +29,9 @@ struct read_bulk {
 	struct read_again again;
 	int64_t look_at, pause_ms;
 	int64_t processed, moved_at; /* its progress, and when that last moved */
+	enum osy_bulk_state state;
 	enum read_bulk_end end;
-	char why[512];
+	char why[640];
 	/* where the first page is, and the pages */
 	char locator[OSY_FRONTIER_LOCATOR_MAX];
 	int64_t row, given;
@@ -126,7 +127,9 @@ static void let_go(struct read_bulk *bulk,
 
 void read_bulk_delete(struct read_bulk *bulk)
 {
-	if (bulk->job[0])
+	if (bulk->job[0] && !bulk->ready && bulk->end == READ_BULK_GOES_ON)
+		let_go(bulk, osy_bulk_query_abort);
+	else if (bulk->job[0])
 		let_go(bulk, osy_bulk_query_delete);
 	bulk->job[0] = 0;
 }
@@ -172,11 +175,13 @@ static bool hangs(struct read_bulk *bulk, const struct osy_bulk_job *job)
 {
 	int64_t now = osy_mono_ms();
 
-	if (job->processed != bulk->processed || job->state == OSY_BULK_COMPLETE) {
+	if (job->processed != bulk->processed || job->state != bulk->state) {
 		bulk->processed = job->processed;
+		bulk->state = job->state;
 		bulk->moved_at = now;
 	}
-	return now - bulk->moved_at >= HANGS_AFTER_MS || OSY_FAILPOINT("coordinator.bulk_hangs");
+	return (job->state != OSY_BULK_COMPLETE && now - bulk->moved_at >= HANGS_AFTER_MS) ||
+	       OSY_FAILPOINT("coordinator.bulk_hangs");
 }
 
 static void take_state(struct read_bulk *bulk, const struct osy_bulk_job *job)
@@ -320,6 +325,11 @@ static void next_page(struct read_bulk *bulk)
 		bulk->row = 0;
 	} else {
 		bulk->complete = true;
+		if (!bulk->found && bulk->processed > 0 && bulk->given != bulk->processed)
+			osy_log(OSY_WARN, "read.rows_differ", OSY_KV("run", bulk->drive->run),
+				OSY_KV("object", bulk->object->name), OSY_KV("job", bulk->job),
+				OSY_KV_INT("rows", bulk->given),
+				OSY_KV_INT("processed", bulk->processed));
 	}
 	read_page_free(done);
 	bulk->page_count--;

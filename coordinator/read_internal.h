@@ -74,7 +74,7 @@ int64_t read_bulk_given(const struct read_bulk *bulk);
 void read_bulk_frontier(const struct read_bulk *bulk, struct osy_frontier *ret);
 enum osy_code read_bulk_take(
 	struct read_bulk *bulk, osy_reader_row row, void *arg, struct osy_err *err) OSY_CHECKED;
-/* Deletes the job, without waiting for it. */
+/* Deletes the job (aborts it when it is not over), without waiting for it. */
 void read_bulk_delete(struct read_bulk *bulk);
 
 /*
