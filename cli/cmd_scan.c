@@ -14,6 +14,10 @@ static const struct cli_column object_columns[] = {
 	{"IN TARGET", "targetCount", CLI_COUNT},
 	{"FIELDS", "fields", CLI_COUNT},
 	{"LANES", "lanes", CLI_COUNT},
+	{"READ", "read", CLI_TEXT},
+	{"LOAD", "load", CLI_TEXT},
+	{"SOURCE CALLS", "sourceCalls", CLI_COUNT},
+	{"TARGET CALLS", "targetCalls", CLI_COUNT},
 	{NULL, NULL, CLI_TEXT},
 };
 

@@ -241,8 +241,10 @@ static enum osy_code make_spec(struct plan_build *build, struct osy_err *err)
 
 	plan->objects =
 		osy_arena_calloc(&plan->arena, build->node_count + 1, sizeof(*plan->objects));
+	plan->apis = osy_arena_calloc(&plan->arena, build->node_count + 1, sizeof(*plan->apis));
 	for (size_t i = 0; i < build->node_count; i++) {
 		plan->objects[i].index = (int)i;
+		plan->apis[i] = build->nodes[i].template->api;
 		spec_object(build, &build->nodes[i], &plan->objects[i]);
 		if (plan->objects[i].field_count > 900)
 			return plan_fail(build, &build->nodes[i], err,
@@ -297,6 +299,7 @@ void osy_plan_done(struct osy_plan *plan)
 #define RECORDS_PER_LANE 5000
 #define RECORDS_PER_REQUEST 1000
 #define LANES_AT_LEAST 8
+#define RECORDS_PER_BULK_LANE 100000
 
 /* What an object locks: the name of its lock parent, or itself. */
 static const char *lock_parent(const struct osy_plan *plan, const struct osy_spec_object *object)
@@ -307,7 +310,7 @@ static const char *lock_parent(const struct osy_plan *plan, const struct osy_spe
 	return plan->objects[field->parents[0]].target;
 }
 
-static int lanes_for(int64_t records, int most)
+static int lanes_for(int64_t records, bool bulk, int most)
 {
 	int64_t lanes = (records + RECORDS_PER_LANE - 1) / RECORDS_PER_LANE;
 	int64_t requests = records / RECORDS_PER_REQUEST;
@@ -316,6 +319,10 @@ static int lanes_for(int64_t records, int most)
 		requests = LANES_AT_LEAST;
 	if (lanes < requests)
 		lanes = requests;
+	if (bulk) {
+		lanes = (records + RECORDS_PER_BULK_LANE - 1) / RECORDS_PER_BULK_LANE;
+		lanes = lanes > OSY_BULK_LANES ? OSY_BULK_LANES : lanes;
+	}
 	return lanes < 1 ? 1 : lanes > most ? most : (int)lanes;
 }
 
@@ -325,13 +332,16 @@ void osy_plan_lanes(struct osy_plan *plan, int most)
 	for (size_t i = 0; i < plan->spec.object_count; i++) {
 		struct osy_spec_object *object = &plan->objects[i];
 		int64_t largest = 0;
+		bool bulk = false;
 		for (size_t j = 0; j < plan->spec.object_count; j++) {
 			const struct osy_spec_object *other = &plan->objects[j];
-			if (other->stage == object->stage && other->selected > largest &&
-				strcmp(lock_parent(plan, other), lock_parent(plan, object)) == 0)
-				largest = other->selected;
+			if (other->stage != object->stage ||
+				strcmp(lock_parent(plan, other), lock_parent(plan, object)) != 0)
+				continue;
+			largest = other->selected > largest ? other->selected : largest;
+			bulk |= other->load_bulk;
 		}
-		object->lanes = lanes_for(largest, most);
+		object->lanes = lanes_for(largest, bulk, most);
 		if (object->lanes > plan->spec.lanes)
 			plan->spec.lanes = object->lanes;
 	}

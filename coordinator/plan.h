@@ -15,6 +15,7 @@ struct osy_plan {
 	struct osy_arena arena;		 /* owns everything below */
 	struct osy_spec spec;		 /* arena_ is NULL: never osy_spec_free() it */
 	struct osy_spec_object *objects; /* spec.objects, for the scan to fill in */
+	enum osy_template_api *apis;	 /* what the template says, an object */
 	const char *const *notices;
 	size_t notice_count;
 	bool standard_pricebook; /* Pricebook2 or PricebookEntry is in it: pins are needed */
@@ -29,10 +30,33 @@ enum osy_code osy_plan_build(struct osy_plan *plan, const struct osy_template *t
 	struct osy_sf_object *const *sources, struct osy_sf_object *const *targets,
 	const char *source_org, const char *target_org, struct osy_err *err) OSY_CHECKED;
 void osy_plan_done(struct osy_plan *plan);
-/* Lanes of each object and of the spec, once selected is known. most: options.lanes. */
+/*
+ * Lanes of each object and of the spec, once selected and the API are known. most: options.lanes.
+ * Objects of one stage that lock the same parents get the same number, the smaller one where one of
+ * them is loaded by Bulk.
+ */
 void osy_plan_lanes(struct osy_plan *plan, int most);
 void osy_plan_notice(struct osy_plan *plan, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* ---- REST or Bulk (plan_api.c), once selected and target_empty are known ---- */
+#define OSY_BULK_PAGE 25000 /* records of a page of a Bulk query's result */
+#define OSY_BULK_LANES 8    /* most lanes of an object that is loaded by Bulk */
+
+struct osy_plan_quota { /* what an org has left today; -1: not known */
+	int64_t calls;
+	int64_t bulk; /* the source: query jobs; the target: batches */
+};
+/* Whether an object would be read or loaded by Bulk, as far as calls say: then it is worth a call
+ * to ask what is left of Bulk. */
+void osy_plan_wants_bulk(const struct osy_plan *plan, const struct osy_plan_quota *source,
+	const struct osy_plan_quota *target, bool *ret_read, bool *ret_load);
+/* Decides read_bulk and load_bulk of each object, with notices. */
+void osy_plan_api(struct osy_plan *plan, const struct osy_plan_quota *source,
+	const struct osy_plan_quota *target);
+/* About how many calls an object costs. Loading: with its lanes known. */
+int64_t osy_plan_read_calls(const struct osy_spec_object *object, bool bulk);
+int64_t osy_plan_load_calls(const struct osy_spec_object *object, bool bulk);
 
 /*
  * ---- Migration order (plan_order.c): each node after its parents. ----

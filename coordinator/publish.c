@@ -160,8 +160,11 @@ struct osy_publisher *osy_publisher_free(struct osy_publisher *publisher)
 	if (!publisher)
 		return NULL;
 	for (size_t i = 0; i < publisher->drive->spec->object_count; i++) {
-		if (publisher->in_use[i])
-			publish_object_done(&publisher->objects[i]);
+		if (!publisher->in_use[i])
+			continue;
+		if (publisher->drive->wants_abort)
+			osy_reader_settled(publisher->objects[i].reader);
+		publish_object_done(&publisher->objects[i]);
 	}
 	osy_kafka_producer_free(publisher->txn.producer);
 	osy_checkpoint_done(&publisher->checkpoint);
@@ -201,7 +204,7 @@ static void note_frontier(struct osy_publisher *publisher, size_t index)
 
 	to->published = object->published;
 	to->complete = osy_reader_complete(object->reader);
-	(void)snprintf(to->last_id, sizeof(to->last_id), "%s", osy_reader_last(object->reader));
+	osy_reader_frontier(object->reader, &to->frontier);
 }
 
 static enum osy_code commit(struct osy_publisher *publisher, bool stage_ends, struct osy_err *err)
@@ -341,8 +344,10 @@ static enum osy_code end_stage(struct osy_publisher *publisher, struct osy_err *
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < publisher->drive->spec->object_count; i++) {
-		if (publisher->in_use[i])
+		if (publisher->in_use[i]) {
+			osy_reader_settled(publisher->objects[i].reader);
 			publish_object_done(&publisher->objects[i]);
+		}
 		publisher->in_use[i] = false;
 	}
 	publisher->stage++;

@@ -8,13 +8,17 @@
 /* More than this cannot go into one message (the broker's limit is about 1 MB). */
 #define ROW_MOST_BYTES (920u * 1024)
 
+/* A job gathers many batches, so none of them need be full: a transaction of few lanes has at least
+ * so many. */
+#define BULK_BATCHES 32
+
 void publish_object_init(struct publish_object *object, struct osy_drive *drive,
 	const struct osy_spec_object *spec, const struct osy_checkpoint_object *from)
 {
 	*object = (struct publish_object){
 		.drive = drive, .object = spec, .published = from->published};
 	object->ready_end = &object->ready;
-	object->reader = osy_reader_new(drive, spec, from->last_id);
+	object->reader = osy_reader_new(drive, spec, from);
 	object->names = osy_xcalloc(spec->field_count + 1, sizeof(*object->names));
 	for (size_t i = 0; i < spec->field_count; i++)
 		object->names[i] = spec->fields[i].name;
@@ -74,6 +78,9 @@ void publish_object_cut(struct publish_object *object)
 size_t publish_object_fill(const struct publish_object *object)
 {
 	size_t lanes = (size_t)object->object->lanes;
+
+	if (object->object->load_bulk && lanes < BULK_BATCHES)
+		lanes = BULK_BATCHES;
 	size_t by_rows = object->taken_rows * 1000 / (lanes * OSY_BATCH_MAX_RECORDS);
 	size_t by_bytes = object->taken_bytes * 1000 / (lanes * (OSY_BATCH_MAX_BYTES - 64 * 1024));
 

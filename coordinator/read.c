@@ -1,68 +1,45 @@
-#include "read.h"
-
-#include "gate.h"
-
+/* A reader: by REST or by a Bulk query job, from one to the other, and what the journal holds. */
 #include <stdlib.h>
 
 #include "osy/clock.h"
+#include "osy/failpoint.h"
+#include "osy/log.h"
 #include "osy/mem.h"
-#include "osy/sf_collection.h"
-#include "osy/sf_query.h"
+#include "read_internal.h"
 
-#define PAGE_MOST 2000
-#define PAGE_LEAST 20
 #define ATTEMPTS 8
-#define MAX_SOQL (200 * 1024)
-
-/* What a request needs while it is in flight; outlives a reader that is freed meanwhile. */
-struct osy_read_request {
-	struct osy_reader *reader; /* NULL: nobody waits for it any more */
-	struct osy_drive *drive;
-	struct osy_sf_send send; /* with a limit: the retrieve's body */
-	struct osy_buf path;
-	struct osy_read_request *next;
-};
+#define JOBS_MOST 3
 
 struct osy_reader {
 	struct osy_drive *drive;
 	const struct osy_spec_object *object;
-	const char **names; /* Id and the fields */
-	char taken[19];	    /* last id of the last page taken */
-	char asked[19];	    /* where the request in flight, or the next one, begins */
-	unsigned limit;	    /* of the next request */
-	struct osy_read_request *request;
-	/* the page that has come, or is coming */
-	bool has_page, last_page;
-	struct osy_buf page;
-	unsigned page_limit;
-	char page_end[19]; /* with a limit: last id asked for */
-	bool listed, exhausted, complete;
-	unsigned attempts;
-	int64_t retry_at;
-	struct osy_err failed; /* code OSY_OK: none */
+	struct osy_checkpoint_object from;
+	struct read_rest *rest; /* one of both */
+	struct read_bulk *bulk;
+	struct read_known *known; /* NULL: nothing is left out */
+	bool again, gave;	  /* gave: with again, a row that was not left out */
+	unsigned jobs;		  /* made, or found made */
+	/* while rows are taken */
+	osy_reader_row row;
+	void *arg;
 };
 
-struct osy_reader *osy_reader_new(
-	struct osy_drive *drive, const struct osy_spec_object *object, const char *last_id)
+/* ---- Requests ---- */
+struct osy_read_request *read_request_new(struct osy_drive *drive, void *owner)
 {
-	struct osy_reader *reader = osy_xcalloc(1, sizeof(*reader));
+	struct osy_read_request *request = osy_xcalloc(1, sizeof(*request));
 
-	reader->drive = drive;
-	reader->object = object;
-	reader->limit = PAGE_MOST;
-	reader->page = OSY_BUF(1);
-	OSY_ASSERT(strlen(last_id) < sizeof(reader->taken));
-	memcpy(reader->taken, last_id, strlen(last_id));
-	memcpy(reader->asked, last_id, strlen(last_id));
-	reader->names = osy_xcalloc(object->field_count + 1, sizeof(*reader->names));
-	reader->names[0] = "Id";
-	for (size_t i = 0; i < object->field_count; i++)
-		reader->names[i + 1] = object->fields[i].name;
-	return reader;
+	*request = (struct osy_read_request){.owner = owner,
+		.drive = drive,
+		.path = OSY_BUF(4 * READ_MAX_SOQL),
+		.next = drive->requests};
+	osy_sf_send_init(&request->send, 4 * 1024 * 1024);
+	osy_bulk_ask_init(&request->ask);
+	drive->requests = request;
+	return request;
 }
 
-/* ---- Requests ---- */
-static void drop_request(struct osy_read_request *request)
+void read_request_drop(struct osy_read_request *request)
 {
 	struct osy_read_request **at = &request->drive->requests;
 
@@ -70,67 +47,44 @@ static void drop_request(struct osy_read_request *request)
 		at = &(*at)->next;
 	*at = request->next;
 	osy_sf_send_done(&request->send);
+	osy_bulk_ask_done(&request->ask);
 	osy_buf_done(&request->path);
 	free(request);
+}
+
+void read_request_leave(struct osy_read_request *request)
+{
+	struct osy_http_call *paused = request->paused;
+
+	request->owner = NULL;
+	request->paused = NULL;
+	if (paused)
+		osy_http_resume(paused);
 }
 
 void osy_read_forget(struct osy_drive *drive)
 {
 	while (drive->requests)
-		drop_request(drive->requests);
+		read_request_drop(drive->requests);
 }
 
-struct osy_reader *osy_reader_free(struct osy_reader *reader)
+void read_again_after(struct read_again *again, const struct osy_err *err)
 {
-	if (reader) {
-		if (reader->request)
-			reader->request->reader = NULL;
-		osy_buf_done(&reader->page);
-		free(reader->names);
-		free(reader);
+	if (err->cls != OSY_RETRY || ++again->attempts > ATTEMPTS) {
+		again->failed = *err;
+		return;
 	}
-	return NULL;
+	again->at =
+		osy_mono_ms() + (err->retry_after_ms ? err->retry_after_ms
+						     : osy_backoff_ms(again->attempts, 100, 10000));
 }
 
-static void failed(struct osy_reader *reader, const struct osy_err *err)
+bool read_again_waits(const struct read_again *again)
 {
-	bool too_much = err->code == OSY_E_TOO_BIG || strcmp(err->origin, "sf:QUERY_TIMEOUT") == 0;
-
-	if (too_much && reader->limit > PAGE_LEAST) {
-		reader->limit = reader->limit / 2 > PAGE_LEAST ? reader->limit / 2 : PAGE_LEAST;
-		return;
-	}
-	if (err->cls != OSY_RETRY || ++reader->attempts > ATTEMPTS) {
-		reader->failed = *err;
-		return;
-	}
-	reader->retry_at = osy_mono_ms() +
-			   (err->retry_after_ms ? err->retry_after_ms
-						: osy_backoff_ms(reader->attempts, 100, 10000));
+	return osy_mono_ms() < again->at;
 }
 
-static void on_reply(struct osy_sf_reply *reply, void *arg)
-{
-	struct osy_read_request *request = arg;
-	struct osy_reader *reader = request->reader;
-
-	drop_request(request);
-	if (!reader)
-		return;
-	reader->request = NULL;
-	if (reply->code) {
-		failed(reader, &reply->err);
-		return;
-	}
-	osy_buf_done(&reader->page);
-	reader->page = *reply->body;
-	*reply->body = OSY_BUF(1);
-	reader->has_page = true;
-	reader->attempts = 0;
-}
-
-static void write_soql(const struct osy_spec_object *object, const char *last, unsigned limit,
-	struct osy_buf *soql)
+void read_soql(const struct osy_spec_object *object, struct osy_buf *soql)
 {
 	osy_buf_addz(soql, "SELECT Id");
 	for (size_t i = 0; i < object->field_count; i++)
@@ -138,258 +92,157 @@ static void write_soql(const struct osy_spec_object *object, const char *last, u
 	osy_buf_addf(soql, " FROM %s", object->name);
 	if (object->where)
 		osy_buf_addf(soql, " WHERE (%s)", object->where);
-	if (last[0])
-		osy_buf_addf(soql, " %s Id > '%s'", object->where ? "AND" : "WHERE", last);
-	osy_buf_addf(soql, " ORDER BY Id LIMIT %u", limit);
 }
 
-bool osy_read_fits(const struct osy_spec_object *object)
+/* ---- A reader ---- */
+struct osy_reader *osy_reader_new(struct osy_drive *drive, const struct osy_spec_object *object,
+	const struct osy_checkpoint_object *from)
 {
-	OSY_AUTO(osy_buf_done)
-	struct osy_buf soql = OSY_BUF(MAX_SOQL), path = OSY_BUF(4 * MAX_SOQL);
+	struct osy_reader *reader = osy_xcalloc(1, sizeof(*reader));
+	const struct osy_frontier *frontier = &from->frontier;
 
-	if (object->limit)
-		return true;
-	write_soql(object, "001000000000000AAA", PAGE_MOST, &soql);
-	osy_soql_path(osy_buf_str(&soql), false, &path);
-	return path.len <= OSY_SF_MAX_URL;
+	reader->drive = drive;
+	reader->object = object;
+	reader->from = *from;
+	reader->again = frontier->again;
+	if (frontier->job[0] || (object->read_bulk && !frontier->last_id[0] && !frontier->again))
+		reader->bulk = read_bulk_new(drive, object, frontier);
+	else
+		reader->rest = read_rest_new(drive, object, frontier->last_id);
+	return reader;
 }
 
-static enum osy_code send_keyset(
-	struct osy_reader *reader, struct osy_read_request *request, struct osy_err *err)
+struct osy_reader *osy_reader_free(struct osy_reader *reader)
 {
-	static const struct osy_http_header batch_size = {
-		.name = "Sforce-Query-Options", .value = {"batchSize=2000", 14}};
-	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(MAX_SOQL);
-
-	write_soql(reader->object, reader->asked, reader->limit, &soql);
-	osy_soql_path(osy_buf_str(&soql), false, &request->path);
-	struct osy_sf_request call = {.method = "GET",
-		.path = osy_buf_str(&request->path),
-		.headers = &batch_size,
-		.header_count = 1};
-	return osy_gate_start(reader->drive, &call, on_reply, request, err);
+	if (reader) {
+		read_rest_free(reader->rest);
+		read_bulk_free(reader->bulk);
+		read_known_free(reader->known);
+		free(reader);
+	}
+	return NULL;
 }
 
-/* The next ids of the list; nothing is sent when there are none: then the reader is exhausted. */
-static enum osy_code send_list(
-	struct osy_reader *reader, struct osy_read_request *request, struct osy_err *err)
+static void go_on_by_rest(struct osy_reader *reader, const char *why)
 {
-	OSY_AUTO_FREE struct osy_id *ids = osy_xcalloc(reader->limit, sizeof(*ids));
-	OSY_AUTO_FREE char(*texts)[19] = osy_xcalloc(reader->limit, sizeof(*texts));
-	struct osy_sf_request call;
-	size_t count = 0;
-	enum osy_code rc = OSY_OK;
+	osy_log(OSY_WARN, "read.by_rest", OSY_KV("run", reader->drive->run),
+		OSY_KV("object", reader->object->name), OSY_KV("reason", why));
+	reader->bulk = read_bulk_free(reader->bulk);
+	reader->rest = read_rest_new(reader->drive, reader->object, "");
+}
 
-	if (!reader->listed)
-		rc = osy_read_list_make(reader->drive, reader->object, err);
-	if (rc)
-		return rc;
-	reader->listed = true;
-	rc = osy_read_list_next(
-		reader->drive, reader->object, reader->asked, ids, reader->limit, &count, err);
-	if (rc)
-		return rc;
-	if (count == 0) {
-		reader->exhausted = true;
+/*
+ * A job that cannot be used any more. Rows of it that are in open batches but not in the journal
+ * cannot be told from those that were never read: then the publisher starts over from its
+ * checkpoint. From there: what is in the journal is left out by its ids.
+ */
+static enum osy_code replace_job(struct osy_reader *reader, const char *why, struct osy_err *err)
+{
+	struct osy_frontier none = {0};
+
+	if (reader->again ? reader->gave : read_bulk_given(reader->bulk) > 0)
+		return osy_fail(err, OSY_E_NO_REPLY,
+			"the Bulk job that reads %s is lost (%s); it is read again from the last "
+			"checkpoint",
+			reader->object->name, why);
+	read_bulk_delete(reader->bulk);
+	reader->again = reader->from.published > 0;
+	if (++reader->jobs >= JOBS_MOST) {
+		go_on_by_rest(reader, why);
 		return OSY_OK;
 	}
-	for (size_t i = 0; i < count; i++)
-		osy_id_18(&ids[i], texts[i]);
-	memcpy(reader->page_end, ids[count - 1].c, sizeof(ids->c));
-	osy_sf_send_begin(&request->send, 1);
-	osy_sf_send_retrieve(&request->send, reader->object->name, reader->names,
-		reader->object->field_count + 1, (const char(*)[19])texts, count);
-	osy_sf_send_end(&request->send, &call);
-	return osy_gate_start(reader->drive, &call, on_reply, request, err);
+	osy_log(OSY_WARN, "read.job_lost", OSY_KV("run", reader->drive->run),
+		OSY_KV("object", reader->object->name), OSY_KV("reason", why),
+		OSY_KV_INT("published", reader->from.published));
+	reader->bulk = read_bulk_free(reader->bulk);
+	reader->bulk = read_bulk_new(reader->drive, reader->object, &none);
+	return OSY_OK;
 }
 
-/* A limit's list is asked for on the spot, page by page, before its first records. */
-static bool may_send(const struct osy_reader *reader)
+static enum osy_code start_bulk(struct osy_reader *reader, struct osy_err *err)
 {
-	bool lists = reader->object->limit && !reader->listed;
+	const char *why;
+	enum osy_code rc = read_bulk_start(reader->bulk, err);
 
-	return osy_gate_may_read(
-		reader->drive, lists ? (unsigned)(reader->object->limit / 2000) + 3 : 1);
-}
-
-static enum osy_code send_request(struct osy_reader *reader, struct osy_err *err)
-{
-	struct osy_drive *drive = reader->drive;
-	struct osy_read_request *request = osy_xcalloc(1, sizeof(*request));
-
-	*request = (struct osy_read_request){.reader = reader,
-		.drive = drive,
-		.path = OSY_BUF(4 * MAX_SOQL),
-		.next = drive->requests};
-	osy_sf_send_init(&request->send, 4 * 1024 * 1024);
-	drive->requests = request;
-	enum osy_code rc = reader->object->limit ? send_list(reader, request, err)
-						 : send_keyset(reader, request, err);
-	if (rc || reader->exhausted) {
-		drop_request(request);
-		return rc;
+	if (rc)
+		return osy_err_prefix(err, "reading %s by Bulk", reader->object->name);
+	switch (read_bulk_ended(reader->bulk, &why)) {
+	case READ_BULK_REFUSED:
+		go_on_by_rest(reader, why);
+		break;
+	case READ_BULK_LOST:
+		return replace_job(reader, why, err);
+	case READ_BULK_GOES_ON:
+		break;
 	}
-	reader->request = request;
-	reader->page_limit = reader->limit;
 	return OSY_OK;
 }
 
 enum osy_code osy_reader_start(struct osy_reader *reader, struct osy_err *err)
 {
-	if (reader->failed.code) {
-		*err = reader->failed;
-		return err->code;
-	}
-	if (reader->request || reader->has_page || reader->complete ||
-		osy_mono_ms() < reader->retry_at)
-		return OSY_OK;
-	if (!reader->exhausted && !may_send(reader))
-		return OSY_OK; /* the publisher comes again */
-	if (!reader->exhausted) {
-		enum osy_code rc = send_request(reader, err);
-		if (rc)
-			return osy_err_prefix(err, "reading %s", reader->object->name);
-	}
-	if (reader->exhausted)
-		reader->complete = true;
-	return OSY_OK;
+	enum osy_code rc = OSY_OK;
+
+	if (reader->bulk)
+		rc = start_bulk(reader, err);
+	if (!rc && reader->again && !reader->known)
+		rc = read_known_make(
+			reader->drive, reader->object, reader->from.published, &reader->known, err);
+	if (!rc && reader->rest)
+		rc = read_rest_start(reader->rest, err);
+	return rc;
 }
 
 bool osy_reader_has_page(const struct osy_reader *reader)
 {
-	return reader->has_page;
+	return reader->rest ? read_rest_has_page(reader->rest) : read_bulk_has_page(reader->bulk);
 }
 
 bool osy_reader_complete(const struct osy_reader *reader)
 {
-	return reader->complete;
+	return reader->rest ? read_rest_complete(reader->rest) : read_bulk_complete(reader->bulk);
 }
 
-const char *osy_reader_last(const struct osy_reader *reader)
+void osy_reader_frontier(const struct osy_reader *reader, struct osy_frontier *ret)
 {
-	return reader->taken;
+	*ret = (struct osy_frontier){.again = reader->again};
+	if (reader->bulk)
+		read_bulk_frontier(reader->bulk, ret);
+	else
+		memcpy(ret->last_id, read_rest_last(reader->rest), sizeof(ret->last_id));
 }
 
-/* ---- Pages ---- */
-/* The last "Id" of a page, found from its end: quotes within values are escaped, so this is no
- * value. */
-static bool peek_last(struct osy_str body, struct osy_id *ret)
+void osy_reader_settled(struct osy_reader *reader)
 {
-	static const char key[] = "\"Id\":\"";
-	const size_t len = sizeof(key) - 1;
+	if (reader->bulk)
+		read_bulk_delete(reader->bulk);
+}
 
-	for (size_t at = body.len > len + 19 ? body.len - len - 19 : 0; at > 0; at--) {
-		if (body.p[at] == '"' && memcmp(body.p + at, key, len) == 0)
-			return osy_id_parse((struct osy_str){body.p + at + len, 18}, ret);
+/* ---- Rows ---- */
+static enum osy_code take_unknown(const struct osy_str *values, void *arg, struct osy_err *err)
+{
+	struct osy_reader *reader = arg;
+	struct osy_id id;
+	bool known = false;
+
+	if (osy_id_parse_json(values[0], &id)) {
+		enum osy_code rc = read_known_has(reader->known, &id, &known, err);
+		if (rc || known)
+			return rc;
 	}
-	return false;
-}
-
-/* Whether the page's head says for certain that more may follow. */
-static bool peek_more(struct osy_str body, unsigned limit)
-{
-	struct osy_str head = {body.p, body.len < 200 ? body.len : 200};
-	const char *total = memmem(head.p, head.len, "\"totalSize\":", 12);
-	const char *done = memmem(head.p, head.len, "\"done\":", 7);
-	int64_t n = 0;
-
-	if (!total || !done)
-		return false;
-	for (const char *p = total + 12; p < head.p + head.len && *p >= '0' && *p <= '9'; p++)
-		n = n * 10 + (*p - '0');
-	return n >= limit || (done + 12 <= head.p + head.len && done[7] == 'f');
-}
-
-struct taking {
-	struct osy_reader *reader;
-	osy_reader_row row;
-	void *arg;
-	struct osy_id last;
-};
-
-static enum osy_code take_row(const struct osy_str *values, void *arg, struct osy_err *err)
-{
-	struct taking *taking = arg;
-
-	if (!values) /* of a list: deleted meanwhile */
-		return OSY_OK;
-	if (!osy_id_parse_json(values[0], &taking->last))
-		return osy_fail(err, OSY_E_SALESFORCE, "a record of %s came without its id",
-			taking->reader->object->name);
-	return taking->row(values, taking->arg, err);
-}
-
-/* The next request may go out before this page is worked on. */
-static enum osy_code prefetch(struct osy_reader *reader, bool *ret_sent, struct osy_err *err)
-{
-	struct osy_id last;
-
-	*ret_sent = false;
-	if (reader->object->limit) {
-		memcpy(reader->asked, reader->page_end, sizeof(reader->page_end));
-	} else {
-		struct osy_str body = osy_buf_str(&reader->page);
-		if (!peek_more(body, reader->page_limit) || !peek_last(body, &last))
-			return OSY_OK;
-		osy_id_18(&last, reader->asked);
-	}
-	*ret_sent = may_send(reader);
-	return *ret_sent ? send_request(reader, err) : OSY_OK;
-}
-
-static enum osy_code page_taken(struct osy_reader *reader, const struct osy_sf_page *page,
-	const struct osy_id *last, unsigned limit, bool sent, struct osy_err *err)
-{
-	if (reader->object->limit)
-		return OSY_OK;
-	if (page->rows)
-		osy_id_18(last, reader->taken);
-	if (page->done && page->rows < limit) {
-		reader->exhausted = true;
-		if (!reader->request)
-			reader->complete = true;
-	} else if (page->rows == 0) {
-		return osy_fail(err, OSY_E_SALESFORCE,
-			"a query of %s gave no rows and yet says that it is not done",
-			reader->object->name);
-	}
-	if (!page->done && page->rows >= 200 && page->rows < reader->limit)
-		reader->limit = (unsigned)page->rows; /* the org gives no more at once */
-	if (sent && strcmp(reader->asked, reader->taken) != 0)
-		return osy_fail(err, OSY_E_INTERNAL, "a page of %s ends with %s, not %s",
-			reader->object->name, reader->taken, reader->asked);
-	memcpy(reader->asked, reader->taken, sizeof(reader->taken));
-	return OSY_OK;
+	reader->gave = true;
+	return reader->row(values, reader->arg, err);
 }
 
 enum osy_code osy_reader_take(
 	struct osy_reader *reader, osy_reader_row row, void *arg, struct osy_err *err)
 {
-	struct taking taking = {.reader = reader, .row = row, .arg = arg};
-	struct osy_sf_page page = {0};
-	unsigned limit = reader->page_limit;
-	char list_end[19];
-	bool sent;
-
-	OSY_ASSERT(reader->has_page);
-	memcpy(list_end, reader->page_end, sizeof(list_end));
-	enum osy_code rc = prefetch(reader, &sent, err);
-	if (rc)
-		return osy_err_prefix(err, "reading %s", reader->object->name);
-	OSY_AUTO(osy_buf_done) struct osy_buf body = reader->page;
-	reader->page = OSY_BUF(1);
-	reader->has_page = false;
-	if (reader->request)
-		osy_http_poll(reader->drive->http, 0, NULL, 0, NULL); /* on its way meanwhile */
-	rc = osy_sf_page_read(osy_buf_str(&body), reader->object->limit > 0, reader->names,
-		reader->object->field_count + 1, take_row, &taking, &page, err);
-	if (rc)
-		return rc;
-	if (reader->object->limit) {
-		memcpy(reader->taken, list_end, sizeof(list_end));
-		if (reader->exhausted)
-			reader->complete = true;
+	if (reader->again) {
+		OSY_ASSERT(reader->known);
+		reader->row = row;
+		reader->arg = arg;
+		row = take_unknown;
+		arg = reader;
 	}
-	return page_taken(reader, &page, &taking.last, limit, sent, err);
+	return reader->rest ? read_rest_take(reader->rest, row, arg, err)
+			    : read_bulk_take(reader->bulk, row, arg, err);
 }

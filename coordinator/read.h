@@ -1,21 +1,27 @@
 /*
- * A reader gives the records of one object in an order that survives a restart, page by page. One
- * request is in flight while the page before it is taken.
+ * A reader gives the records of one object in an order that survives a restart, page by page. The
+ * next request is in flight while the page before it is taken.
  *
- * Without a limit: keyset paging, `Id > last ORDER BY Id LIMIT n`, never by a locator. With a
- * limit: the ids are listed first and kept in Postgres (table run_ids), then read in the list's
- * order.
+ * By REST, without a limit: keyset paging, `Id > last ORDER BY Id LIMIT n`, never by a locator.
+ * With a limit: the ids are listed first and kept in Postgres (table run_ids), then read in the
+ * list's order.
+ *
+ * By Bulk (read_bulk of the spec): one query job, whose result does not change while the job is
+ * there; its pages are streamed and taken in pieces. A job that the org does not make: by REST. A
+ * job that is lost: a new one, and what the journal holds of the object is left out by its ids;
+ * after three by REST.
  */
 #ifndef OSY_READ_H
 #define OSY_READ_H
 
 #include "drive_run.h"
+#include "osy/batch.h"
 
 struct osy_reader;
 
-/* last_id: where to go on, "" from the start. Nothing is sent yet. */
-struct osy_reader *osy_reader_new(
-	struct osy_drive *drive, const struct osy_spec_object *object, const char *last_id);
+/* from: where to go on, zeroed: from the start. Nothing is sent yet. */
+struct osy_reader *osy_reader_new(struct osy_drive *drive, const struct osy_spec_object *object,
+	const struct osy_checkpoint_object *from);
 /* A request in flight is cancelled. */
 struct osy_reader *osy_reader_free(struct osy_reader *reader);
 /*
@@ -24,11 +30,14 @@ struct osy_reader *osy_reader_free(struct osy_reader *reader);
  * again, a few times, with a back-off; the last one comes out here.
  */
 enum osy_code osy_reader_start(struct osy_reader *reader, struct osy_err *err) OSY_CHECKED;
+/* Something may be taken: a page, or as much of one as has come. */
 bool osy_reader_has_page(const struct osy_reader *reader);
 /* All pages have been taken. */
 bool osy_reader_complete(const struct osy_reader *reader);
-/* The last id of the last page taken: the frontier. */
-const char *osy_reader_last(const struct osy_reader *reader);
+/* How far it has taken. */
+void osy_reader_frontier(const struct osy_reader *reader, struct osy_frontier *ret);
+/* All of it is in the journal, or nobody wants it any more: a job may go. */
+void osy_reader_settled(struct osy_reader *reader);
 /* row: the id as raw JSON, then the values of the object's fields. */
 typedef enum osy_code (*osy_reader_row)(
 	const struct osy_str *values, void *arg, struct osy_err *err);

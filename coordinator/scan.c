@@ -214,6 +214,9 @@ static enum osy_code do_scan(struct scan *scan, struct osy_err *err)
 	if (rc)
 		return rc;
 	fill_spec(scan);
+	rc = scan_api(scan, err);
+	if (rc)
+		return rc;
 	osy_plan_lanes(&scan->plan, scan->template->lanes);
 	rc = shape_idmaps(scan, err);
 	return rc ? rc : write_down(scan, err);

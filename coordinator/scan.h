@@ -31,6 +31,8 @@ enum osy_code scan_describe(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 enum osy_code scan_count(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_pins.c: mappings that nobody has to write: the standard price book, record types by name. */
 enum osy_code scan_pins(struct scan *scan, struct osy_err *err) OSY_CHECKED;
+/* scan_api.c: REST or Bulk, by what both orgs have left today. */
+enum osy_code scan_api(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_report.c */
 void scan_report(const struct scan *scan, struct osy_buf *out);
 /* Ends the scan in time when the program stops or the run is aborted. */

@@ -1,15 +1,8 @@
 #include "osy/json_write.h"
 #include "scan.h"
 
-/* What one can expect: pages of 2,000 read, requests of 1,000 records written. */
-#define PAGE 2000
-#define REQUEST 1000
+/* What one can expect of a lane. */
 #define RECORDS_PER_SECOND_PER_LANE 150
-
-static int64_t parts(int64_t records, int64_t size)
-{
-	return (records + size - 1) / size;
-}
 
 static void estimate(
 	const struct scan *scan, int64_t *ret_source, int64_t *ret_target, int64_t *ret_seconds)
@@ -19,11 +12,8 @@ static void estimate(
 
 	for (size_t i = 0; i < spec->object_count; i++) {
 		const struct osy_spec_object *object = &spec->objects[i];
-		source += parts(object->selected, PAGE) + 1;
-		if (!object->match_only)
-			target += parts(object->selected, REQUEST);
-		if (!object->target_empty && object->match != OSY_MATCH_NONE)
-			target += parts(object->selected, REQUEST);
+		source += osy_plan_read_calls(object, object->read_bulk);
+		target += osy_plan_load_calls(object, object->load_bulk);
 		ms += 1000 * object->selected / (RECORDS_PER_SECOND_PER_LANE * object->lanes);
 	}
 	*ret_source = source;
@@ -47,6 +37,10 @@ static void write_objects(const struct scan *scan, struct osy_json_writer *w)
 		osy_jw_put_i64(w, "targetCount", scan->target_counts[i]);
 		osy_jw_put_i64(w, "lanes", object->lanes);
 		osy_jw_put_i64(w, "fields", (int64_t)object->field_count);
+		osy_jw_put_str(w, "read", osy_str(object->read_bulk ? "bulk" : "rest"));
+		osy_jw_put_str(w, "load", osy_str(object->load_bulk ? "bulk" : "rest"));
+		osy_jw_put_i64(w, "sourceCalls", osy_plan_read_calls(object, object->read_bulk));
+		osy_jw_put_i64(w, "targetCalls", osy_plan_load_calls(object, object->load_bulk));
 		osy_jw_object_end(w);
 	}
 	osy_jw_array_end(w);

@@ -26,6 +26,8 @@ struct osy_template_pair {
 	const char *source, *target;
 };
 
+enum osy_template_api { OSY_API_AUTO, OSY_API_REST, OSY_API_BULK };
+
 struct osy_template_object {
 	const char *name, *target;    /* objects in the source and in the target */
 	const char *where, *order_by; /* NULL: none */
@@ -44,6 +46,7 @@ struct osy_template_object {
 	size_t match_count;
 	bool insert, update, match_only;
 	int batch_size;
+	enum osy_template_api api;
 };
 
 struct osy_template {

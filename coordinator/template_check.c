@@ -152,9 +152,6 @@ static enum osy_code check_together(const struct check *check, const struct osy_
 {
 	bool match_only = osy_str_is(osy_json_get_str(out, "mode"), "match-only");
 
-	if (osy_str_is(osy_json_get_str(out, "api"), "bulk"))
-		return check_fail(check, object, "api", 0, err,
-			"api: bulk is not supported yet (object %s); use auto or rest", name);
 	if (osy_json_count(osy_json_get(osy_json_get(out, "fields"), "include")) == 0)
 		return check_fail(check, object, "fields", 0, err,
 			"fields.include of object %s is empty; name fields or \"*\"", name);

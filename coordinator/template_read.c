@@ -122,6 +122,13 @@ static void read_match(
 	}
 }
 
+static enum osy_template_api read_api(struct osy_str name)
+{
+	return osy_str_is(name, "bulk")	  ? OSY_API_BULK
+	       : osy_str_is(name, "rest") ? OSY_API_REST
+					  : OSY_API_AUTO;
+}
+
 static void read_object(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object)
 {
@@ -143,6 +150,7 @@ static void read_object(
 	object->update = osy_json_get_bool(json, "update", true);
 	object->match_only = osy_str_is(osy_json_get_str(json, "mode"), "match-only");
 	object->batch_size = (int)osy_json_get_i64(json, "batchSize", 200);
+	object->api = read_api(osy_json_get_str(json, "api"));
 }
 
 enum osy_code osy_template_read(struct osy_str doc, struct osy_template **ret, struct osy_err *err)

@@ -23,8 +23,28 @@ void osy_checkpoint_done(struct osy_checkpoint *checkpoint)
 	*checkpoint = (struct osy_checkpoint){0};
 }
 
-/* {v, pass, links_id, stages_ended, objects: [[published, last_id, complete] ...], lanes, ends:
- * [...]} */
+/* [published, last_id, complete], and where a Bulk job is or was read: job, locator, row, again. */
+#define SHORT_MEMBERS 3
+#define LONG_MEMBERS 7
+
+static void write_object(const struct osy_checkpoint_object *object, struct osy_buf *out)
+{
+	const struct osy_frontier *frontier = &object->frontier;
+	bool is_long = frontier->job[0] || frontier->again;
+
+	osy_mp_array(out, is_long ? LONG_MEMBERS : SHORT_MEMBERS);
+	osy_mp_i64(out, object->published);
+	osy_mp_str(out, osy_str(frontier->last_id));
+	osy_mp_bool(out, object->complete);
+	if (!is_long)
+		return;
+	osy_mp_str(out, osy_str(frontier->job));
+	osy_mp_str(out, osy_str(frontier->locator));
+	osy_mp_i64(out, frontier->row);
+	osy_mp_bool(out, frontier->again);
+}
+
+/* {v, pass, links_id, stages_ended, objects: [...], lanes, ends: [...]} */
 void osy_checkpoint_write(const struct osy_checkpoint *checkpoint, struct osy_buf *out)
 {
 	size_t ends = (size_t)checkpoint->stage_count * checkpoint->lane_count;
@@ -40,12 +60,8 @@ void osy_checkpoint_write(const struct osy_checkpoint *checkpoint, struct osy_bu
 	osy_mp_i64(out, checkpoint->stages_ended);
 	osy_mp_str(out, OSY_STR("objects"));
 	osy_mp_array(out, checkpoint->object_count);
-	for (unsigned i = 0; i < checkpoint->object_count; i++) {
-		osy_mp_array(out, 3);
-		osy_mp_i64(out, checkpoint->objects[i].published);
-		osy_mp_str(out, osy_str(checkpoint->objects[i].last_id));
-		osy_mp_bool(out, checkpoint->objects[i].complete);
-	}
+	for (unsigned i = 0; i < checkpoint->object_count; i++)
+		write_object(&checkpoint->objects[i], out);
 	osy_mp_str(out, OSY_STR("lanes"));
 	osy_mp_i64(out, checkpoint->lane_count);
 	osy_mp_str(out, OSY_STR("ends"));
@@ -54,28 +70,51 @@ void osy_checkpoint_write(const struct osy_checkpoint *checkpoint, struct osy_bu
 		osy_mp_i64(out, checkpoint->ends[i]);
 }
 
+static void read_text(struct osy_mp *mp, char *to, size_t size)
+{
+	struct osy_str text = osy_mp_need_str(mp);
+
+	if (!mp->error && text.len >= size)
+		mp->error = "a frontier is too long";
+	if (mp->error)
+		return;
+	if (text.len)
+		memcpy(to, text.p, text.len);
+	to[text.len] = 0;
+}
+
+static bool read_bool(struct osy_mp *mp)
+{
+	if (!mp->error && osy_mp_next(mp) != OSY_MP_BOOL && !mp->error)
+		mp->error = "a flag is no boolean";
+	return !mp->error && mp->i64 != 0;
+}
+
+static void read_object(struct osy_mp *mp, struct osy_checkpoint_object *object)
+{
+	uint32_t members = osy_mp_need_array(mp);
+
+	if (!mp->error && members != SHORT_MEMBERS && members != LONG_MEMBERS)
+		mp->error = "an object has another number of members";
+	*object = (struct osy_checkpoint_object){.published = osy_mp_need_i64(mp)};
+	read_text(mp, object->frontier.last_id, sizeof(object->frontier.last_id));
+	object->complete = read_bool(mp);
+	if (mp->error || members == SHORT_MEMBERS)
+		return;
+	read_text(mp, object->frontier.job, sizeof(object->frontier.job));
+	read_text(mp, object->frontier.locator, sizeof(object->frontier.locator));
+	object->frontier.row = osy_mp_need_i64(mp);
+	object->frontier.again = read_bool(mp);
+}
+
 static void read_objects(struct osy_mp *mp, struct osy_checkpoint *checkpoint)
 {
 	uint32_t count = osy_mp_need_array(mp);
 
 	if (!mp->error && count != checkpoint->object_count)
 		mp->error = "it is of another number of objects";
-	for (uint32_t i = 0; i < count && !mp->error; i++) {
-		struct osy_checkpoint_object *object = &checkpoint->objects[i];
-		if (osy_mp_need_array(mp) != 3 && !mp->error)
-			mp->error = "an object has not three members";
-		object->published = osy_mp_need_i64(mp);
-		struct osy_str last = osy_mp_need_str(mp);
-		if (!mp->error && last.len >= sizeof(object->last_id))
-			mp->error = "a frontier is too long";
-		if (mp->error)
-			return;
-		memcpy(object->last_id, last.p, last.len);
-		object->last_id[last.len] = 0;
-		if (osy_mp_next(mp) != OSY_MP_BOOL && !mp->error)
-			mp->error = "complete is no boolean";
-		object->complete = mp->i64 != 0;
-	}
+	for (uint32_t i = 0; i < count && !mp->error; i++)
+		read_object(mp, &checkpoint->objects[i]);
 }
 
 static void read_ends(struct osy_mp *mp, struct osy_checkpoint *checkpoint)

@@ -81,15 +81,40 @@ static bool is_of(const rd_kafka_message_t *message, const char *topic, int32_t 
 					strcmp(rd_kafka_topic_name(message->rkt), topic) == 0);
 }
 
-/* Reads from offset on. one: only the message at offset; else the last one before the end of the
- * partition. */
-static enum osy_code scan(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t offset,
-	bool one, bool *ret_got, struct osy_buf *out, int64_t *ret_offset, struct osy_err *err)
+/* What is wanted of a partition from an offset on: the message there (one), all of them (each), or
+ * the last one before its end. */
+struct wanted {
+	int64_t offset;
+	bool one;
+	osy_kafka_one each;
+	void *arg;
+	struct osy_buf *out;
+	/* found */
+	bool got;
+	int64_t at;
+};
+
+static enum osy_code take(const rd_kafka_message_t *message, struct wanted *wanted, int *ret_next,
+	struct osy_err *err)
+{
+	if (wanted->each)
+		return wanted->each(
+			(struct osy_str){message->payload ? message->payload : "", message->len},
+			wanted->arg, err);
+	*ret_next = wanted->one ? READ_END : READ_ON;
+	if (wanted->one && message->offset != wanted->offset)
+		return OSY_OK;
+	wanted->got = true;
+	wanted->at = message->offset;
+	return keep(message, wanted->out, err);
+}
+
+static enum osy_code scan(rd_kafka_t *rk, const char *topic, int32_t partition,
+	struct wanted *wanted, struct osy_err *err)
 {
 	int64_t deadline_ms = osy_mono_ms() + READ_MS;
 	enum osy_code rc = OSY_OK;
 	int next = READ_ON;
-	bool got = false;
 
 	while (!rc && next == READ_ON) {
 		rd_kafka_message_t *message = rd_kafka_consumer_poll(rk, 100);
@@ -104,23 +129,17 @@ static enum osy_code scan(rd_kafka_t *rk, const char *topic, int32_t partition, 
 			/* a leftover of the call before */
 		} else if (message->err) {
 			rc = read_failed(message, topic, partition, &next, err);
-		} else if (message->offset >= offset) {
-			got = !one || message->offset == offset;
-			next = one ? READ_END : READ_ON;
-			if (got) {
-				rc = keep(message, out, err);
-				*ret_offset = message->offset;
-			}
+		} else if (message->offset >= wanted->offset) {
+			rc = take(message, wanted, &next, err);
+			deadline_ms = osy_mono_ms() + READ_MS;
 		}
 		rd_kafka_message_destroy(message);
 	}
-	*ret_got = got;
 	return rc;
 }
 
 static enum osy_code read_from(struct osy_kafka *kafka, const char *topic, int32_t partition,
-	int64_t offset, bool one, bool *ret_got, struct osy_buf *out, int64_t *ret_offset,
-	struct osy_err *err)
+	struct wanted *wanted, struct osy_err *err)
 {
 	rd_kafka_t *rk;
 	enum osy_code rc = reader_of(kafka, &rk, err);
@@ -128,9 +147,9 @@ static enum osy_code read_from(struct osy_kafka *kafka, const char *topic, int32
 	if (rc)
 		return rc;
 	pthread_mutex_lock(&kafka->read_lock);
-	rc = assign_at(rk, topic, partition, offset, err);
+	rc = assign_at(rk, topic, partition, wanted->offset, err);
 	if (!rc)
-		rc = scan(rk, topic, partition, offset, one, ret_got, out, ret_offset, err);
+		rc = scan(rk, topic, partition, wanted, err);
 	rd_kafka_assign(rk, NULL);
 	pthread_mutex_unlock(&kafka->read_lock);
 	return rc;
@@ -156,9 +175,9 @@ static enum osy_code need_partition(
 enum osy_code osy_kafka_last(struct osy_kafka *kafka, const char *topic, int32_t partition,
 	bool *ret_got, struct osy_buf *out, int64_t *ret_offset, struct osy_err *err)
 {
-	int64_t low = 0, end = 0, from, back = FIRST_LOOK_BACK;
+	int64_t low = 0, end = 0, back = FIRST_LOOK_BACK;
+	struct wanted wanted = {.out = out};
 	rd_kafka_resp_err_t code;
-	bool got = false;
 	rd_kafka_t *rk;
 	enum osy_code rc = need_partition(kafka, topic, partition, err);
 
@@ -170,32 +189,42 @@ enum osy_code osy_kafka_last(struct osy_kafka *kafka, const char *topic, int32_t
 	if (code)
 		return osy_kafka_fail(err, code,
 			"Kafka does not tell the end of topic %s partition %d", topic, partition);
-	from = end;
-	while (!got && from > low) {
-		from = end - back > low ? end - back : low;
+	wanted.offset = end;
+	while (!wanted.got && wanted.offset > low) {
+		wanted.offset = end - back > low ? end - back : low;
 		back *= LOOK_BACK_FACTOR;
-		rc = read_from(kafka, topic, partition, from, false, &got, out, ret_offset, err);
+		rc = read_from(kafka, topic, partition, &wanted, err);
 		if (rc)
 			return rc;
 	}
-	*ret_got = got;
+	*ret_got = wanted.got;
+	if (wanted.got)
+		*ret_offset = wanted.at;
 	return OSY_OK;
 }
 
 enum osy_code osy_kafka_at(struct osy_kafka *kafka, const char *topic, int32_t partition,
 	int64_t offset, struct osy_buf *out, struct osy_err *err)
 {
-	bool got = false;
-	int64_t at;
+	struct wanted wanted = {.offset = offset, .one = true, .out = out};
 	enum osy_code rc = need_partition(kafka, topic, partition, err);
 
 	if (!rc)
-		rc = read_from(kafka, topic, partition, offset, true, &got, out, &at, err);
+		rc = read_from(kafka, topic, partition, &wanted, err);
 	if (rc)
 		return rc;
-	if (!got)
+	if (!wanted.got)
 		return osy_fail(err, OSY_E_NOT_FOUND,
 			"there is no message at offset %lld of Kafka topic %s partition %d",
 			(long long)offset, topic, partition);
 	return OSY_OK;
+}
+
+enum osy_code osy_kafka_each(struct osy_kafka *kafka, const char *topic, int32_t partition,
+	osy_kafka_one each, void *arg, struct osy_err *err)
+{
+	struct wanted wanted = {.offset = RD_KAFKA_OFFSET_BEGINNING, .each = each, .arg = arg};
+	enum osy_code rc = need_partition(kafka, topic, partition, err);
+
+	return rc ? rc : read_from(kafka, topic, partition, &wanted, err);
 }

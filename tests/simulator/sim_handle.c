@@ -286,6 +286,9 @@ static bool sim_fault_reply(struct sim_req *req, struct sim_resp *resp)
 		sim_buf_str(&resp->body, "<html><head><title>Down for "
 					 "maintenance</title></head><body><h1>We are down "
 					 "for maintenance.</h1></body></html>");
+	} else if (!strcmp(kind, "refused")) {
+		sim_resp_error(resp, 400, "FeatureNotEnabled",
+			"This feature is not currently enabled for this user");
 	} else if (!strcmp(kind, "session")) {
 		struct sim_str t = req->header[SIM_H_AUTH];
 

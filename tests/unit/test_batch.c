@@ -159,7 +159,12 @@ static void test_checkpoint(void **state)
 	a.stages_ended = 1;
 	a.objects[1].published = 123456789012;
 	a.objects[1].complete = true;
-	memcpy(a.objects[2].last_id, "001000000000001AAA", sizeof("001000000000001AAA"));
+	memcpy(a.objects[2].frontier.last_id, "001000000000001AAA", 19);
+	a.objects[0].published = 5;
+	memcpy(a.objects[0].frontier.job, "750000000000001AAA", 19);
+	memcpy(a.objects[0].frontier.locator, "L123", 5);
+	a.objects[0].frontier.row = 24999;
+	a.objects[1].frontier.again = true;
 	a.ends[7] = 99;
 	osy_checkpoint_write(&a, &out);
 	assert_int_equal(osy_checkpoint_read(osy_buf_str(&out), &b, &err), OSY_OK);
@@ -168,7 +173,12 @@ static void test_checkpoint(void **state)
 	assert_int_equal(b.stages_ended, 1);
 	assert_true(b.objects[1].published == 123456789012 && b.objects[1].complete &&
 		    !b.objects[0].complete);
-	assert_string_equal(b.objects[2].last_id, "001000000000001AAA");
+	assert_string_equal(b.objects[2].frontier.last_id, "001000000000001AAA");
+	assert_string_equal(b.objects[2].frontier.job, "");
+	assert_string_equal(b.objects[0].frontier.job, "750000000000001AAA");
+	assert_string_equal(b.objects[0].frontier.locator, "L123");
+	assert_true(b.objects[0].published == 5 && b.objects[0].frontier.row == 24999);
+	assert_true(b.objects[1].frontier.again && !b.objects[0].frontier.again);
 	assert_int_equal(b.ends[7], 99);
 	assert_int_equal(b.ends[6], -1);
 	assert_int_equal(osy_checkpoint_read(osy_buf_str(&out), &other, &err), OSY_E_INVALID);
@@ -178,6 +188,27 @@ static void test_checkpoint(void **state)
 	osy_checkpoint_done(&a);
 	osy_checkpoint_done(&b);
 	osy_checkpoint_done(&other);
+}
+
+/* As coordinators before Bulk wrote them: three members an object. */
+static void test_old_checkpoint(void **state)
+{
+	static const char old[] = "\x86\xa1v\x01\xa4pass\x01\xa8links_id\x00\xacstages_ended\x00"
+				  "\xa7objects\x91\x93\x07\xb2"
+				  "001000000000001AAA\xc2\xa4"
+				  "ends\x91\xff";
+	struct osy_checkpoint checkpoint;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	osy_checkpoint_init(&checkpoint, 1, 1, 1);
+	if (osy_checkpoint_read((struct osy_str){old, sizeof(old) - 1}, &checkpoint, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(checkpoint.objects[0].published, 7);
+	assert_string_equal(checkpoint.objects[0].frontier.last_id, "001000000000001AAA");
+	assert_string_equal(checkpoint.objects[0].frontier.job, "");
+	assert_false(checkpoint.objects[0].complete || checkpoint.objects[0].frontier.again);
+	osy_checkpoint_done(&checkpoint);
 }
 
 static void test_intent(void **state)
@@ -267,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_any_byte_changed),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_checkpoint),
+		cmocka_unit_test(test_old_checkpoint),
 		cmocka_unit_test(test_intent),
 		cmocka_unit_test(test_snapshot),
 		cmocka_unit_test(test_outcomes),

@@ -184,6 +184,20 @@ static void test_topics(void **state)
 		osy_kafka_topic_create(kafka, "no good name", 1, NULL, 0, &err), OSY_E_KAFKA);
 }
 
+static enum osy_code add_payload(struct osy_str payload, void *arg, struct osy_err *why)
+{
+	(void)why;
+	osy_buf_addf(arg, "%.*s ", (int)payload.len, payload.p);
+	return OSY_OK;
+}
+
+static enum osy_code refuse(struct osy_str payload, void *arg, struct osy_err *why)
+{
+	(void)payload;
+	(void)arg;
+	return osy_fail(why, OSY_E_INVALID, "no more");
+}
+
 static void test_transactions_and_last(void **state)
 {
 	struct osy_kafka_producer *producer = producer_of(topic);
@@ -233,6 +247,14 @@ static void test_transactions_and_last(void **state)
 		osy_kafka_at(kafka, topic, 3, 5, &out, &err), OSY_E_NOT_FOUND); /* a marker */
 	assert_int_equal(osy_kafka_at(kafka, topic, 3, 1000000, &out, &err), OSY_E_NOT_FOUND);
 	assert_int_equal(osy_kafka_at(kafka, "test_kafka.none", 0, 0, &out, &err), OSY_E_NOT_FOUND);
+	/* all of them: neither what was aborted nor markers */
+	OSY_AUTO(osy_buf_done) struct osy_buf all = OSY_BUF(4096);
+	OK(osy_kafka_each(kafka, topic, 3, add_payload, &all, &err));
+	assert_string_equal(all.p, "5 6 9 ");
+	OK(osy_kafka_each(kafka, topic, 2, add_payload, &all, &err));
+	assert_string_equal(all.p, "5 6 9 ");
+	assert_int_equal(osy_kafka_each(kafka, topic, 3, refuse, &all, &err), OSY_E_INVALID);
+	assert_int_equal(osy_kafka_each(kafka, topic, 9, refuse, &all, &err), OSY_E_NOT_FOUND);
 	osy_kafka_producer_free(producer);
 }
 

@@ -372,12 +372,123 @@ static void lanes(void **state)
 	osy_plan_lanes(&plan, 64);
 	assert_int_equal(plan.objects[0].lanes, 8);
 	assert_int_equal(plan.spec.lanes, 64);
+	plan.objects[0].load_bulk = true; /* one per 100,000 */
+	osy_plan_lanes(&plan, 64);
+	assert_int_equal(plan.objects[0].lanes, 1);
+	assert_int_equal(plan.objects[2].lanes, 64);
+	plan.objects[2].load_bulk = true; /* its sibling with it */
+	osy_plan_lanes(&plan, 64);
+	assert_int_equal(plan.objects[1].lanes, 8);
+	assert_int_equal(plan.objects[2].lanes, 8);
+	plan.objects[1].selected = 250000;
+	osy_plan_lanes(&plan, 64);
+	assert_int_equal(plan.objects[1].lanes, 3);
+	plan.objects[0].load_bulk = plan.objects[2].load_bulk = false;
 	plan.objects[0].selected = 0;
 	osy_plan_lanes(&plan, 4);
 	assert_int_equal(plan.objects[0].lanes, 1);
 	assert_int_equal(plan.spec.lanes, 4);
 	osy_plan_done(&plan);
 	osy_template_free(template);
+}
+
+/* One object: what is chosen for it, by what the orgs have left. */
+struct choice {
+	const char *yaml;
+	int64_t selected;
+	bool target_empty;
+	struct osy_plan_quota source, target;
+	bool read, load;
+	const char *notice;
+};
+
+static void assert_choice(const struct choice *c)
+{
+	struct osy_sf_field fields[] = {text("Name"), text("Ext__c"), text("Key__c")};
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+	OSY_AUTO(osy_buf_done) struct osy_buf yaml = OSY_BUF(4096);
+
+	fields[1].external_id = fields[1].unique = true;
+	fields[1].length = 18;
+	fields[2].external_id = true;
+	struct osy_sf_object thing = OBJECT("Thing__c", "a00", fields);
+	struct osy_sf_object *objects[] = {&thing};
+	osy_buf_addf(&yaml, "name: x\nobjects: [{name: Thing__c, %s}]\n", c->yaml);
+	if (plan_of(yaml.p, objects, objects, &plan, &template, &err))
+		fail_msg("%s: %s", c->yaml, err.msg);
+	plan.objects[0].selected = c->selected;
+	plan.objects[0].target_empty = c->target_empty;
+	osy_plan_api(&plan, &c->source, &c->target);
+	if (plan.objects[0].read_bulk != c->read || plan.objects[0].load_bulk != c->load)
+		fail_msg("%s, %lld records: read %d, load %d", c->yaml, (long long)c->selected,
+			plan.objects[0].read_bulk, plan.objects[0].load_bulk);
+	assert_int_equal(plan.notice_count > 0, c->notice != NULL);
+	if (c->notice && !has_notice(&plan, c->notice))
+		fail_msg("%s: %s", c->yaml, plan.notices[0]);
+	osy_plan_done(&plan);
+	osy_template_free(template);
+}
+
+#define KEYED "match: {externalId: Ext__c}"
+#define PLENTY         \
+	{              \
+		-1, -1 \
+	}
+static void rest_or_bulk(void **state)
+{
+	static const struct choice choices[] = {
+		{KEYED, 199999, true, PLENTY, PLENTY, false, false, NULL},
+		{KEYED, 200000, true, PLENTY, PLENTY, true, true, NULL},
+		{KEYED ", api: rest", 5000000, true, PLENTY, PLENTY, false, false, NULL},
+		{KEYED ", api: bulk", 1, true, PLENTY, PLENTY, true, true, NULL},
+		/* 20,000 records: 11 pages, 20 requests, 10 more where there are records */
+		{KEYED, 20000, true, {1000, -1}, {2001, -1}, true, false, NULL},
+		{KEYED, 20000, true, {1100, -1}, {1999, -1}, false, true, NULL},
+		{KEYED, 20000, false, PLENTY, {2999, -1}, false, true, NULL},
+		{KEYED, 19999, false, {0, -1}, {0, -1}, false, false, NULL},
+		/* nothing that is unique finds a lost insert again */
+		{"match: none", 50000, true, PLENTY, PLENTY, false, true, NULL},
+		{"match: none", 49999, true, PLENTY, PLENTY, false, false, NULL},
+		{"match: {keys: [Name, Key__c]}", 50000, true, PLENTY, PLENTY, false, true, NULL},
+		{"match: {keys: [Name, Ext__c]}", 50000, true, PLENTY, PLENTY, false, false, NULL},
+		{"match: {externalId: Key__c}", 50000, true, PLENTY, PLENTY, false, true, NULL},
+		{KEYED, 50000, true, PLENTY, PLENTY, false, false, NULL},
+		/* nothing is written; ids are listed */
+		{KEYED ", mode: match-only, api: bulk", 300000, true, PLENTY, PLENTY, true, false,
+			NULL},
+		{KEYED ", limit: 300000", 300000, true, PLENTY, PLENTY, false, true, NULL},
+		{KEYED ", limit: 10, api: bulk", 10, true, PLENTY, PLENTY, false, true,
+			"Thing__c is read by REST in spite of api: bulk: with a limit"},
+		/* no Bulk left: 30 batches and one a lane are wanted */
+		{KEYED, 300000, true, {-1, 0}, {-1, 37}, false, false, NULL},
+		{KEYED, 300000, true, {-1, 1}, {-1, 38}, true, true, NULL},
+		{KEYED ", api: bulk", 300000, true, {-1, 0}, {-1, 38}, true, true,
+			"api: bulk of Thing__c needs about 1 of org 'src' today's Bulk query jobs"},
+		{KEYED ", api: bulk", 300000, true, {-1, 9}, {-1, 37}, true, true,
+			"needs about 38 of org 'dst' today's Bulk batches, of which 37 are left"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < OSY_COUNT(choices); i++)
+		assert_choice(&choices[i]);
+}
+
+static void calls_of_an_object(void **state)
+{
+	struct osy_spec_object object = {
+		.selected = 1000000, .lanes = 8, .target_empty = true, .match = OSY_MATCH_KEYS};
+
+	(void)state;
+	assert_int_equal(osy_plan_read_calls(&object, false), 501);
+	assert_int_equal(osy_plan_read_calls(&object, true), 47);
+	assert_int_equal(osy_plan_load_calls(&object, false), 1000);
+	assert_int_equal(osy_plan_load_calls(&object, true), 96);
+	object.target_empty = false;
+	assert_int_equal(osy_plan_load_calls(&object, false), 2000);
+	object.limit = 1000000;
+	assert_int_equal(osy_plan_read_calls(&object, false), 1001);
 }
 
 int main(void)
@@ -389,6 +500,8 @@ int main(void)
 		cmocka_unit_test(price_books_in_two_legs),
 		cmocka_unit_test(locks),
 		cmocka_unit_test(lanes),
+		cmocka_unit_test(rest_or_bulk),
+		cmocka_unit_test(calls_of_an_object),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

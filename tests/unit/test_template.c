@@ -84,7 +84,7 @@ static void everything(void **state)
 		"    batchSize: 50\n"
 		"    api: rest\n"
 		"  - {name: Contact, match: {keys: [LastName, Email]}, mode: match-only}\n"
-		"  - {name: Case, match: {id: true}}\n"
+		"  - {name: Case, match: {id: true}, api: bulk}\n"
 		"  - {name: Lead, match: {sourceId: Src__c}}\n"
 		"  - {name: Task, match: none, values: null}\n"
 		"users: {match: [username, federationId, email]}\n"
@@ -98,6 +98,9 @@ static void everything(void **state)
 	assert_false(t->continue_on_error || t->snapshots);
 	assert_true(t->skip_missing_fields);
 	assert_int_equal(t->lanes, 8);
+	assert_int_equal(o[0].api, OSY_API_REST);
+	assert_int_equal(o[1].api, OSY_API_AUTO);
+	assert_int_equal(o[2].api, OSY_API_BULK);
 	assert_string_equal(o->target, "Customer__c");
 	assert_string_equal(o->where, "Industry = 'Energy'");
 	assert_string_equal(o->order_by, "Name");
@@ -163,7 +166,7 @@ static void refusals(void **state)
 		{ONE("target: 'a b'"), "target must be the API name"},
 		{ONE("mask: {Email: hash}"), "line 4: mask is not supported yet"},
 		{ONE("values: {A: {b: c}}"), "values is not supported yet"},
-		{ONE("api: bulk"), "api: bulk is not supported yet"},
+		{ONE("api: soap"), "api must be auto or rest or bulk"},
 		{"name: x\nobjects: [{name: A}]\noptions: {deltaSync: true}\n",
 			"deltaSync is not supported yet"},
 		{"name: x\nobjects: [{name: A}]\noptions: {lanes: 0}\n",

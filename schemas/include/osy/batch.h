@@ -76,10 +76,25 @@ bool osy_batch_row(struct osy_batch_reader *reader, struct osy_id *ret_source,
  * ---- Checkpoint: the last message of each transaction, in the extra partition (the topic's last).
  * ---- What has been read and published so far; a new coordinator goes on from it.
  */
+#define OSY_FRONTIER_LOCATOR_MAX 512
+
+/*
+ * Where the reading of an object goes on. By REST: behind last_id. By a Bulk query job: in the
+ * result page at locator ("" for the first) behind its first row rows. With again set the object is
+ * being read anew, because a job's result was lost when part of it was in the journal already: ids
+ * that are there are left out.
+ */
+struct osy_frontier {
+	char last_id[19]; /* "" before the first */
+	char job[19];	  /* "" when there is none */
+	char locator[OSY_FRONTIER_LOCATOR_MAX];
+	int64_t row;
+	bool again;
+};
 struct osy_checkpoint_object {
 	int64_t published; /* records in the journal */
-	char last_id[19];  /* frontier: "" before the first */
 	bool complete;
+	struct osy_frontier frontier;
 };
 struct osy_checkpoint {
 	int64_t pass;

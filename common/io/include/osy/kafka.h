@@ -127,5 +127,10 @@ enum osy_code osy_kafka_last(struct osy_kafka *kafka, const char *topic, int32_t
 /* The message at an offset (a retry reads its payload from there). */
 enum osy_code osy_kafka_at(struct osy_kafka *kafka, const char *topic, int32_t partition,
 	int64_t offset, struct osy_buf *out, struct osy_err *err) OSY_CHECKED;
+/* All committed messages of a partition, from its beginning to where it ends now; stops at the
+ * first error of each. Others who read without a lane wait meanwhile. */
+typedef enum osy_code (*osy_kafka_one)(struct osy_str payload, void *arg, struct osy_err *err);
+enum osy_code osy_kafka_each(struct osy_kafka *kafka, const char *topic, int32_t partition,
+	osy_kafka_one each, void *arg, struct osy_err *err) OSY_CHECKED;
 
 #endif

@@ -1,0 +1,165 @@
+/* REST or Bulk: by what it costs in API calls, and by what the org has left. */
+#include "plan.h"
+
+/* Fewer records than this are never worth a job, unless the template says so. */
+#define LOAD_LEAST 10000
+#define DEAR_LEAST 20000    /* where REST would take a share of what is left today */
+#define KEYLESS_LEAST 50000 /* a job is its own fence: nothing is inserted twice */
+#define ALWAYS 200000
+#define DEAR_PERCENT 1
+
+/* Records a page or request. A job of ingest is one a lane, cut at JOB_RECORDS. */
+#define REST_PAGE 2000
+#define REST_REQUEST 1000
+#define JOB_RECORDS 150000
+#define INTERNAL_BATCH 10000
+
+/* Calls of a job besides its pages: made, looked at, closed, results, deleted. */
+#define QUERY_JOB_CALLS 7
+#define INGEST_JOB_CALLS 12
+
+static int64_t parts(int64_t records, int64_t size)
+{
+	return (records + size - 1) / size;
+}
+
+int64_t osy_plan_read_calls(const struct osy_spec_object *object, bool bulk)
+{
+	if (bulk)
+		return parts(object->selected, OSY_BULK_PAGE) + QUERY_JOB_CALLS;
+	/* with a limit the ids are listed before the records are read */
+	return parts(object->selected, REST_PAGE) * (object->limit ? 2 : 1) + 1;
+}
+
+static int64_t ingest_jobs(const struct osy_spec_object *object)
+{
+	return object->lanes * parts(parts(object->selected, object->lanes), JOB_RECORDS);
+}
+
+int64_t osy_plan_load_calls(const struct osy_spec_object *object, bool bulk)
+{
+	int64_t calls = 0;
+
+	if (!object->target_empty && object->match != OSY_MATCH_NONE)
+		calls += parts(object->selected, REST_REQUEST);
+	if (object->match_only)
+		return calls;
+	return calls + (bulk ? ingest_jobs(object) * INGEST_JOB_CALLS
+			     : parts(object->selected, REST_REQUEST));
+}
+
+/* ---- The rules; docs/templates.md tells them ---- */
+static bool is_dear(int64_t calls, int64_t left)
+{
+	return left >= 0 && calls * 100 > left * DEAR_PERCENT;
+}
+
+static bool can_read_bulk(const struct osy_spec_object *object)
+{
+	if (object->limit)
+		return false;
+	for (size_t i = 0; i < object->field_count; i++) {
+		enum osy_sf_type type = object->fields[i].type;
+		if (type == OSY_T_BASE64 || type == OSY_T_ADDRESS || type == OSY_T_LOCATION)
+			return false;
+	}
+	return true;
+}
+
+static bool is_read_bulk(const struct osy_spec_object *object, enum osy_template_api api,
+	const struct osy_plan_quota *source)
+{
+	if (api == OSY_API_REST || !can_read_bulk(object))
+		return false;
+	return api == OSY_API_BULK || object->selected >= ALWAYS ||
+	       (object->selected >= DEAR_LEAST &&
+		       is_dear(osy_plan_read_calls(object, false), source->calls));
+}
+
+/* Whether a lost insert can be found again by a field that is unique. */
+static bool has_unique_key(const struct osy_spec_object *object)
+{
+	for (size_t i = 0; i < object->key_count; i++) {
+		if (object->fields[object->keys[i]].unique)
+			return true;
+	}
+	return object->match_field && object->match_unique;
+}
+
+static int64_t rest_load_calls(const struct osy_spec_object *object)
+{
+	return parts(object->selected, REST_REQUEST) +
+	       (object->target_empty ? 0 : parts(object->selected, REST_PAGE));
+}
+
+static bool is_load_bulk(const struct osy_spec_object *object, enum osy_template_api api,
+	const struct osy_plan_quota *target)
+{
+	if (api == OSY_API_REST || object->match_only)
+		return false;
+	if (api == OSY_API_BULK || object->selected >= ALWAYS)
+		return true;
+	if (object->selected < LOAD_LEAST)
+		return false;
+	return (object->selected >= DEAR_LEAST &&
+		       is_dear(rest_load_calls(object), target->calls)) ||
+	       (object->selected >= KEYLESS_LEAST && !has_unique_key(object));
+}
+
+void osy_plan_wants_bulk(const struct osy_plan *plan, const struct osy_plan_quota *source,
+	const struct osy_plan_quota *target, bool *ret_read, bool *ret_load)
+{
+	*ret_read = *ret_load = false;
+	for (size_t i = 0; i < plan->spec.object_count; i++) {
+		*ret_read |= is_read_bulk(&plan->objects[i], plan->apis[i], source);
+		*ret_load |= is_load_bulk(&plan->objects[i], plan->apis[i], target);
+	}
+}
+
+/* ---- The choice ---- */
+/* Takes what a choice needs out of what is left. Without enough, auto takes REST. */
+static bool afford(struct osy_plan *plan, size_t index, int64_t need, int64_t *left,
+	const char *what, const char *org)
+{
+	if (*left < 0)
+		return true;
+	if (*left >= need) {
+		*left -= need;
+		return true;
+	}
+	if (plan->apis[index] == OSY_API_AUTO)
+		return false;
+	osy_plan_notice(plan,
+		"api: bulk of %s needs about %lld of org '%s' today's %s, of which %lld are left; "
+		"it goes on by REST where the org refuses",
+		plan->objects[index].name, (long long)need, org, what, (long long)*left);
+	*left = 0;
+	return true;
+}
+
+static int64_t internal_batches(const struct osy_spec_object *object)
+{
+	return parts(object->selected, INTERNAL_BATCH) + OSY_BULK_LANES;
+}
+
+void osy_plan_api(struct osy_plan *plan, const struct osy_plan_quota *source,
+	const struct osy_plan_quota *target)
+{
+	int64_t query_jobs = source->bulk, batches = target->bulk;
+
+	for (size_t i = 0; i < plan->spec.object_count; i++) {
+		struct osy_spec_object *object = &plan->objects[i];
+		enum osy_template_api api = plan->apis[i];
+		object->read_bulk =
+			is_read_bulk(object, api, source) &&
+			afford(plan, i, 1, &query_jobs, "Bulk query jobs", plan->spec.source);
+		object->load_bulk = is_load_bulk(object, api, target) &&
+				    afford(plan, i, internal_batches(object), &batches,
+					    "Bulk batches", plan->spec.target);
+		if (api == OSY_API_BULK && !can_read_bulk(object))
+			osy_plan_notice(plan, "%s is read by REST in spite of api: bulk: %s",
+				object->name,
+				object->limit ? "with a limit its ids are listed first"
+					      : "Bulk cannot query one of its fields");
+	}
+}
