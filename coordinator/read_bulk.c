@@ -265,18 +265,32 @@ static void add_page(struct read_bulk *bulk, const char *locator, int64_t taken)
 		read_page_new(bulk->drive, bulk->object, bulk->job, locator, taken);
 }
 
+/* Pages ahead, while the first one is on its way or here: one that waits for the first must not
+ * hold the place among the org's requests that the first one needs. */
+static void look_ahead(struct read_bulk *bulk)
+{
+	const struct read_page *first = bulk->pages[0], *last;
+
+	if (!first->request && !first->ended) {
+		while (bulk->page_count > 1)
+			read_page_free(bulk->pages[--bulk->page_count]);
+		return;
+	}
+	while (bulk->page_count < PAGES) {
+		last = bulk->pages[bulk->page_count - 1];
+		if (!last->has_head || !last->next[0])
+			return;
+		add_page(bulk, last->next, 0);
+	}
+}
+
 static enum osy_code start_pages(struct read_bulk *bulk, struct osy_err *err)
 {
 	enum osy_code rc = OSY_OK;
 
 	if (bulk->page_count == 0)
 		add_page(bulk, bulk->locator, bulk->row);
-	for (;;) {
-		const struct read_page *last = bulk->pages[bulk->page_count - 1];
-		if (bulk->page_count == PAGES || !last->has_head || !last->next[0])
-			break;
-		add_page(bulk, last->next, 0);
-	}
+	look_ahead(bulk);
 	for (size_t i = 0; !rc && i < bulk->page_count; i++) {
 		rc = read_page_start(bulk->pages[i], err);
 		if (bulk->pages[0]->gone) {

@@ -1,8 +1,8 @@
-#include "gate.h"
 #include "read_internal.h"
 
 #include <stdlib.h>
 
+#include "gate.h"
 #include "osy/mem.h"
 #include "osy/sf_collection.h"
 #include "osy/sf_query.h"
