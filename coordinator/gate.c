@@ -37,6 +37,7 @@ struct read_call {
 	struct osy_gate *gate;
 	struct osy_budget_call call;
 	osy_sf_done done;
+	bool (*data)(struct osy_http_call *call, struct osy_str piece, void *arg); /* NULL: none */
 	void *arg;
 	struct read_call *prev, *next;
 };
@@ -166,6 +167,13 @@ static void on_read(struct osy_sf_reply *reply, void *arg)
 	read_free(read);
 }
 
+static bool on_data(struct osy_http_call *call, struct osy_str piece, void *arg)
+{
+	const struct read_call *read = arg;
+
+	return read->data(call, piece, read->arg);
+}
+
 enum osy_code osy_gate_start(struct osy_drive *drive, const struct osy_sf_request *request,
 	osy_sf_done done, void *arg, struct osy_err *err)
 {
@@ -174,8 +182,11 @@ enum osy_code osy_gate_start(struct osy_drive *drive, const struct osy_sf_reques
 
 	read->gate = gate;
 	read->done = done;
+	read->data = request->on_data;
 	read->arg = arg;
-	enum osy_code rc = osy_sf_start(drive->source, request, on_read, read, err);
+	struct osy_sf_request gated = *request;
+	gated.on_data = request->on_data ? on_data : NULL;
+	enum osy_code rc = osy_sf_start(drive->source, &gated, on_read, read, err);
 	if (rc) {
 		free(read);
 		return rc;

@@ -14,6 +14,7 @@
 
 #define MORE_MS 30000 /* for what is still to be published */
 #define FETCH_MS 1000 /* for what is in the journal already */
+#define SOON_MS 200   /* a call that is due so soon wants its place in the org's budget now */
 
 /* ---- Lifetime ---- */
 static struct osy_lbulk *bulk_new(
@@ -80,6 +81,19 @@ int64_t osy_load_bulk_wait(const struct osy_load *load)
 			wait = left;
 	}
 	return wait;
+}
+
+unsigned osy_load_bulk_wants(const struct osy_load *load)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; load->bulk && i < 2; i++) {
+		const struct osy_ljob *job = &load->bulk->jobs[i];
+		bool calls = job->step != OSY_LJOB_NONE && job->step != OSY_LJOB_OPEN &&
+			     job->step != OSY_LJOB_ENDED;
+		n += job->call || (calls && job->next_at <= load->loader->now + SOON_MS);
+	}
+	return n + (load->bulk && load->bulk->phase == OSY_LBULK_RESULTS);
 }
 
 /* ---- Gathering ---- */
@@ -486,6 +500,7 @@ static void rewind_lane(struct osy_lbulk *bulk)
 	struct osy_wlane *lane = bulk->load->lane;
 
 	osy_load_give_back(bulk->load);
+	bulk->load->waits_for_stage = 0; /* what waits for it lies behind them */
 	lane->queue = lane->queue ? osy_kafka_lane_close(lane->queue) : NULL;
 	if (bulk->first < lane->position)
 		lane->position = bulk->first;

@@ -525,7 +525,8 @@ void osy_load_bulk(struct osy_loader *loader); /* the step */
  * taken). */
 bool osy_load_bulk_runs(const struct osy_load *load);
 bool osy_load_bulk_gathers(const struct osy_load *load);
-int64_t osy_load_bulk_wait(const struct osy_load *load); /* ms until its next step */
+int64_t osy_load_bulk_wait(const struct osy_load *load);   /* ms until its next step */
+unsigned osy_load_bulk_wants(const struct osy_load *load); /* calls that fly or are to start soon */
 void osy_load_bulk_free(struct osy_load *load);
 
 /* ---- load_record.c, load_tally.c ---- */

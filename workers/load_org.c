@@ -147,6 +147,7 @@ static void count_wants(const struct osy_loader *loader, const struct osy_lorg *
 	if (load->lane->lost ||
 		osy_load_org_of((struct osy_loader *)loader, load->lane->run) != org)
 		return;
+	wants->requests += osy_load_bulk_wants(load);
 	for (const struct osy_lbatch *batch = load->late ? load->late : load->first; batch;
 		batch = batch == load->late ? load->first : batch->next) {
 		bool behind = batch != load->late && batch != load->first;
