@@ -117,23 +117,36 @@ unsigned osy_load_org_room(const struct osy_lorg *org, const struct osy_loader *
 	return writes < room ? writes : room;
 }
 
-/* ---- Runs of one org: each has its part of the requests, as long as others wait ---- */
+/* ---- Runs of one org: each has its part of the requests, as long as others have less ---- */
+static bool is_hungry(const struct osy_loader *loader, const struct osy_wrun *run)
+{
+	return loader->now - run->hungry_at < HUNGRY_MS;
+}
+
+/* Runs of the org that use it now or would; with below: those that wait and have less than that. */
+static unsigned count_runs(struct osy_loader *loader, const struct osy_lorg *org,
+	const struct osy_wrun *but, unsigned below)
+{
+	unsigned n = 0;
+
+	for (const struct osy_wrun *run = loader->worker->runs; run; run = run->next) {
+		bool hungry = is_hungry(loader, run);
+		bool counts = below ? hungry && run->flying < below : hungry || run->flying;
+		if (run != but && counts && osy_load_org_of(loader, run) == org)
+			n++;
+	}
+	return n;
+}
+
 bool osy_load_org_turn(struct osy_loader *loader, struct osy_wrun *run)
 {
 	const struct osy_lorg *org = osy_load_org_of(loader, run);
-	unsigned slots = osy_budget_slots(org->budget), runs = 1, hungry = 0;
+	unsigned slots = osy_budget_slots(org->budget);
+	unsigned runs = 1 + count_runs(loader, org, run, 0), part = (slots + runs - 1) / runs;
 
-	for (const struct osy_wrun *other = loader->worker->runs; other; other = other->next) {
-		bool waits = loader->now - other->hungry_at < HUNGRY_MS;
-		if (other == run || (!waits && !other->flying) ||
-			osy_load_org_of(loader, other) != org)
-			continue;
-		runs++;
-		hungry += waits;
-	}
 	if (osy_budget_flying(org->budget) >= slots)
 		run->hungry_at = loader->now;
-	return !hungry || run->flying < (slots + runs - 1) / runs;
+	return run->flying < part || !part || !count_runs(loader, org, run, part);
 }
 
 /* ---- Turns ---- */

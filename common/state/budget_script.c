@@ -34,7 +34,7 @@ const char *const osy_budget_script =
 "end\n"
 /* ---- Calls of the day: a smaller number is believed when it was asked for later ---- */
 "if r.max >= 0 then\n"
-"  local sent = now - r.age\n"
+"  local sent = now - r.age - 50 -- what the way here took\n"
 "  if not s.used or r.used >= s.used or sent > s.used_at then s.used, s.used_at = r.used, now end\n"
 "  if not s.max or sent > (s.max_at or 0) then s.max, s.max_at = r.max, now end\n"
 "  if s.shut and sent > s.shut then s.shut = nil end\n"
@@ -80,7 +80,8 @@ const char *const osy_budget_script =
 "elseif not signal and not slow and demand > limit and now - s.grown >= 180 and (s.back or 0) <= now then\n"
 "  local wider = s.known and limit + math.max(1, math.floor(limit / 16)) or limit * 2\n"
 "  if s.ceiling and wider > s.ceiling then\n"
-"    if limit >= s.ceiling and now - s.ceiling_at >= s.wait then\n"
+"    local used = sum(all, 'flying') >= limit * 0.8\n"
+"    if used and limit >= s.ceiling and now - s.ceiling_at >= s.wait then\n"
 "      s.ceiling, s.ceiling_at = s.ceiling + 1, now\n"
 "    end\n"
 "    wider = math.max(limit, s.ceiling)\n"
