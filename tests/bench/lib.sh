@@ -39,6 +39,25 @@ bench_end() { # prints what is in the results of this script; its exit status is
 	exit "${BENCH_STATUS:-0}"
 }
 
+# A benchmark of several runs, each of which has a stack of its own: this script again for each of them, with its name in
+# BENCH_PART. Prints the figures of all, and ends.
+bench_parts() { # PART...
+	local part status=0
+	PARTS_OUT=${BENCH_OUT:-$(mktemp -d "${TMPDIR:-/tmp}/orgsync-bench.XXXXXX")} || exit 1
+	trap '[[ -z ${PART_PID:-} ]] || { kill -TERM "$PART_PID" 2>/dev/null && wait "$PART_PID"; }
+		[[ -n ${BENCH_OUT:-} ]] || rm -rf "$PARTS_OUT"' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	for part in "$@"; do
+		BENCH_PART=$part BENCH_OUT=$PARTS_OUT "$0" >/dev/null &
+		PART_PID=$!
+		wait "$PART_PID" || status=1
+		PART_PID=
+	done
+	"$BENCH/report" "$PARTS_OUT/$BENCH_NAME"*.json || status=1
+	exit "$status"
+}
+
 # ---- what the system tells -----------------------------------------------------------------------------
 
 ticks() { # PID...: user and system time of these processes and of the children they have reaped
@@ -129,16 +148,16 @@ calls_told() {
 	((told >= $(sim "$DST" stats | json 'sum(d["byCall"].values())')))
 }
 
-# Token requests are no API calls, but stand in the simulator's number of requests: a fault that does nothing counts them.
-count_tokens() { # URL
-	sim "$1" faults '{"match":"POST /services/oauth2/token","kind":"delay","ms":0}'
+# Logins are no API calls, but stand in the simulator's number of requests: a fault that does nothing counts them.
+count_logins() { # URL
+	sim "$1" faults '{"match":"/services/oauth2/","kind":"delay","ms":0}'
 }
 
 bench_start() { # TEMPLATE-NAME
 	local url
 	RUN=$(create_run "$1") || die "no run"
 	for url in "$SRC" "$DST"; do
-		count_tokens "$url"
+		count_logins "$url"
 		curl -sf -X DELETE "$url/__sim/stats" >/dev/null || die "the simulator keeps its figures"
 	done
 	REDIS_BEFORE=$(redis_memory) CPU_BEFORE=$(of_programs ticks)
