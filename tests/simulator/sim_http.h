@@ -25,7 +25,8 @@ struct sim_fault {
 	struct sim_fault *next;
 	char *method, *path, *kind, *text;
 	double probability;
-	int64_t after, count, ms;
+	double rows; /* the share of rows that row faults hit */
+	int64_t after, count, ms, batches;
 	int64_t seen, hits;
 };
 
@@ -44,7 +45,9 @@ struct sim_req {
 	const struct sim_json *json;
 	int64_t base_us; /* latency that is still to be slept */
 	struct sim_err fault_err;
-	bool fault_rows, inner;
+	bool fault_rows, fault_fail, inner;
+	double fault_share;
+	int64_t fault_batches;
 	struct sim_str token;
 };
 

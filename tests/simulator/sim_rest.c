@@ -8,8 +8,10 @@ static void sim_one(struct sim_req *req, struct sim_txn *t, struct sim_row *row)
 {
 	*t = (struct sim_txn){
 		.org = req->org, .arena = req->arena, .user = req->user, .row = row, .n = 1};
-	if (req->fault_rows)
+	if (req->fault_rows) {
 		t->fault = &req->fault_err;
+		t->fault_share = req->fault_share;
+	}
 	if (req->undo) {
 		t->keep_undo = true;
 		t->undo = *req->undo;

@@ -217,6 +217,7 @@ static bool sim_items(struct sim_sp *s)
 
 		if (sim_sp_is(s, "FIELDS")) {
 			sim_sp_next(s);
+			s->q->macro = true;
 			if (!sim_fields_macro(s, &at))
 				return false;
 			continue;

@@ -97,9 +97,9 @@ struct sim_query {
 	int norder;
 	struct sim_path group[4];
 	int ngroup;
-	int64_t limit, offset; /* limit -1: none */
-	bool all, count_only, aggregate;
-	const struct sim_field *link; /* a sub-query: the lookup to the parent */
+	int64_t limit, offset;			/* limit -1: none */
+	bool all, count_only, aggregate, macro; /* macro: FIELDS(...) */
+	const struct sim_field *link;		/* a sub-query: the lookup to the parent */
 	const char *version;
 };
 

@@ -358,6 +358,12 @@ static void sim_roll_back(struct sim_txn *t, struct sim_undo *mark)
 	t->written = 0;
 }
 
+/* a hard delete leaves nothing in the recycle bin */
+static void sim_past_bin(struct sim_txn *t, uint64_t oid)
+{
+	sim_rec_unref(sim_store_take(t->org->object[sim_oid_obj(oid)]->store, sim_oid_serial(oid)));
+}
+
 static void sim_commit(struct sim_txn *t)
 {
 	struct sim_undo *mark = t->undo;
@@ -377,7 +383,17 @@ static void sim_commit(struct sim_txn *t)
 	}
 	if (failed && t->all_or_none)
 		sim_roll_back(t, mark);
+	for (int i = 0; i < t->n; i++)
+		if (t->row[i].hard && !t->row[i].err.code)
+			sim_past_bin(t, t->row[i].id);
 	pthread_rwlock_unlock(&t->org->db);
+}
+
+static bool sim_fault_hits(const struct sim_txn *t)
+{
+	return t->fault &&
+	       (t->fault_share >= 1 ||
+		       (double)(sim_random() >> 11) / 9007199254740992.0 < t->fault_share);
 }
 
 void sim_txn_run(struct sim_txn *t)
@@ -388,7 +404,7 @@ void sim_txn_run(struct sim_txn *t)
 	for (int i = 0; i < t->n; i++) {
 		struct sim_row *row = &t->row[i];
 
-		if (t->fault)
+		if (sim_fault_hits(t))
 			row->err = *t->fault;
 		if (!row->err.code && row->op != SIM_DELETE)
 			sim_row_convert(t, row);
