@@ -100,7 +100,8 @@ static bool sim_page(struct sim_req *req, struct sim_resp *resp, struct sim_curs
 	}
 	sim_buf_str(b, ",\"records\":[");
 	c->q->version = req->version;
-	sim_query_rows(c->q, b, c->res.serial + at, n);
+	if (n)
+		sim_query_rows(c->q, b, c->res.serial + at, n);
 	sim_buf_str(b, "]}");
 	return n < left;
 }
