@@ -146,6 +146,11 @@ static void sim_run_soql(struct sim_req *req, struct sim_resp *resp, bool all)
 		sim_cursor_free(c);
 		return;
 	}
+	if (sim_is(sim_req_arg(req, "columns"), "true")) {
+		sim_query_columns(c->q, &resp->body);
+		sim_cursor_free(c);
+		return;
+	}
 	c->user = req->user;
 	c->q->version = req->version;
 	c->q->all |= all;

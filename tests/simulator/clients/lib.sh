@@ -7,7 +7,7 @@ set -u
 export LC_ALL=C.UTF-8
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 ROOT=$(cd "$HERE/../../.." && pwd -P)
-CLIENTS=$ROOT/build/clients
+CLIENTS=${ORGSYNC_CLIENTS:-$ROOT/build/clients}
 export SIMULATOR=${SIMULATOR:-${ORGSYNC_BIN:-$ROOT/build/bin}/orgsync-simulator}
 
 not_run() { # WHY
