@@ -266,6 +266,21 @@ static struct sim_rec *sim_work_build(struct sim_work *w)
 	return rec;
 }
 
+/* a name that may be left out is the record's id then */
+static void sim_work_name(struct sim_work *w)
+{
+	const struct sim_field *f = w->obj->name_field;
+	char id[19];
+
+	if (w->t->seed || !f || w->slot[f->idx] || f->type != SIM_T_STRING || !f->defaulted ||
+		!f->createable)
+		return;
+	sim_id_text(w->t->org, w->row->id, id);
+	w->slot[f->idx] = sim_work_keep(
+		w, (struct sim_val){.field = f->idx,
+			   .s = sim_arena_dup(w->t->arena, (struct sim_str){id, 15})});
+}
+
 static bool sim_apply_write(struct sim_txn *t, struct sim_row *row)
 {
 	static __thread struct sim_work work;
@@ -284,12 +299,13 @@ static bool sim_apply_write(struct sim_txn *t, struct sim_row *row)
 	if (!t->seed && !sim_rules_check(&work))
 		return false;
 	sim_derive(&work);
-	rec = sim_work_build(&work);
 	if (!old) {
-		rec->oid = sim_oid(row->obj->idx, sim_store_new_serial(row->obj->store));
-		row->id = rec->oid;
+		row->id = sim_oid(row->obj->idx, sim_store_new_serial(row->obj->store));
 		row->created = true;
 	}
+	sim_work_name(&work);
+	rec = sim_work_build(&work);
+	rec->oid = row->id;
 	sim_txn_put(t, rec);
 	return true;
 }
