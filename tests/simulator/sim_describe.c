@@ -94,7 +94,8 @@ static void sim_d_field(struct sim_buf *b, const struct sim_object *o, const str
 	sim_d_bool(b, "namePointing", f->polymorphic);
 	sim_d_bool(b, "nillable", f->nillable);
 	sim_d_bool(b, "permissionable",
-		!sys && !f->no_perm && (f->createable || f->updateable || f->calculated));
+		!sys && !f->no_perm &&
+			(f->createable || f->updateable || f->calculated || f->nparts));
 	sim_d_picks(b, f);
 	sim_d_bool(b, "polymorphicForeignKey", f->polymorphic);
 	sim_d_int(b, "precision", f->precision);
