@@ -15,6 +15,17 @@ not_run() { # WHY
 	exit 0
 }
 
+not_installed() { # NAME LOG: a lock file that does not match is our own fault
+	local why
+	if grep -q 'code EUSAGE' "$2"; then
+		printf '1..1\nnot ok 1 - the pins of %s agree\n' "$1"
+		sed 's/^/# /' "$2"
+		exit 1
+	fi
+	why=$(grep -m1 -i error "$2" || echo "it took too long")
+	not_run "$1 cannot be installed: ${why:0:120}"
+}
+
 # Installs a client by COMMAND into a new folder, which takes its place when all went well.
 install_client() { # NAME PINS COMMAND...: COMMAND is run in the folder
 	local name=$1 pins=$2 want have log
@@ -29,8 +40,7 @@ install_client() { # NAME PINS COMMAND...: COMMAND is run in the folder
 		rm -rf "${CLIENTS:?}/$name" "$CLIENTS/$name.new"
 		mkdir "$CLIENTS/$name.new"
 		cp -- "$pins"/* "$CLIENTS/$name.new/"
-		(cd "$CLIENTS/$name.new" && timeout 180 "$@") >"$log" 2>&1 9>&- ||
-			not_run "$name cannot be installed ($(grep -v '^[[:space:]]*$' "$log" | tail -1 | cut -c1-120))"
+		(cd "$CLIENTS/$name.new" && timeout 180 "$@") >"$log" 2>&1 9>&- || not_installed "$name" "$log"
 		printf '%s\n' "$want" >"$CLIENTS/$name.new/.pins"
 		mv "$CLIENTS/$name.new" "$CLIENTS/$name"
 	fi
