@@ -174,13 +174,24 @@ static void sim_a_expire(struct sim_req *req, struct sim_resp *resp)
 	sim_ok(resp);
 }
 
+/* one without the other: all of it remains, or the most stays */
+static void sim_set_limit(const struct sim_json *doc, const char *max, const char *left,
+	_Atomic int64_t *ret_max, _Atomic int64_t *ret_left)
+{
+	*ret_max = sim_json_i64(doc, max, *ret_max);
+	*ret_left = sim_json_i64(doc, left, sim_json_get(doc, max) ? *ret_max : *ret_left);
+}
+
 static void sim_a_limits(struct sim_req *req, struct sim_resp *resp)
 {
 	const struct sim_json *doc = sim_admin_json(req);
 
-	req->org->daily_max = sim_json_i64(doc, "dailyMax", req->org->daily_max);
-	req->org->daily_left = sim_json_i64(doc, "dailyRemaining",
-		sim_json_get(doc, "dailyMax") ? req->org->daily_max : req->org->daily_left);
+	sim_set_limit(
+		doc, "dailyMax", "dailyRemaining", &req->org->daily_max, &req->org->daily_left);
+	sim_set_limit(doc, "bulkBatchesMax", "bulkBatchesRemaining", &req->org->bulk_batches_max,
+		&req->org->bulk_batches_left);
+	sim_set_limit(doc, "bulkQueryJobsMax", "bulkQueryJobsRemaining",
+		&req->org->bulk_queries_max, &req->org->bulk_queries_left);
 	req->org->concurrent = sim_json_i64(doc, "concurrent", req->org->concurrent);
 	sim_ok(resp);
 }
@@ -240,7 +251,13 @@ static const struct {
 	{"auditFields", "settable", "no", offsetof(struct sim_settings, audit_fields)},
 	{"inactiveOwner", "allowed", "refused", offsetof(struct sim_settings, inactive_owner)},
 	{"newFields", "hidden", "visible", offsetof(struct sim_settings, new_fields_hidden)},
+	{"csvNull", "bare", "quoted", offsetof(struct sim_settings, bare_null)},
+	{"emptyResults", "nothing", "header", offsetof(struct sim_settings, empty_no_header)},
+	{"earlyResults", "404", "400", offsetof(struct sim_settings, early_not_found)},
 };
+
+/* the names of enum sim_doubles */
+static const char *const sim_doubles_names[] = {"same", "java", "plain", "point"};
 
 static const struct {
 	const char *key;
@@ -249,7 +266,34 @@ static const struct {
 	{"lockWaitMs", offsetof(struct sim_settings, lock_wait_ms)},
 	{"pageRows", offsetof(struct sim_settings, page_rows)},
 	{"bulkDelayMs", offsetof(struct sim_settings, bulk_delay_ms)},
+	{"bulkBatchMs", offsetof(struct sim_settings, bulk_batch_ms)},
+	{"bulkKeepSeconds", offsetof(struct sim_settings, bulk_keep_s)},
+	{"resultRows", offsetof(struct sim_settings, result_rows)},
+	{"uploadBytes", offsetof(struct sim_settings, upload_bytes)},
+	{"csvFieldChars", offsetof(struct sim_settings, csv_field_chars)},
 };
+
+static bool sim_set_one(struct sim_settings *set, const struct sim_json *v)
+{
+	for (size_t i = 0; i < SIM_COUNT(sim_switches); i++)
+		if (sim_is(v->key, sim_switches[i].key) && v->type == SIM_J_STR &&
+			(sim_is(v->text, sim_switches[i].on) ||
+				sim_is(v->text, sim_switches[i].off))) {
+			*(bool *)((char *)set + sim_switches[i].at) =
+				sim_is(v->text, sim_switches[i].on);
+			return true;
+		}
+	for (size_t i = 0; i < SIM_COUNT(sim_numbers); i++)
+		if (sim_is(v->key, sim_numbers[i].key) && v->type == SIM_J_NUM)
+			return sim_to_i64(v->text, (int64_t *)((char *)set + sim_numbers[i].at));
+	for (size_t i = 0; i < SIM_COUNT(sim_doubles_names); i++)
+		if (sim_is(v->key, "csvDoubles") && v->type == SIM_J_STR &&
+			sim_is(v->text, sim_doubles_names[i])) {
+			set->csv_doubles = (int64_t)i;
+			return true;
+		}
+	return false;
+}
 
 static void sim_a_settings(struct sim_req *req, struct sim_resp *resp)
 {
@@ -258,22 +302,7 @@ static void sim_a_settings(struct sim_req *req, struct sim_resp *resp)
 	bool first = true;
 
 	for (const struct sim_json *v = doc ? doc->child : NULL; v; v = v->next) {
-		bool known = false;
-
-		for (size_t i = 0; i < SIM_COUNT(sim_switches); i++)
-			if (sim_is(v->key, sim_switches[i].key) && v->type == SIM_J_STR &&
-				(sim_is(v->text, sim_switches[i].on) ||
-					sim_is(v->text, sim_switches[i].off))) {
-				*(bool *)((char *)set + sim_switches[i].at) =
-					sim_is(v->text, sim_switches[i].on);
-				known = true;
-			}
-		for (size_t i = 0; i < SIM_COUNT(sim_numbers); i++)
-			if (sim_is(v->key, sim_numbers[i].key) && v->type == SIM_J_NUM) {
-				sim_to_i64(v->text, (int64_t *)((char *)set + sim_numbers[i].at));
-				known = true;
-			}
-		if (!known) {
+		if (!sim_set_one(set, v)) {
 			sim_bad(resp, sim_arena_fmt(req->arena, "unknown setting or value: %.*s",
 					      SIM_P(v->key)));
 			return;
@@ -286,7 +315,7 @@ static void sim_a_settings(struct sim_req *req, struct sim_resp *resp)
 	for (size_t i = 0; i < SIM_COUNT(sim_numbers); i++)
 		sim_buf_fmt(&resp->body, ",\"%s\":%lld", sim_numbers[i].key,
 			(long long)*(int64_t *)((char *)set + sim_numbers[i].at));
-	sim_buf_ch(&resp->body, '}');
+	sim_buf_fmt(&resp->body, ",\"csvDoubles\":\"%s\"}", sim_doubles_names[set->csv_doubles]);
 }
 
 /* {"ids":[...],"ms":N}: holds the locks of these rows, as somebody else's transaction would */

@@ -1,5 +1,6 @@
 /* OAuth flows, sessions, identity. */
 #include "sim_http.h"
+#include "sim_soql.h"
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
@@ -84,7 +85,8 @@ void sim_session_kill(struct sim_org *org, struct sim_str token)
 	pthread_mutex_unlock(&org->side);
 }
 
-static void sim_token_reply(struct sim_req *req, struct sim_resp *resp, uint64_t user)
+/* flows that give no refresh token tell the scope */
+static void sim_token_reply(struct sim_req *req, struct sim_resp *resp, uint64_t user, bool scope)
 {
 	unsigned char mac[32];
 	char token[120], id[19], sign[200];
@@ -100,11 +102,11 @@ static void sim_token_reply(struct sim_req *req, struct sim_resp *resp, uint64_t
 		mac, &len);
 	sim_base64_encode(&sig, (struct sim_str){(char *)mac, len});
 	sim_buf_fmt(&resp->body,
-		"{\"access_token\":\"%s\",\"signature\":\"%.*s\",\"scope\":\"api refresh_token\","
+		"{\"access_token\":\"%s\",\"signature\":\"%.*s\",%s"
 		"\"instance_url\":\"http://127.0.0.1:%d\",\"id\":\"http://127.0.0.1:%d/id/%s/%s\","
 		"\"token_type\":\"Bearer\",\"issued_at\":\"%lld\"}",
-		token, SIM_P(sim_buf_view(&sig)), req->org->port, req->org->port, req->org->id, id,
-		(long long)sim_now_ms());
+		token, SIM_P(sim_buf_view(&sig)), scope ? "\"scope\":\"api\"," : "", req->org->port,
+		req->org->port, req->org->id, id, (long long)sim_now_ms());
 	sim_buf_done(&sig);
 }
 
@@ -195,7 +197,7 @@ static void sim_jwt_flow(struct sim_req *req, struct sim_resp *resp, struct sim_
 	else if (!user)
 		sim_oauth_error(resp, "invalid_grant", "user hasn't approved this consumer");
 	else
-		sim_token_reply(req, resp, user);
+		sim_token_reply(req, resp, user, true);
 }
 
 static bool sim_client_ok(struct sim_req *req, struct sim_str form, bool secret_needed)
@@ -232,18 +234,18 @@ void sim_auth_token(struct sim_req *req, struct sim_resp *resp)
 		return;
 	}
 	if (sim_eq(grant, SIM_S("client_credentials"))) {
-		sim_token_reply(req, resp, req->org->admin);
+		sim_token_reply(req, resp, req->org->admin, true);
 	} else if (sim_eq(grant, SIM_S("refresh_token"))) {
 		snprintf(want, sizeof(want), "refresh-%s", req->org->name);
 		if (sim_eq(sim_form_get(req->arena, form, "refresh_token"), sim_cstr(want)))
-			sim_token_reply(req, resp, req->org->admin);
+			sim_token_reply(req, resp, req->org->admin, false);
 		else
 			sim_oauth_error(resp, "invalid_grant", "expired access/refresh token");
 	} else if (sim_eq(grant, SIM_S("password"))) {
 		user = sim_form_get(req->arena, form, "username");
 		pass = sim_form_get(req->arena, form, "password");
 		if (sim_user_named(req->org, user) && sim_starts(pass, "simulator"))
-			sim_token_reply(req, resp, sim_user_named(req->org, user));
+			sim_token_reply(req, resp, sim_user_named(req->org, user), false);
 		else
 			sim_oauth_error(resp, "invalid_grant", "authentication failure");
 	} else {
@@ -258,36 +260,87 @@ static void sim_user_text(struct sim_buf *b, struct sim_org *org, const struct s
 	sim_value_out(b, org, org->user_obj, r, sim_field_named(org->user_obj, field));
 }
 
+static struct sim_rec *sim_this_user(struct sim_req *req, struct sim_resp *resp)
+{
+	return sim_session_check(req, resp) ? sim_take_rec(req->org, req->user) : NULL;
+}
+
+static void sim_user_urls(struct sim_buf *b, const struct sim_org *org, const char *id)
+{
+	static const struct {
+		const char *name, *path;
+	} soap[] = {{"enterprise", "c"}, {"metadata", "m"}, {"partner", "u"}},
+	  rest[] = {{"rest", ""}, {"sobjects", "sobjects/"}, {"search", "search/"},
+		  {"query", "query/"}, {"recent", "recent/"}, {"feeds", "chatter/feeds"},
+		  {"groups", "chatter/groups"}, {"users", "chatter/users"},
+		  {"feed_items", "chatter/feed-items"}};
+
+	sim_buf_fmt(b, ",\"urls\":{\"profile\":\"http://127.0.0.1:%d/%s\"", org->port, id);
+	for (size_t i = 0; i < SIM_COUNT(soap); i++)
+		sim_buf_fmt(b, ",\"%s\":\"http://127.0.0.1:%d/services/Soap/%s/{version}/%.15s\"",
+			soap[i].name, org->port, soap[i].path, org->id);
+	for (size_t i = 0; i < SIM_COUNT(rest); i++)
+		sim_buf_fmt(b, ",\"%s\":\"http://127.0.0.1:%d/services/data/v{version}/%s\"",
+			rest[i].name, org->port, rest[i].path);
+	sim_buf_ch(b, '}');
+}
+
 void sim_auth_info(struct sim_req *req, struct sim_resp *resp)
 {
 	struct sim_buf *b = &resp->body;
-	struct sim_rec *r;
+	struct sim_rec *r = sim_this_user(req, resp);
 	char id[19];
 
-	if (!sim_session_check(req, resp))
-		return;
-	sim_id_text(req->org, req->user, id);
-	pthread_rwlock_rdlock(&req->org->db);
-	r = sim_find(req->org, req->user);
-	if (r)
-		sim_rec_ref(r);
-	pthread_rwlock_unlock(&req->org->db);
 	if (!r)
 		return;
+	sim_id_text(req->org, req->user, id);
 	sim_buf_fmt(b,
-		"{\"sub\":\"http://127.0.0.1:%d/id/%s/%s\",\"id\":\"http://127.0.0.1:%d/id/%s/"
-		"%s\",",
-		req->org->port, req->org->id, id, req->org->port, req->org->id, id);
-	sim_buf_fmt(b, "\"user_id\":\"%s\",\"organization_id\":\"%s\"", id, req->org->id);
+		"{\"sub\":\"http://127.0.0.1:%d/id/%s/%s\",\"user_id\":\"%s\","
+		"\"organization_id\":\"%s\",\"email_verified\":true,\"zoneinfo\":"
+		"\"America/Los_Angeles\",\"user_type\":\"STANDARD\",\"language\":\"en_US\","
+		"\"locale\":\"en_US\",\"utcOffset\":-28800000",
+		req->org->port, req->org->id, id, id, req->org->id);
 	sim_user_text(b, req->org, r, "preferred_username", "Username");
-	sim_user_text(b, req->org, r, "username", "Username");
 	sim_user_text(b, req->org, r, "name", "Name");
-	sim_user_text(b, req->org, r, "display_name", "Name");
+	sim_user_text(b, req->org, r, "nickname", "CommunityNickname");
+	sim_user_text(b, req->org, r, "given_name", "FirstName");
+	sim_user_text(b, req->org, r, "family_name", "LastName");
 	sim_user_text(b, req->org, r, "email", "Email");
 	sim_user_text(b, req->org, r, "active", "IsActive");
+	sim_user_urls(b, req->org, id);
+	sim_buf_ch(b, '}');
+	sim_rec_unref(r);
+}
+
+void sim_auth_identity(struct sim_req *req, struct sim_resp *resp)
+{
+	struct sim_buf *b = &resp->body;
+	struct sim_rec *r = sim_this_user(req, resp);
+	char id[19];
+
+	if (!r)
+		return;
+	sim_id_text(req->org, req->user, id);
 	sim_buf_fmt(b,
-		",\"user_type\":\"STANDARD\",\"language\":\"en_US\",\"locale\":\"en_US\",\"urls\":{"
-		"\"rest\":\"http://127.0.0.1:%d/services/data/v{version}/\"}}",
-		req->org->port);
+		"{\"id\":\"http://127.0.0.1:%d/id/%s/%s\",\"asserted_user\":true,\"user_id\":"
+		"\"%s\",\"organization_id\":\"%s\",\"email_verified\":true,\"timezone\":"
+		"\"America/Los_Angeles\",\"photos\":{\"picture\":\"http://127.0.0.1:%d/F\","
+		"\"thumbnail\":\"http://127.0.0.1:%d/T\"},\"addr_street\":null,\"addr_city\":null,"
+		"\"addr_state\":null,\"addr_country\":\"US\",\"addr_zip\":\"94105\","
+		"\"mobile_phone\":null,\"mobile_phone_verified\":false,\"status\":{"
+		"\"created_date\":null,\"body\":null},\"user_type\":\"STANDARD\",\"language\":"
+		"\"en_US\",\"locale\":\"en_US\",\"utcOffset\":-28800000,\"is_app_installed\":"
+		"true",
+		req->org->port, req->org->id, id, id, req->org->id, req->org->port, req->org->port);
+	sim_user_text(b, req->org, r, "username", "Username");
+	sim_user_text(b, req->org, r, "nick_name", "CommunityNickname");
+	sim_user_text(b, req->org, r, "display_name", "Name");
+	sim_user_text(b, req->org, r, "email", "Email");
+	sim_user_text(b, req->org, r, "first_name", "FirstName");
+	sim_user_text(b, req->org, r, "last_name", "LastName");
+	sim_user_text(b, req->org, r, "active", "IsActive");
+	sim_user_text(b, req->org, r, "last_modified_date", "LastModifiedDate");
+	sim_user_urls(b, req->org, id);
+	sim_buf_ch(b, '}');
 	sim_rec_unref(r);
 }

@@ -44,8 +44,10 @@ static void sim_run_rows(struct sim_req *req, struct sim_resp *resp, struct sim_
 		.n = n,
 		.all_or_none = all};
 
-	if (req->fault_rows)
+	if (req->fault_rows) {
 		t.fault = &req->fault_err;
+		t.fault_share = req->fault_share;
+	}
 	if (req->undo) {
 		t.keep_undo = true;
 		t.undo = *req->undo;

@@ -96,7 +96,26 @@ static bool sim_fill_json(struct sim_comp *c, struct sim_json *v, bool *halt)
 	return ok;
 }
 
-static void sim_sub_call(struct sim_comp *c, struct sim_str method, struct sim_str url,
+/* a subrequest has headers of its own */
+static void sim_sub_headers(struct sim_req *sub, const struct sim_json *headers)
+{
+	static const struct {
+		const char *name;
+		enum sim_header at;
+	} known[] = {{"If-Modified-Since", SIM_H_SINCE}, {"If-Unmodified-Since", SIM_H_UNMODIFIED},
+		{"Sforce-Query-Options", SIM_H_QUERY_OPTIONS}};
+
+	for (size_t i = 0; i < SIM_COUNT(known); i++) {
+		const struct sim_json *v = sim_json_geti(headers, known[i].name);
+
+		if (v)
+			sub->header[known[i].at] = sim_arena_dup(sub->arena, v->text);
+		else if (known[i].at != SIM_H_QUERY_OPTIONS)
+			sub->header[known[i].at] = (struct sim_str){NULL, 0};
+	}
+}
+
+static void sim_sub_call(struct sim_comp *c, const struct sim_json *one, struct sim_str url,
 	struct sim_json *body, struct sim_resp *resp)
 {
 	struct sim_req *sub = sim_arena_get(c->req->arena, sizeof(*sub));
@@ -104,7 +123,8 @@ static void sim_sub_call(struct sim_comp *c, struct sim_str method, struct sim_s
 
 	*sub = *c->req;
 	sub->inner = true;
-	sub->method = method;
+	sub->method = sim_json_str(one, "method");
+	sim_sub_headers(sub, sim_json_get(one, "httpHeaders"));
 	sub->args = rest;
 	sub->json = body;
 	sub->body = NULL;
@@ -142,8 +162,8 @@ static void sim_one_sub(struct sim_comp *c, struct sim_json *s, struct sim_done 
 				"Invalid reference specified. No value for the reference was "
 				"found");
 	} else {
-		sim_sub_call(c, sim_json_str(s, "method"),
-			sim_arena_dup(c->req->arena, sim_buf_view(&url)), body, &d->resp);
+		sim_sub_call(
+			c, s, sim_arena_dup(c->req->arena, sim_buf_view(&url)), body, &d->resp);
 	}
 	d->failed = d->resp.status >= 300;
 	sim_buf_done(&url);
@@ -213,9 +233,10 @@ static void sim_comp_reply(struct sim_comp *c, struct sim_buf *b)
 		sim_buf_str(b, i ? ",{\"body\":" : "{\"body\":");
 		sim_sub_body(b, &d->resp);
 		sim_buf_str(b, ",\"httpHeaders\":{");
-		for (int k = 0; k < d->resp.nheaders; k++)
-			sim_buf_fmt(b, "%s\"%s\":\"%s\"", k ? "," : "", d->resp.header[k].name,
-				d->resp.header[k].value);
+		for (int k = 0; k < d->resp.nheaders; k++) {
+			sim_buf_fmt(b, "%s\"%s\":", k ? "," : "", d->resp.header[k].name);
+			sim_buf_json(b, sim_cstr(d->resp.header[k].value));
+		}
 		sim_buf_fmt(b, "},\"httpStatusCode\":%d,\"referenceId\":", d->resp.status);
 		sim_buf_json(b, d->ref);
 		sim_buf_ch(b, '}');
@@ -296,8 +317,8 @@ void sim_batch(struct sim_req *req, struct sim_resp *resp)
 			sim_resp_error(&sub, 412, "BATCH_PROCESSING_HALTED",
 				"Batch processing halted per request");
 		else
-			sim_sub_call(&c, sim_json_str(s, "method"), sim_json_str(s, "url"),
-				sim_json_get(s, "richInput"), &sub);
+			sim_sub_call(
+				&c, s, sim_json_str(s, "url"), sim_json_get(s, "richInput"), &sub);
 		failed |= sub.status >= 300;
 		sim_buf_fmt(
 			&rows, "%s{\"statusCode\":%d,\"result\":", rows.len ? "," : "", sub.status);

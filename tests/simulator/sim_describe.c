@@ -94,7 +94,8 @@ static void sim_d_field(struct sim_buf *b, const struct sim_object *o, const str
 	sim_d_bool(b, "namePointing", f->polymorphic);
 	sim_d_bool(b, "nillable", f->nillable);
 	sim_d_bool(b, "permissionable",
-		!sys && !f->no_perm && (f->createable || f->updateable || f->calculated));
+		!sys && !f->no_perm &&
+			(f->createable || f->updateable || f->calculated || f->nparts));
 	sim_d_picks(b, f);
 	sim_d_bool(b, "polymorphicForeignKey", f->polymorphic);
 	sim_d_int(b, "precision", f->precision);
@@ -285,13 +286,29 @@ static void sim_http_date(char *out, size_t size, int64_t ms)
 		r / 3600, r / 60 % 60, r % 60);
 }
 
+bool sim_http_time(struct sim_str s, int64_t *ret_s)
+{
+	static const char *const mon = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	int d, y, h, mi, sec;
+	char m[4];
+
+	if (!s.len || sscanf(s.p, "%*3s, %d %3s %d %d:%d:%d", &d, m, &y, &h, &mi, &sec) != 6 ||
+		!strstr(mon, m))
+		return false;
+	*ret_s = sim_days(y, (int)(strstr(mon, m) - mon) / 3 + 1, d) * 86400 + h * 3600 + mi * 60 +
+		 sec;
+	return true;
+}
+
 static bool sim_not_modified(struct sim_req *req, struct sim_resp *resp, int64_t changed)
 {
+	int64_t since_s;
 	char date[64];
 
 	sim_http_date(date, sizeof(date), changed);
 	sim_resp_header(resp, "Last-Modified", "%s", date);
-	if (!sim_eq(req->header[SIM_H_SINCE], sim_cstr(date)))
+	sim_resp_header(resp, "ETag", "\"%08llx\"", (unsigned long long)(changed & 0xFFFFFFFF));
+	if (!sim_http_time(req->header[SIM_H_SINCE], &since_s) || changed / 1000 > since_s)
 		return false;
 	resp->status = 304;
 	return true;

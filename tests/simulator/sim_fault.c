@@ -20,6 +20,8 @@ void sim_fault_add(struct sim_org *org, const struct sim_json *v)
 	f->after = sim_json_i64(v, "after", 0);
 	f->count = sim_json_i64(v, "count", INT64_MAX);
 	f->ms = sim_json_i64(v, "ms", 0);
+	f->rows = sim_json_num(v, "rows", 1.0);
+	f->batches = sim_json_i64(v, "batches", 0);
 	sim_json_write(&text, v);
 	f->text = sim_strdup(sim_buf_view(&text));
 	sim_buf_done(&text);
@@ -96,6 +98,8 @@ const char *sim_fault_pick(struct sim_req *req, int64_t *ret_ms)
 			}
 			kind = sim_arena_dup(req->arena, sim_cstr(f->kind)).p;
 			*ret_ms = f->ms;
+			req->fault_share = f->rows;
+			req->fault_batches = f->batches;
 		}
 	pthread_mutex_unlock(&req->org->side);
 	sim_sleep_us(delay * 1000);
@@ -112,6 +116,7 @@ const char *sim_fault_pick(struct sim_req *req, int64_t *ret_ms)
 		req->fault_err = (struct sim_err){.code = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
 			.msg = "trigger of the simulator: execution of BeforeInsert caused by: "
 			       "System.DmlException: injected"};
+	req->fault_fail = !strcmp(kind, "fail-job");
 	req->fault_rows = !strcmp(kind, "lock") || !strcmp(kind, "row-error");
 	return kind;
 }

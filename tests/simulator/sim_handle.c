@@ -58,14 +58,25 @@ void sim_buf_row_errors(struct sim_buf *b, const struct sim_err *e, const char *
 	sim_buf_ch(b, ']');
 }
 
-void sim_resp_err(struct sim_resp *r, int status, const struct sim_err *e)
+static void sim_resp_one(struct sim_resp *r, int status, const struct sim_err *e, bool fields)
 {
 	r->status = status;
 	r->body.len = 0;
 	r->type = "application/json;charset=UTF-8";
 	sim_buf_ch(&r->body, '[');
-	sim_buf_err(&r->body, e, "errorCode", false);
+	sim_buf_err(&r->body, e, "errorCode", fields);
 	sim_buf_ch(&r->body, ']');
+}
+
+void sim_resp_err(struct sim_resp *r, int status, const struct sim_err *e)
+{
+	sim_resp_one(r, status, e, false);
+}
+
+/* what went wrong while writing has fields, be it none; what was wrong with the request has not */
+void sim_resp_row_err(struct sim_resp *r, int status, const struct sim_err *e)
+{
+	sim_resp_one(r, status, e, strcmp(e->code, "INVALID_FIELD") != 0);
 }
 
 int sim_err_status(const struct sim_err *e)
@@ -353,8 +364,10 @@ static void sim_api(struct sim_req *req, struct sim_resp *resp, struct sim_str p
 		sim_data(req, resp, path);
 	} else if (sim_eq(path, SIM_S("/services/oauth2/token"))) {
 		sim_auth_token(req, resp);
-	} else if (sim_eq(path, SIM_S("/services/oauth2/userinfo")) || sim_starts(path, "/id/")) {
+	} else if (sim_eq(path, SIM_S("/services/oauth2/userinfo"))) {
 		sim_auth_info(req, resp);
+	} else if (sim_starts(path, "/id/")) {
+		sim_auth_identity(req, resp);
 	} else {
 		sim_resp_error(resp, 404, "NOT_FOUND", "The requested resource does not exist");
 	}

@@ -25,7 +25,8 @@ struct sim_fault {
 	struct sim_fault *next;
 	char *method, *path, *kind, *text;
 	double probability;
-	int64_t after, count, ms;
+	double rows; /* the share of rows that row faults hit */
+	int64_t after, count, ms, batches;
 	int64_t seen, hits;
 };
 
@@ -44,7 +45,9 @@ struct sim_req {
 	const struct sim_json *json;
 	int64_t base_us; /* latency that is still to be slept */
 	struct sim_err fault_err;
-	bool fault_rows, inner;
+	bool fault_rows, fault_fail, inner;
+	double fault_share;
+	int64_t fault_batches;
 	struct sim_str token;
 };
 
@@ -63,11 +66,13 @@ struct sim_resp {
 void sim_resp_header(struct sim_resp *r, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void sim_resp_error(struct sim_resp *r, int status, const char *code, const char *msg);
-void sim_resp_err(struct sim_resp *r, int status, const struct sim_err *e); /* REST form */
+void sim_resp_err(struct sim_resp *r, int status, const struct sim_err *e);	/* REST form */
+void sim_resp_row_err(struct sim_resp *r, int status, const struct sim_err *e); /* of a write */
 void sim_buf_row_errors(struct sim_buf *b, const struct sim_err *e, const char *code_key);
 int sim_err_status(const struct sim_err *e);
 
 /* everything but the transport: faults, session, limits, latency, route */
+bool sim_http_time(struct sim_str s, int64_t *ret_s); /* RFC 1123 */
 void sim_handle(struct sim_req *req, struct sim_resp *resp);
 void sim_dispatch(struct sim_req *req, struct sim_resp *resp); /* behind /services/data/vXX.X/ */
 /* sleeps the request's latency and that of n records */
@@ -88,7 +93,8 @@ void sim_fault_list(struct sim_org *org, struct sim_buf *b);
 bool sim_session_check(struct sim_req *req, struct sim_resp *resp);
 void sim_session_kill(struct sim_org *org, struct sim_str token); /* all when empty */
 void sim_auth_token(struct sim_req *req, struct sim_resp *resp);
-void sim_auth_info(struct sim_req *req, struct sim_resp *resp);
+void sim_auth_info(struct sim_req *req, struct sim_resp *resp); /* userinfo */
+void sim_auth_identity(struct sim_req *req, struct sim_resp *resp);
 bool sim_auth_load_key(struct sim_org *org, const char *pem, size_t len);
 
 void sim_admin(struct sim_req *req, struct sim_resp *resp);

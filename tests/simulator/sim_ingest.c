@@ -15,16 +15,19 @@ static bool sim_ingest_setup(
 
 	for (size_t i = 0; i < SIM_COUNT(ops); i++)
 		known |= sim_eq(op, sim_cstr(ops[i]));
-	j->operation = sim_strdup(op);
-	j->object = sim_strdup(sim_json_str(doc, "object"));
+	j->operation = (char *)sim_arena_dup(&j->arena, op).p;
+	j->object = o ? o->name : NULL;
 	if (!o)
-		sim_resp_error(resp, 400, "INVALIDENTITY", "Unable to find object");
+		sim_resp_error(resp, 400, "INVALIDENTITY", "InvalidEntity : Unable to find object");
+	else if (req->org->bulk_batches_left <= 0)
+		sim_resp_error(resp, 400, "EXCEEDEDQUOTA",
+			"ExceededQuota : ApiBatchItems Limit exceeded.");
 	else if (!known)
 		sim_resp_error(resp, 400, "JSON_PARSER_ERROR", "Unknown operation");
 	else if (sim_eq(op, SIM_S("upsert")) && (!f || !(f->external_id || f->id_lookup)))
 		sim_resp_error(resp, 400, "INVALIDJOB",
 			"InvalidJob : Field name provided, does not match an External ID");
-	else if (sim_job_options(req, resp, j, doc)) {
+	else if (sim_job_options(resp, j, doc)) {
 		j->ext_field = f ? f->name : NULL;
 		return true;
 	}
@@ -49,6 +52,17 @@ static struct sim_str sim_part(struct sim_str body, const char *name)
 
 static void sim_ingest_begin(struct sim_job *j);
 
+/* faults of the request that closes a job hit its rows and batches */
+static void sim_ingest_faults(struct sim_job *j, const struct sim_req *req)
+{
+	if (req->fault_rows) {
+		j->fault_err = req->fault_err;
+		j->fault_share = req->fault_share;
+	}
+	if (req->fault_fail)
+		j->fail_after = req->fault_batches;
+}
+
 void sim_ingest_create(struct sim_req *req, struct sim_resp *resp)
 {
 	bool multi = sim_starts(req->header[SIM_H_TYPE], "multipart/form-data");
@@ -67,30 +81,53 @@ void sim_ingest_create(struct sim_req *req, struct sim_resp *resp)
 	if (!doc)
 		return;
 	j = sim_job_new(req, true);
-	if (!sim_ingest_setup(req, resp, j, doc)) {
+	if (data.len > 100000) {
+		sim_resp_error(resp, 400, "CLIENTINPUTERROR",
+			"ClientInputError : The data of a multipart request has more than 100,000 "
+			"characters");
+		sim_job_remove(req->org, j);
+	} else if (!sim_ingest_setup(req, resp, j, doc)) {
 		sim_job_remove(req->org, j);
 	} else {
 		if (multi) {
 			j->csv = sim_strdup(data);
 			j->csv_len = data.len;
 			j->uploaded = true;
+			sim_ingest_faults(j, req);
 			sim_ingest_begin(j);
 		}
-		sim_job_json(req, &resp->body, j, false);
+		sim_job_json(req, &resp->body, j, multi ? "UploadComplete" : "Open");
 	}
 	sim_job_release(req->org, j);
+}
+
+/* NULL, or why the upload is refused */
+static const char *sim_upload_refused(const struct sim_req *req, const struct sim_job *j)
+{
+	if (!sim_job_is(j, "Open"))
+		return "INVALIDJOBSTATE";
+	if ((int64_t)req->len > req->org->set.upload_bytes)
+		return "CLIENTINPUTERROR";
+	return j->uploaded ? "INVALIDJOBSTATE" : NULL;
 }
 
 void sim_ingest_upload(struct sim_req *req, struct sim_resp *resp)
 {
 	struct sim_job *j = sim_job_take(req, resp, true);
+	const char *code = NULL;
 
 	if (!j)
 		return;
-	if (strcmp(j->state, "Open") || j->uploaded) {
-		sim_resp_error(resp, 400, "INVALIDJOBSTATE",
-			"Found multiple contents for job; only one upload is allowed");
-	} else {
+	if (req->header[SIM_H_TYPE].len && !sim_starts(req->header[SIM_H_TYPE], "text/csv")) {
+		sim_resp_error(resp, 415, "UNSUPPORTED_MEDIA_TYPE",
+			"The content type of the data must be text/csv");
+		sim_job_release(req->org, j);
+		return;
+	}
+	sim_pause(req, 0);
+	pthread_mutex_lock(&req->org->side);
+	code = sim_upload_refused(req, j);
+	if (!code) {
 		j->csv = req->body;
 		j->csv_len = req->len;
 		req->body = NULL;
@@ -98,6 +135,12 @@ void sim_ingest_upload(struct sim_req *req, struct sim_resp *resp)
 		resp->status = 201;
 		resp->type = NULL;
 	}
+	pthread_mutex_unlock(&req->org->side);
+	if (code && !strcmp(code, "CLIENTINPUTERROR"))
+		sim_resp_error(resp, 400, code, "ClientInputError : The upload is too large");
+	else if (code)
+		sim_resp_error(resp, 400, code,
+			"InvalidJobState : The job takes one upload, while it is Open");
 	sim_job_release(req->org, j);
 }
 
@@ -105,20 +148,17 @@ static void *sim_ingest_thread(void *arg)
 {
 	struct sim_job *j = arg;
 
-	if (j->org->set.bulk_delay_ms)
-		sim_sleep_us(j->org->set.bulk_delay_ms * 1000);
-	if (!strcmp(j->state, "UploadComplete"))
-		j->state = "InProgress";
+	sim_sleep_us(j->org->set.bulk_delay_ms * 1000);
+	sim_job_move(j, "UploadComplete", "InProgress");
 	sim_ingest_run(j);
 	sim_job_release(j->org, j);
 	return NULL;
 }
 
-static void sim_ingest_begin(struct sim_job *j)
+static void sim_ingest_start(struct sim_job *j)
 {
 	pthread_t thread;
 
-	j->state = "UploadComplete";
 	pthread_mutex_lock(&j->org->side);
 	j->users++;
 	pthread_mutex_unlock(&j->org->side);
@@ -126,10 +166,20 @@ static void sim_ingest_begin(struct sim_job *j)
 		pthread_detach(thread);
 }
 
-static bool sim_ingest_over(const struct sim_job *j)
+static void sim_ingest_begin(struct sim_job *j)
 {
-	return !strcmp(j->state, "JobComplete") || !strcmp(j->state, "Failed") ||
-	       !strcmp(j->state, "Aborted");
+	if (sim_job_move(j, "Open", "UploadComplete"))
+		sim_ingest_start(j);
+}
+
+static bool sim_ingest_abort(struct sim_job *j)
+{
+	if (sim_job_move(j, "Open", "Aborted")) {
+		sim_ingest_start(j); /* finds the rows for the file of unprocessed ones */
+		return true;
+	}
+	return sim_job_move(j, "UploadComplete", "Aborted") ||
+	       sim_job_move(j, "InProgress", "Aborted");
 }
 
 void sim_ingest_patch(struct sim_req *req, struct sim_resp *resp)
@@ -140,14 +190,16 @@ void sim_ingest_patch(struct sim_req *req, struct sim_resp *resp)
 
 	if (!j)
 		return;
-	if (sim_eq(state, SIM_S("UploadComplete")) && !strcmp(j->state, "Open")) {
+	sim_pause(req, 0);
+	if (sim_eq(state, SIM_S("UploadComplete")) && sim_job_is(j, "Open")) {
+		sim_ingest_faults(j, req);
 		sim_ingest_begin(j);
-		sim_job_json(req, &resp->body, j, false);
-	} else if (sim_eq(state, SIM_S("Aborted")) && !sim_ingest_over(j)) {
-		j->state = "Aborted";
-		sim_job_json(req, &resp->body, j, false);
+		sim_job_json(req, &resp->body, j, "UploadComplete");
+	} else if (sim_eq(state, SIM_S("Aborted")) && sim_ingest_abort(j)) {
+		sim_job_json(req, &resp->body, j, "Aborted");
 	} else {
-		sim_resp_error(resp, 400, "INVALIDJOBSTATE", "Invalid job state transition");
+		sim_resp_error(resp, 400, "INVALIDJOBSTATE",
+			"InvalidJobState : Invalid job state transition");
 	}
 	sim_job_release(req->org, j);
 }
@@ -158,7 +210,7 @@ void sim_ingest_get(struct sim_req *req, struct sim_resp *resp)
 
 	if (!j)
 		return;
-	sim_job_json(req, &resp->body, j, true);
+	sim_job_json(req, &resp->body, j, NULL);
 	sim_job_release(req->org, j);
 }
 
@@ -168,7 +220,8 @@ void sim_ingest_delete(struct sim_req *req, struct sim_resp *resp)
 
 	if (!j)
 		return;
-	if (!sim_ingest_over(j) && strcmp(j->state, "UploadComplete")) {
+	sim_job_move(j, "UploadComplete", "Aborted");
+	if (!sim_job_over(j)) {
 		sim_resp_error(resp, 400, "API_ERROR",
 			"Error encountered when deleting the job because the job is not "
 			"terminated");
@@ -182,86 +235,4 @@ void sim_ingest_delete(struct sim_req *req, struct sim_resp *resp)
 void sim_ingest_list(struct sim_req *req, struct sim_resp *resp)
 {
 	sim_job_list(req, resp, true);
-}
-
-/* ---- result files ---- */
-
-enum sim_file_kind { SIM_GOOD, SIM_FAILED, SIM_UNPROCESSED };
-
-static bool sim_row_in(const struct sim_ingest_row *r, enum sim_file_kind kind)
-{
-	if (kind == SIM_UNPROCESSED)
-		return !r->tried;
-	return r->tried && (kind == SIM_GOOD) == !r->error;
-}
-
-static void sim_result_head(const struct sim_job *j, struct sim_buf *b, enum sim_file_kind kind)
-{
-	if (kind != SIM_UNPROCESSED)
-		sim_buf_fmt(b, "\"sf__Id\"%c%s%c", j->delimiter,
-			kind == SIM_GOOD ? "\"sf__Created\"" : "\"sf__Error\"", j->delimiter);
-	for (int i = 0; i < j->ncolumns; i++) {
-		if (i)
-			sim_buf_ch(b, j->delimiter);
-		sim_buf_csv(b, j->column[i]);
-	}
-	sim_buf_str(b, j->crlf ? "\r\n" : "\n");
-}
-
-static void sim_result_row(const struct sim_job *j, struct sim_buf *b,
-	const struct sim_ingest_row *r, enum sim_file_kind kind)
-{
-	char id[19] = "";
-
-	if (r->id && (kind == SIM_GOOD || strcmp(j->operation, "insert")))
-		sim_id_text(j->org, r->id, id);
-	if (kind != SIM_UNPROCESSED) {
-		sim_buf_fmt(b, "\"%s\"%c", id, j->delimiter);
-		if (kind == SIM_GOOD)
-			sim_buf_str(b, r->created ? "\"true\"" : "\"false\"");
-		else
-			sim_buf_csv(b, sim_cstr(r->error));
-		sim_buf_ch(b, j->delimiter);
-	}
-	for (int i = 0; i < j->ncolumns; i++) {
-		if (i)
-			sim_buf_ch(b, j->delimiter);
-		sim_buf_csv(b, r->cell[i]);
-	}
-	sim_buf_str(b, j->crlf ? "\r\n" : "\n");
-}
-
-static void sim_ingest_file(struct sim_req *req, struct sim_resp *resp, enum sim_file_kind kind)
-{
-	struct sim_job *j = sim_job_take(req, resp, true);
-
-	if (!j)
-		return;
-	if (!sim_ingest_over(j)) {
-		sim_resp_error(resp, 400, "INVALIDJOBSTATE", "The job is not complete");
-	} else {
-		resp->type = "text/csv;charset=UTF-8";
-		sim_result_head(j, &resp->body, kind);
-		/* not in the order of the input, on purpose */
-		for (int pass = 1; pass >= 0; pass--)
-			for (size_t i = 0; i < j->nrows; i++)
-				if ((int)(i / 10 % 2) == pass && sim_row_in(&j->row[i], kind))
-					sim_result_row(j, &resp->body, &j->row[i], kind);
-	}
-	sim_job_release(req->org, j);
-}
-
-void sim_ingest_good(struct sim_req *req, struct sim_resp *resp)
-{
-	sim_ingest_file(req, resp, SIM_GOOD);
-}
-
-void sim_ingest_failed(struct sim_req *req, struct sim_resp *resp)
-{
-	sim_ingest_file(req, resp, SIM_FAILED);
-}
-
-void sim_ingest_unprocessed(struct sim_req *req, struct sim_resp *resp)
-{
-	sim_ingest_file(req, resp, SIM_UNPROCESSED);
 }

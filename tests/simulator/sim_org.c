@@ -26,7 +26,10 @@ static const char sim_builtin_seed[] =
 
 void sim_settings_default(struct sim_org *org)
 {
-	org->set = (struct sim_settings){.lock_wait_ms = 10000};
+	org->set = (struct sim_settings){.lock_wait_ms = 10000,
+		.bulk_keep_s = 7 * 86400,
+		.upload_bytes = 100000000,
+		.csv_field_chars = 32000};
 }
 
 void sim_builtin(struct sim_org *org)
@@ -83,6 +86,8 @@ struct sim_org *sim_org_new(struct sim_str name, int port)
 	org->locks = sim_locks_new();
 	org->session_ttl_ms = 7200 * 1000;
 	org->daily_max = org->daily_left = 15000000;
+	org->bulk_batches_max = org->bulk_batches_left = 15000;
+	org->bulk_queries_max = org->bulk_queries_left = 10000;
 	sim_settings_default(org);
 	sim_schema_init(org);
 	sim_builtin(org);

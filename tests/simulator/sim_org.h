@@ -28,8 +28,14 @@ struct sim_settings {
 	bool deleted_parent_xref;
 	int64_t lock_wait_ms;
 	int64_t page_rows; /* the server returns fewer rows than asked when set */
-	int64_t bulk_delay_ms;
+	int64_t bulk_delay_ms, bulk_batch_ms, bulk_keep_s;
+	int64_t result_rows; /* a page of a job's results holds at most so many when set */
+	int64_t upload_bytes, csv_field_chars;
+	bool bare_null, empty_no_header, early_not_found;
+	int64_t csv_doubles; /* enum sim_doubles */
 };
+
+enum sim_doubles { SIM_DOUBLES_SAME, SIM_DOUBLES_JAVA, SIM_DOUBLES_PLAIN, SIM_DOUBLES_POINT };
 
 struct sim_fault;
 struct sim_cursor;
@@ -68,6 +74,7 @@ struct sim_org {
 	struct sim_settings set;
 	_Atomic int64_t latency_ms, latency_record_us;
 	_Atomic int64_t daily_max, daily_left, concurrent;
+	_Atomic int64_t bulk_batches_max, bulk_batches_left, bulk_queries_max, bulk_queries_left;
 	struct sim_stats stats;
 	struct sim_fault *faults;
 	struct sim_cursor *cursor[10];

@@ -38,7 +38,8 @@ static void sim_cand_sort(struct sim_cand *c)
 {
 	size_t n = 0;
 
-	qsort(c->list, c->n, sizeof(*c->list), sim_u32_cmp);
+	if (c->n)
+		qsort(c->list, c->n, sizeof(*c->list), sim_u32_cmp);
 	for (size_t i = 0; i < c->n; i++)
 		if (!i || c->list[i] != c->list[n - 1])
 			c->list[n++] = c->list[i];

@@ -100,7 +100,8 @@ static bool sim_page(struct sim_req *req, struct sim_resp *resp, struct sim_curs
 	}
 	sim_buf_str(b, ",\"records\":[");
 	c->q->version = req->version;
-	sim_query_rows(c->q, b, c->res.serial + at, n);
+	if (n)
+		sim_query_rows(c->q, b, c->res.serial + at, n);
 	sim_buf_str(b, "]}");
 	return n < left;
 }
@@ -142,6 +143,11 @@ static void sim_run_soql(struct sim_req *req, struct sim_resp *resp, bool all)
 	pthread_rwlock_unlock(&req->org->db);
 	if (!c->q) {
 		sim_resp_err(resp, 400, &err);
+		sim_cursor_free(c);
+		return;
+	}
+	if (sim_is(sim_req_arg(req, "columns"), "true")) {
+		sim_query_columns(c->q, &resp->body);
 		sim_cursor_free(c);
 		return;
 	}
@@ -213,14 +219,18 @@ void sim_limits(struct sim_req *req, struct sim_resp *resp)
 		const char *name;
 		int max;
 	} rows[] = {{"ConcurrentAsyncGetReportInstances", 200},
-		{"DailyAsyncApexExecutions", 250000}, {"DailyBulkApiBatches", 15000},
-		{"DailyBulkV2QueryFileStorageMB", 976562}, {"DailyBulkV2QueryJobs", 10000},
+		{"DailyAsyncApexExecutions", 250000}, {"DailyBulkV2QueryFileStorageMB", 976562},
 		{"DailyDurableStreamingApiEvents", 10000}, {"DailyStreamingApiEvents", 10000},
 		{"DataStorageMB", 1024}, {"FileStorageMB", 1024}, {"HourlyTimeBasedWorkflow", 1000},
 		{"MonthlyPlatformEventsUsageEntitlement", 0}, {"SingleEmail", 5000}};
 
 	sim_buf_fmt(&resp->body, "{\"DailyApiRequests\":{\"Max\":%lld,\"Remaining\":%lld}",
 		(long long)req->org->daily_max, (long long)req->org->daily_left);
+	sim_buf_fmt(&resp->body,
+		",\"DailyBulkApiBatches\":{\"Max\":%lld,\"Remaining\":%lld}"
+		",\"DailyBulkV2QueryJobs\":{\"Max\":%lld,\"Remaining\":%lld}",
+		(long long)req->org->bulk_batches_max, (long long)req->org->bulk_batches_left,
+		(long long)req->org->bulk_queries_max, (long long)req->org->bulk_queries_left);
 	for (size_t i = 0; i < SIM_COUNT(rows); i++)
 		sim_buf_fmt(&resp->body, ",\"%s\":{\"Max\":%d,\"Remaining\":%d}", rows[i].name,
 			rows[i].max, rows[i].max);

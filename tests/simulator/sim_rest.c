@@ -8,8 +8,10 @@ static void sim_one(struct sim_req *req, struct sim_txn *t, struct sim_row *row)
 {
 	*t = (struct sim_txn){
 		.org = req->org, .arena = req->arena, .user = req->user, .row = row, .n = 1};
-	if (req->fault_rows)
+	if (req->fault_rows) {
 		t->fault = &req->fault_err;
+		t->fault_share = req->fault_share;
+	}
 	if (req->undo) {
 		t->keep_undo = true;
 		t->undo = *req->undo;
@@ -49,7 +51,8 @@ static bool sim_id_of_object(struct sim_req *req, struct sim_resp *resp, const s
 	gone = r && r->deleted;
 	pthread_rwlock_unlock(&req->org->db);
 	if (gone)
-		sim_resp_error(resp, 404, "ENTITY_IS_DELETED", "entity is deleted");
+		sim_resp_row_err(resp, 404,
+			&(struct sim_err){.code = "ENTITY_IS_DELETED", .msg = "entity is deleted"});
 	else if (!there)
 		sim_resp_error(resp, 404, "NOT_FOUND", "The requested resource does not exist");
 	return there && !gone;
@@ -72,7 +75,7 @@ void sim_row_create(struct sim_req *req, struct sim_resp *resp)
 	}
 	sim_one(req, &t, &row);
 	if (row.err.code || t.call_err.code) {
-		sim_resp_err(resp, 400, row.err.code ? &row.err : &t.call_err);
+		sim_resp_row_err(resp, 400, row.err.code ? &row.err : &t.call_err);
 		return;
 	}
 	resp->status = 201;
@@ -83,23 +86,14 @@ void sim_row_create(struct sim_req *req, struct sim_resp *resp)
 
 static bool sim_unmodified(struct sim_req *req, struct sim_resp *resp, uint64_t oid)
 {
-	static const char *const mon = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	struct sim_rec *r;
-	char m[4];
-	int d, y, h, mi, s;
-	int64_t limit;
-	bool ok = true;
+	int64_t limit_s;
+	bool ok;
 
-	if (!req->header[SIM_H_UNMODIFIED].len ||
-		sscanf(req->header[SIM_H_UNMODIFIED].p, "%*3s, %d %3s %d %d:%d:%d", &d, m, &y, &h,
-			&mi, &s) != 6 ||
-		!strstr(mon, m))
+	if (!sim_http_time(req->header[SIM_H_UNMODIFIED], &limit_s))
 		return true;
-	limit = (sim_days(y, (int)(strstr(mon, m) - mon) / 3 + 1, d) * 86400 + h * 3600 + mi * 60 +
-			s) *
-		1000;
 	r = sim_take_rec(req->org, oid);
-	ok = !r || r->modified / 1000 * 1000 <= limit;
+	ok = !r || r->modified / 1000 <= limit_s;
 	sim_rec_unref(r);
 	if (!ok)
 		sim_resp_error(resp, 412, "PRECONDITION_FAILED",
@@ -126,7 +120,7 @@ void sim_row_update(struct sim_req *req, struct sim_resp *resp)
 	}
 	sim_one(req, &t, &row);
 	if (row.err.code)
-		sim_resp_err(resp, sim_err_status(&row.err), &row.err);
+		sim_resp_row_err(resp, sim_err_status(&row.err), &row.err);
 	else
 		resp->status = 204;
 }
@@ -139,7 +133,7 @@ static void sim_delete_one(
 
 	sim_one(req, &t, &row);
 	if (row.err.code)
-		sim_resp_err(resp, sim_err_status(&row.err), &row.err);
+		sim_resp_row_err(resp, sim_err_status(&row.err), &row.err);
 	else
 		resp->status = 204;
 }
@@ -308,8 +302,10 @@ static void sim_upsert_reply(struct sim_req *req, struct sim_resp *resp, struct 
 	resp->status = row->created ? 201 : version >= 46 ? 200 : 204;
 	if (resp->status == 204)
 		return;
-	sim_buf_fmt(&resp->body, "{\"id\":\"%s\",\"success\":true,\"errors\":[],\"created\":%s}",
-		id, row->created ? "true" : "false");
+	sim_buf_fmt(&resp->body, "{\"id\":\"%s\",\"success\":true,\"errors\":[]%s}", id,
+		version < 46   ? ""
+		: row->created ? ",\"created\":true"
+			       : ",\"created\":false");
 }
 
 void sim_row_upsert(struct sim_req *req, struct sim_resp *resp)
@@ -345,7 +341,7 @@ void sim_row_upsert(struct sim_req *req, struct sim_resp *resp)
 	if (row.nfound > 1)
 		sim_choices(req, resp, o, row.found, row.nfound);
 	else if (row.err.code)
-		sim_resp_err(resp, sim_err_status(&row.err), &row.err);
+		sim_resp_row_err(resp, sim_err_status(&row.err), &row.err);
 	else
 		sim_upsert_reply(req, resp, &row);
 }

@@ -284,7 +284,7 @@ static void sim_def_object(struct sim_org *org, const struct sim_def_object *d)
 		o->createable &= *c != 'c';
 		o->updateable &= *c != 'u';
 		o->deletable &= *c != 'd';
-		o->undeletable &= *c != 'd';
+		o->undeletable &= *c != 'd' && *c != 'n';
 		o->replicateable &= *c != 'r';
 		o->setup |= *c == 's';
 	}
@@ -351,6 +351,22 @@ static void sim_inbound(struct sim_object *from, struct sim_field *f)
 	}
 }
 
+/* fields that say to be parts of another, and yet are as writable as any */
+static void sim_compounds(struct sim_object *o)
+{
+	static const char *const part[][3] = {{"Account", "Name", "Name"},
+		{"Opportunity", "FiscalQuarter", "Fiscal"},
+		{"Opportunity", "FiscalYear", "Fiscal"}};
+
+	for (size_t i = 0; i < SIM_COUNT(part); i++) {
+		struct sim_field *f =
+			strcmp(o->name, part[i][0]) ? NULL : sim_field_named(o, part[i][1]);
+
+		if (f)
+			f->compound = (char *)part[i][2];
+	}
+}
+
 void sim_schema_settle(struct sim_org *org)
 {
 	for (unsigned i = 0; i < org->nobjects; i++) {
@@ -369,6 +385,7 @@ void sim_schema_settle(struct sim_org *org)
 			if (sim_field_named(o, "Salutation"))
 				sim_field_named(o, "Salutation")->compound = (char *)"Name";
 		}
+		sim_compounds(o);
 		for (unsigned k = 0; k < o->nfields; k++)
 			if (o->field[k]->index < 0 && sim_wants_index(o->field[k]))
 				o->field[k]->index = sim_store_add_index(o->store, o->field[k]);

@@ -236,7 +236,8 @@ static enum MHD_Result sim_serve(struct MHD_Connection *c, struct sim_req *req)
 		return MHD_NO;
 	}
 	sim_handle(req, &resp);
-	if (fault && !strcmp(fault, "drop-after"))
+	if (fault &&
+		(!strcmp(fault, "drop-after") || (!resp.body.len && !strcmp(fault, "cut-body"))))
 		sim_buf_done(&resp.body);
 	else
 		ok = sim_send(c, req, &resp, fault && !strcmp(fault, "cut-body"));

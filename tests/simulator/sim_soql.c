@@ -217,6 +217,7 @@ static bool sim_items(struct sim_sp *s)
 
 		if (sim_sp_is(s, "FIELDS")) {
 			sim_sp_next(s);
+			s->q->macro = true;
 			if (!sim_fields_macro(s, &at))
 				return false;
 			continue;
@@ -345,12 +346,12 @@ static bool sim_from(struct sim_sp *s, struct sim_object *child_of)
 	}
 	if (!s->obj || !s->obj->queryable) {
 		sim_err_set(s->err, s->a, "INVALID_TYPE", NULL,
-			"sObject type '%.*s' is not supported. If you are attempting to use a "
+			"%ssObject type '%.*s' is not supported. If you are attempting to use a "
 			"custom object, be sure "
 			"to append the '__c' after the entity name. Please reference your WSDL or "
 			"the describe call "
 			"for the appropriate names.",
-			SIM_P(name));
+			sim_sp_snippet(s, s->tok_at), SIM_P(name));
 		return false;
 	}
 	s->q->obj = s->obj;

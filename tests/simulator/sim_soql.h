@@ -97,9 +97,9 @@ struct sim_query {
 	int norder;
 	struct sim_path group[4];
 	int ngroup;
-	int64_t limit, offset; /* limit -1: none */
-	bool all, count_only, aggregate;
-	const struct sim_field *link; /* a sub-query: the lookup to the parent */
+	int64_t limit, offset;			/* limit -1: none */
+	bool all, count_only, aggregate, macro; /* macro: FIELDS(...) */
+	const struct sim_field *link;		/* a sub-query: the lookup to the parent */
 	const char *version;
 };
 
@@ -116,6 +116,7 @@ void sim_query_run(struct sim_query *q, uint64_t parent, struct sim_result *ret)
 void sim_result_done(struct sim_result *r);
 void sim_query_rows(struct sim_query *q, struct sim_buf *b, const uint32_t *serial, size_t n);
 size_t sim_query_aggregate(struct sim_query *q, const struct sim_result *res, struct sim_buf *b);
+void sim_query_columns(const struct sim_query *q, struct sim_buf *b); /* as JSON */
 bool sim_cond_holds(const struct sim_query *q, const struct sim_cond *c, const struct sim_rec *r);
 /* follows the path; needs the read lock. false: null on the way or at the end */
 bool sim_path_cell(const struct sim_query *q, const struct sim_path *p, const struct sim_rec *r,

@@ -104,31 +104,39 @@ bool sim_sp_want(struct sim_sp *s, const char *word)
 
 /* ---- names ---- */
 
-bool sim_no_column(struct sim_sp *s, struct sim_str name, const struct sim_object *obj, size_t at,
-	bool relation)
+const char *sim_sp_snippet(struct sim_sp *s, size_t at)
 {
 	int col = (int)at + 1, from = at > 40 ? (int)at - 40 : 0;
 	int show = (int)s->text.len - from > 80 ? 80 : (int)s->text.len - from;
 
+	return sim_arena_fmt(s->a, "\n%.*s\n%*s^\nERROR at Row:1:Column:%d\n", show,
+		s->text.p + from, col - from - 1, "", col);
+}
+
+bool sim_no_column(struct sim_sp *s, struct sim_str name, const struct sim_object *obj, size_t at,
+	bool relation)
+{
+	const char *there = sim_sp_snippet(s, at);
+
 	if (relation)
 		sim_err_set(s->err, s->a, "INVALID_FIELD", NULL,
-			"\n%.*s\n%*s^\nERROR at Row:1:Column:%d\nDidn't understand relationship "
+			"%sDidn't understand relationship "
 			"'%.*s' in field "
 			"path. If you are attempting to use a custom relationship, be sure to "
 			"append the '__r' "
 			"after the custom relationship name. Please reference your WSDL or the "
 			"describe call for "
 			"the appropriate names.",
-			show, s->text.p + from, col - from - 1, "", col, SIM_P(name));
+			there, SIM_P(name));
 	else
 		sim_err_set(s->err, s->a, "INVALID_FIELD", NULL,
-			"\n%.*s\n%*s^\nERROR at Row:1:Column:%d\nNo such column '%.*s' on entity "
+			"%sNo such column '%.*s' on entity "
 			"'%s'. If you are "
 			"attempting to use a custom field, be sure to append the '__c' after the "
 			"custom field "
 			"name. Please reference your WSDL or the describe call for the appropriate "
 			"names.",
-			show, s->text.p + from, col - from - 1, "", col, SIM_P(name), obj->name);
+			there, SIM_P(name), obj->name);
 	return false;
 }
 

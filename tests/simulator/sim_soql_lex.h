@@ -27,6 +27,7 @@ bool sim_sp_is(const struct sim_sp *s, const char *word);
 bool sim_sp_take(struct sim_sp *s, const char *word); /* steps over it when it is there */
 bool sim_sp_want(struct sim_sp *s, const char *word); /* fails when it is not */
 /* always false; relation: the name was to be a relationship */
+const char *sim_sp_snippet(struct sim_sp *s, size_t at); /* the text there, marked, for messages */
 bool sim_no_column(struct sim_sp *s, struct sim_str name, const struct sim_object *obj, size_t at,
 	bool relation);
 bool sim_take_path(struct sim_sp *s, struct sim_path *p);

@@ -8,7 +8,7 @@
 
 static const struct sim_def_field sim_project[] = {
 	SIM_HEAD,
-	{"OwnerId", SIM_T_REFERENCE, 0, 0, "cud", "Group|User", "Owner"},
+	{"OwnerId", SIM_T_REFERENCE, 0, 0, "cudp", "Group|User", "Owner"},
 	{"Name", SIM_T_STRING, 80, 0, "dNIA", 0, 0, "PRJ-{0000}"},
 	{"RecordTypeId", SIM_T_REFERENCE, 0, 0, "cunp", "RecordType", "RecordType"},
 	SIM_AUDIT,
@@ -55,7 +55,7 @@ static const struct sim_def_field sim_milestone[] = {
 
 static const struct sim_def_field sim_ledger[] = {
 	SIM_HEAD,
-	{"OwnerId", SIM_T_REFERENCE, 0, 0, "cud", "Group|User", "Owner"},
+	{"OwnerId", SIM_T_REFERENCE, 0, 0, "cudp", "Group|User", "Owner"},
 	{"Name", SIM_T_STRING, 80, 0, "cudN"},
 	SIM_AUDIT,
 	{"First_Line__c", SIM_T_REFERENCE, 0, 0, "cuS", "Ledger_Line__c",
@@ -65,7 +65,7 @@ static const struct sim_def_field sim_ledger[] = {
 
 static const struct sim_def_field sim_ledger_line[] = {
 	SIM_HEAD,
-	{"OwnerId", SIM_T_REFERENCE, 0, 0, "cud", "Group|User", "Owner"},
+	{"OwnerId", SIM_T_REFERENCE, 0, 0, "cudp", "Group|User", "Owner"},
 	{"Name", SIM_T_STRING, 80, 0, "cudN"},
 	SIM_AUDIT,
 	{"Ledger__c", SIM_T_REFERENCE, 0, 0, "cuS", "Ledger__c", "Ledger__r>Lines__r"},

@@ -85,6 +85,28 @@ static void sim_out_num(
 		sim_num_java(b, s);
 }
 
+/* an org may write doubles another way in CSV than in JSON */
+static void sim_out_csv_num(
+	struct sim_buf *b, const struct sim_org *org, const struct sim_field *f, struct sim_str s)
+{
+	bool whole = !memchr(s.p, '.', s.len);
+
+	switch (f->type == SIM_T_INT ? SIM_DOUBLES_PLAIN : (enum sim_doubles)org->set.csv_doubles) {
+	case SIM_DOUBLES_SAME:
+		sim_out_num(b, org, f, s);
+		break;
+	case SIM_DOUBLES_JAVA:
+		sim_num_java(b, s);
+		break;
+	case SIM_DOUBLES_POINT:
+	case SIM_DOUBLES_PLAIN:
+		sim_buf_s(b, s);
+		if (whole && f->type != SIM_T_INT && org->set.csv_doubles == SIM_DOUBLES_POINT)
+			sim_buf_add(b, ".0", 2);
+		break;
+	}
+}
+
 static void sim_out_blob(struct sim_buf *b, const struct sim_org *org, const struct sim_object *obj,
 	const struct sim_rec *r, const struct sim_field *f)
 {
@@ -163,7 +185,7 @@ void sim_value_plain(struct sim_buf *b, const struct sim_org *org, const struct 
 		sim_buf_str(b, "true");
 		break;
 	case SIM_K_NUM:
-		sim_out_num(b, org, f, s);
+		sim_out_csv_num(b, org, f, s);
 		break;
 	case SIM_K_REF:
 		memcpy(&v, s.p, 8);

@@ -266,6 +266,21 @@ static struct sim_rec *sim_work_build(struct sim_work *w)
 	return rec;
 }
 
+/* a name that may be left out is the record's id then */
+static void sim_work_name(struct sim_work *w)
+{
+	const struct sim_field *f = w->obj->name_field;
+	char id[19];
+
+	if (w->t->seed || !f || w->slot[f->idx] || f->type != SIM_T_STRING || !f->defaulted ||
+		!f->createable)
+		return;
+	sim_id_text(w->t->org, w->row->id, id);
+	w->slot[f->idx] = sim_work_keep(
+		w, (struct sim_val){.field = f->idx,
+			   .s = sim_arena_dup(w->t->arena, (struct sim_str){id, 15})});
+}
+
 static bool sim_apply_write(struct sim_txn *t, struct sim_row *row)
 {
 	static __thread struct sim_work work;
@@ -284,12 +299,13 @@ static bool sim_apply_write(struct sim_txn *t, struct sim_row *row)
 	if (!t->seed && !sim_rules_check(&work))
 		return false;
 	sim_derive(&work);
-	rec = sim_work_build(&work);
 	if (!old) {
-		rec->oid = sim_oid(row->obj->idx, sim_store_new_serial(row->obj->store));
-		row->id = rec->oid;
+		row->id = sim_oid(row->obj->idx, sim_store_new_serial(row->obj->store));
 		row->created = true;
 	}
+	sim_work_name(&work);
+	rec = sim_work_build(&work);
+	rec->oid = row->id;
 	sim_txn_put(t, rec);
 	return true;
 }
@@ -358,6 +374,12 @@ static void sim_roll_back(struct sim_txn *t, struct sim_undo *mark)
 	t->written = 0;
 }
 
+/* a hard delete leaves nothing in the recycle bin */
+static void sim_past_bin(struct sim_txn *t, uint64_t oid)
+{
+	sim_rec_unref(sim_store_take(t->org->object[sim_oid_obj(oid)]->store, sim_oid_serial(oid)));
+}
+
 static void sim_commit(struct sim_txn *t)
 {
 	struct sim_undo *mark = t->undo;
@@ -377,7 +399,17 @@ static void sim_commit(struct sim_txn *t)
 	}
 	if (failed && t->all_or_none)
 		sim_roll_back(t, mark);
+	for (int i = 0; i < t->n; i++)
+		if (t->row[i].hard && !t->row[i].err.code)
+			sim_past_bin(t, t->row[i].id);
 	pthread_rwlock_unlock(&t->org->db);
+}
+
+static bool sim_fault_hits(const struct sim_txn *t)
+{
+	return t->fault &&
+	       (t->fault_share >= 1 ||
+		       (double)(sim_random() >> 11) / 9007199254740992.0 < t->fault_share);
 }
 
 void sim_txn_run(struct sim_txn *t)
@@ -388,7 +420,7 @@ void sim_txn_run(struct sim_txn *t)
 	for (int i = 0; i < t->n; i++) {
 		struct sim_row *row = &t->row[i];
 
-		if (t->fault)
+		if (sim_fault_hits(t))
 			row->err = *t->fault;
 		if (!row->err.code && row->op != SIM_DELETE)
 			sim_row_convert(t, row);

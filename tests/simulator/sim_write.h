@@ -54,7 +54,8 @@ struct sim_txn {
 	bool keep_undo; /* the caller may still roll back what was committed */
 	int64_t now_ms;
 	uint64_t first_new[SIM_MAX_OBJECTS]; /* serial before this transaction, + 1 */
-	const struct sim_err *fault;	     /* every row fails with it */
+	const struct sim_err *fault;	     /* rows fail with it */
+	double fault_share;		     /* how many of them */
 	int64_t pause_us; /* latency, slept between taking the row locks and committing */
 	int written;
 	struct sim_err call_err; /* refuses the whole call */
