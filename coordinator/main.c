@@ -39,7 +39,7 @@ int main(int argc, char **argv)
 		rc = osy_fail(&err, OSY_E_USAGE,
 			"there is no setting %s; see orgsync-coordinator --help", argv[1]);
 	if (!rc) {
-		osy_mem_tune();
+		osy_mem_tune(384u * 1024);
 		osy_log_init(
 			"orgsync-coordinator", level_of(settings.log_level), settings.log_format);
 		rc = osy_coordinator_run(&settings, &err);

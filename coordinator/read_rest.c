@@ -8,7 +8,8 @@
 #include "osy/sf_query.h"
 
 #define PAGE_MOST 2000
-#define PAGE_LEAST 20
+/* A page of more is asked for with half the rows; one row may have any size that a call may. */
+#define PAGE_BYTES (4u * 1024 * 1024)
 
 struct read_rest {
 	struct osy_drive *drive;
@@ -63,8 +64,8 @@ static void failed(struct read_rest *reader, const struct osy_err *err)
 {
 	bool too_much = err->code == OSY_E_TOO_BIG || strcmp(err->origin, "sf:QUERY_TIMEOUT") == 0;
 
-	if (too_much && reader->limit > PAGE_LEAST) {
-		reader->limit = reader->limit / 2 > PAGE_LEAST ? reader->limit / 2 : PAGE_LEAST;
+	if (too_much && reader->limit > 1) {
+		reader->limit /= 2;
 		return;
 	}
 	read_again_after(&reader->again, err);
@@ -123,7 +124,8 @@ static enum osy_code send_keyset(
 	struct osy_sf_request call = {.method = "GET",
 		.path = osy_buf_str(&request->path),
 		.headers = &batch_size,
-		.header_count = 1};
+		.header_count = 1,
+		.max_reply_bytes = reader->limit > 1 ? PAGE_BYTES : 0};
 	return osy_gate_start(reader->drive, &call, on_reply, request, err);
 }
 
@@ -157,6 +159,7 @@ static enum osy_code send_list(
 	osy_sf_send_retrieve(&request->send, reader->object->name, reader->names,
 		reader->object->field_count + 1, (const char(*)[19])texts, count);
 	osy_sf_send_end(&request->send, &call);
+	call.max_reply_bytes = reader->limit > 1 ? PAGE_BYTES : 0;
 	return osy_gate_start(reader->drive, &call, on_reply, request, err);
 }
 

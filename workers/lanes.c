@@ -242,12 +242,19 @@ void osy_lanes_done(struct osy_worker *worker)
 
 /* ---- Fetching ---- */
 
+/* Each lane that fetches has a message ahead, or more if they are small: so much of them all. */
+#define AHEAD_BYTES (4u * 1024 * 1024)
+#define LEAST_FETCHING 4
+
 /* Half as many lanes again fetch as there are requests in flight: more would only fill memory. */
 static unsigned most_fetching(const struct osy_worker *worker)
 {
 	unsigned requests = (unsigned)worker->settings->worker_requests;
+	size_t most = requests + (requests + 1) / 2;
 
-	return requests + (requests + 1) / 2;
+	if (worker->message_bytes && most > AHEAD_BYTES / worker->message_bytes)
+		most = AHEAD_BYTES / worker->message_bytes;
+	return most < LEAST_FETCHING ? LEAST_FETCHING : (unsigned)most;
 }
 
 static bool may_fetch(const struct osy_worker *worker, const struct osy_wlane *lane)
@@ -294,12 +301,16 @@ static void to_the_end(struct osy_worker *worker, struct osy_wlane *lane)
 #define EMPTY_MS 200
 #define EMPTY_MOST_MS 1600
 
-/* The first that has been empty for long enough; *ret_wait_ms: if none, when the next one will
- * have. */
+/* The first that takes nothing now, or has been empty for long enough; *ret_wait_ms: if none, when
+ * the next one will have. */
 static struct osy_wlane *least_useful(struct osy_worker *worker, unsigned *ret_wait_ms)
 {
 	int64_t now = osy_mono_ms();
 
+	for (struct osy_wlane *lane = worker->lanes; lane; lane = lane->next) {
+		if (lane->queue && !osy_load_wants(lane->load))
+			return lane;
+	}
 	for (struct osy_wlane *lane = worker->lanes; lane; lane = lane->next) {
 		if (!lane->queue || !lane->empty_since ||
 			!(osy_load_idle(lane->load) || osy_load_lingers(lane->load)))
@@ -315,9 +326,10 @@ static struct osy_wlane *least_useful(struct osy_worker *worker, unsigned *ret_w
 
 static void give_up_place(struct osy_worker *worker, struct osy_wlane *lane)
 {
-	osy_load_give_back(lane->load);
+	if (osy_load_wants(lane->load))
+		osy_load_give_back(lane->load);
 	close_queue(lane);
-	if (lane->patience_ms < EMPTY_MOST_MS)
+	if (lane->empty_since && lane->patience_ms < EMPTY_MOST_MS)
 		lane->patience_ms *= 2;
 	to_the_end(worker, lane);
 }
@@ -331,11 +343,20 @@ static void choose(struct osy_worker *worker, unsigned *ret_wait_ms)
 			close_queue(lane);
 		fetching += lane->queue != NULL;
 	}
+	/* messages have turned out larger */
+	for (struct osy_wlane *lane = worker->lanes; lane && fetching > most; lane = lane->next) {
+		if (!lane->queue || osy_load_wants(lane->load))
+			continue;
+		close_queue(lane);
+		fetching--;
+	}
 	for (struct osy_wlane *lane = worker->lanes, *next; lane; lane = next) {
 		next = lane->next;
 		if (lane->queue || !may_fetch(worker, lane))
 			continue;
 		if (fetching >= most) {
+			if (!osy_load_wants(lane->load))
+				continue;
 			struct osy_wlane *idle = least_useful(worker, ret_wait_ms);
 			if (!idle)
 				return;
@@ -352,8 +373,14 @@ static void choose(struct osy_worker *worker, unsigned *ret_wait_ms)
 	}
 }
 
+static void note_size(struct osy_worker *worker, size_t bytes)
+{
+	worker->message_bytes =
+		worker->message_bytes ? (worker->message_bytes * 7 + bytes) / 8 : bytes;
+}
+
 /* Takes what the lane's load wants; true when it got something. */
-static bool take(struct osy_wlane *lane)
+static bool take(struct osy_worker *worker, struct osy_wlane *lane)
 {
 	bool took = false;
 
@@ -376,6 +403,7 @@ static bool take(struct osy_wlane *lane)
 		lane->empty_since = 0;
 		lane->patience_ms = EMPTY_MS;
 		lane->position = message.offset + 1;
+		note_size(worker, message.payload.len);
 		osy_load_give(lane->load, &message);
 		took = true;
 	}
@@ -388,6 +416,6 @@ bool osy_lanes_fetch(struct osy_worker *worker, unsigned *ret_wait_ms)
 
 	choose(worker, ret_wait_ms);
 	for (struct osy_wlane *lane = worker->lanes; lane; lane = lane->next)
-		took |= take(lane);
+		took |= take(worker, lane);
 	return took;
 }

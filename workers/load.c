@@ -10,7 +10,7 @@
 #include "osy/banned.h"
 
 #define ROUNDS 6 /* of the steps in one turn at most: then the network gets its turn */
-#define ARENA_CHUNK (256u * 1024)
+#define SPARES 6
 #define WAIT_MS 1000
 #define SLOT_WAIT_MS 50 /* something is ready and has to wait for others */
 
@@ -41,8 +41,13 @@ struct osy_loader *osy_loader_free(struct osy_loader *loader)
 		loader->counts = count->next;
 		free(count);
 	}
-	if (loader->spare)
-		batch_destroy(loader->spare);
+	while (loader->spares) {
+		struct osy_lbatch *batch = loader->spares;
+		loader->spares = batch->next;
+		batch_destroy(batch);
+	}
+	while (loader->spare_body_count)
+		osy_buf_done(&loader->spare_bodies[--loader->spare_body_count]);
 	free(loader->asks);
 	free(loader);
 	return NULL;
@@ -52,12 +57,15 @@ struct osy_loader *osy_loader_free(struct osy_loader *loader)
 struct osy_lbatch *osy_load_batch_new(struct osy_load *load)
 {
 	struct osy_loader *loader = load->loader;
-	struct osy_lbatch *batch = loader->spare;
+	struct osy_lbatch *batch = loader->spares;
 
-	loader->spare = NULL;
-	if (!batch) {
+	if (batch) {
+		loader->spares = batch->next;
+		loader->spare_count--;
+		batch->next = NULL;
+	} else {
 		batch = osy_xcalloc(1, sizeof(*batch));
-		osy_arena_init(&batch->arena, ARENA_CHUNK);
+		osy_arena_init(&batch->arena, OSY_LOAD_ARENA);
 	}
 	batch->load = load;
 	batch->copy = OSY_BUF(8u * 1024 * 1024);
@@ -73,6 +81,7 @@ struct osy_lbatch *osy_load_batch_free(struct osy_lbatch *batch)
 
 	loader->batches--;
 	loader->rows -= batch->row_count;
+	osy_load_unweigh(batch);
 	osy_load_reconcile_drop(loader, batch);
 	osy_load_call_forget(batch);
 	osy_kafka_message_done(&batch->message);
@@ -83,13 +92,14 @@ struct osy_lbatch *osy_load_batch_free(struct osy_lbatch *batch)
 		free(body->p);
 		free(body);
 	}
-	if (loader->spare) {
+	if (loader->spare_count == SPARES) {
 		batch_destroy(batch);
 		return NULL;
 	}
 	osy_arena_reset(&batch->arena);
-	*batch = (struct osy_lbatch){.arena = batch->arena};
-	loader->spare = batch;
+	*batch = (struct osy_lbatch){.arena = batch->arena, .next = loader->spares};
+	loader->spares = batch;
+	loader->spare_count++;
 	return NULL;
 }
 
@@ -97,6 +107,7 @@ void osy_load_keep(struct osy_lbatch *batch, struct osy_buf *buf)
 {
 	struct osy_lbody *body = osy_xcalloc(1, sizeof(*body));
 
+	batch->kept_bytes += buf->len;
 	body->p = osy_buf_take(buf, NULL);
 	body->next = batch->bodies;
 	batch->bodies = body;
@@ -107,6 +118,7 @@ void osy_load_step(struct osy_lbatch *batch, enum osy_step step)
 	batch->step = step;
 	batch->wait_until = 0;
 	batch->load->loader->moved = true;
+	osy_load_weigh(batch);
 }
 
 void osy_load_wait(struct osy_lbatch *batch, unsigned ms)
@@ -225,7 +237,7 @@ bool osy_load_wants(const struct osy_load *load)
 	if (load->waits_for_stage > lane->run->open_stage)
 		return false;
 	if (!last)
-		return true;
+		return osy_load_unfinished(load) || osy_load_has_room(load->loader, false);
 	while (last->next)
 		last = last->next;
 	/* Ahead of those that are sent, but not while an old one is cleared up. */

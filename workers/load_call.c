@@ -11,6 +11,8 @@
 #include "osy/banned.h"
 
 #define MAX_BODY (64u * 1024 * 1024)
+#define SPARE_LEAST (64u * 1024)
+#define SPARE_MOST (768u * 1024)
 #define FIRST_PAUSE_MS 250
 #define LONGEST_PAUSE_MS 30000
 
@@ -42,6 +44,8 @@ struct osy_lcall *osy_load_call_new(struct osy_lbatch *batch, struct osy_loader 
 	call->batch = batch;
 	call->done = done;
 	osy_sf_send_init(&call->send, MAX_BODY);
+	if (loader->spare_body_count)
+		call->send.body = loader->spare_bodies[--loader->spare_body_count];
 	call->next = loader->calls;
 	loader->calls = call;
 	return call;
@@ -71,6 +75,7 @@ static void call_free(struct osy_lcall *call)
 	while (*at != call)
 		at = &(*at)->next;
 	*at = call->next;
+	call->loader->bytes -= call->body_weight;
 	osy_sf_send_done(&call->send);
 	if (call->ask)
 		osy_bulk_ask_done(call->ask);
@@ -143,6 +148,33 @@ static void on_done(struct osy_sf_reply *reply, void *arg)
 	call_free(call);
 }
 
+/* A few bodies' memory is used again. */
+static void keep_body(struct osy_lcall *call)
+{
+	struct osy_loader *loader = call->loader;
+	struct osy_buf *body = &call->send.body;
+
+	if (loader->spare_body_count < OSY_COUNT(loader->spare_bodies) &&
+		body->cap >= SPARE_LEAST && body->cap <= SPARE_MOST) {
+		osy_buf_reset(body);
+		loader->spare_bodies[loader->spare_body_count++] = *body;
+		*body = OSY_BUF(MAX_BODY);
+	} else {
+		osy_buf_done(body);
+	}
+}
+
+/* A body weighs as much as its rows, and an org takes seconds to answer. Rows whose session was
+ * refused are not settled and go once more. */
+static void on_body_sent(void *arg)
+{
+	struct osy_lcall *call = arg;
+
+	call->loader->bytes -= call->body_weight;
+	call->body_weight = 0;
+	keep_body(call);
+}
+
 static unsigned records_of(const struct osy_lcall *call)
 {
 	unsigned records = 0;
@@ -170,6 +202,7 @@ enum osy_code osy_load_call_start(struct osy_lcall *call, const struct osy_http_
 	osy_sf_send_end(&call->send, &request);
 	request.headers = headers;
 	request.header_count = header_count;
+	request.on_body_sent = call->org ? on_body_sent : NULL;
 	return osy_load_call_request(call, &request, err);
 }
 
@@ -182,6 +215,8 @@ enum osy_code osy_load_call_request(
 		call_free(call);
 		return rc;
 	}
+	call->body_weight = call->send.body.len;
+	call->loader->bytes += call->body_weight;
 	took_off(call);
 	count_call(call->loader, call->run->id);
 	set_call(call, call);

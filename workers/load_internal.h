@@ -20,13 +20,14 @@
 #include "osy/sf_collection.h"
 #include "osy/sf_query.h"
 
-#define OSY_LOAD_GATHER 32	 /* batches in one statement or round trip at most */
-#define OSY_LOAD_TRIES 10	 /* of a row that the org asks to try again */
-#define OSY_LOAD_REMATCHES 2	 /* of a row whose insert ran into a duplicate */
-#define OSY_LOAD_CRASHES 3	 /* attempts after which a batch is given up */
-#define OSY_LOAD_SEND_SLACK 2000 /* ms by which sent_at may be older than the send */
-#define OSY_LOAD_AHEAD 8	 /* batches of a lane at once at most */
-#define OSY_LOAD_PIECES 16	 /* collections of batches in one request at most */
+#define OSY_LOAD_GATHER 32	     /* batches in one statement or round trip at most */
+#define OSY_LOAD_TRIES 10	     /* of a row that the org asks to try again */
+#define OSY_LOAD_REMATCHES 2	     /* of a row whose insert ran into a duplicate */
+#define OSY_LOAD_CRASHES 3	     /* attempts after which a batch is given up */
+#define OSY_LOAD_SEND_SLACK 2000     /* ms by which sent_at may be older than the send */
+#define OSY_LOAD_ARENA (256u * 1024) /* what a batch holds at least */
+#define OSY_LOAD_AHEAD 8	     /* batches of a lane at once at most */
+#define OSY_LOAD_PIECES 16	     /* collections of batches in one request at most */
 #define OSY_LOAD_JOINED_BYTES                                               \
 	(2u * 1024 * 1024) /* messages whose rows go in one request at most \
 			    */
@@ -158,6 +159,8 @@ struct osy_lbatch {
 	struct osy_lref *refs; /* rows x lookups */
 	struct osy_lfailure *failures;
 	struct osy_lbody *bodies;
+	size_t kept_bytes; /* of bodies */
+	size_t weight;	   /* its part of loader->bytes */
 	/* resolve */
 	size_t first_ask;
 	/* match */
@@ -236,6 +239,7 @@ struct osy_lcall {
 	struct osy_ljob *job;	  /* that it is about; NULL: dropped, or about none */
 	struct osy_bulk_ask *ask; /* of a job's */
 	struct osy_sf_send send;
+	size_t body_weight; /* of a body that is not sent yet: its part of loader->bytes */
 	struct osy_lpiece pieces[OSY_LOAD_PIECES]; /* of a write */
 	unsigned piece_count;
 	struct osy_lorg *org;	/* a write's; NULL: a read */
@@ -271,8 +275,14 @@ struct osy_loader {
 	struct osy_worker *worker;
 	struct osy_load *loads;
 	struct osy_lcall *calls;
-	struct osy_lbatch *spare; /* one batch kept for its memory */
-	unsigned batches, rows;	  /* in work, of all loads */
+	struct osy_lbatch *spares; /* a few kept for their memory */
+	unsigned spare_count;
+	struct osy_buf spare_bodies[4]; /* as well; those that are free come first */
+	unsigned spare_body_count;
+	unsigned batches, rows; /* in work, of all loads */
+	size_t bytes;		/* and what they weigh, with bodies that are not sent yet */
+	size_t usual_weight;	/* of a batch at its end, and */
+	size_t grown_percent;	/* the same by the length of its message; 0: none has ended */
 	struct osy_idmap_ask *asks;
 	size_t ask_cap;
 	struct osy_lorg *orgs;
@@ -350,6 +360,15 @@ bool osy_load_ends(const struct osy_load *load); /* its lane is to be let go */
  */
 int64_t osy_load_lingers_ms(const struct osy_load *load);
 void osy_load_linger_ends(struct osy_loader *loader);
+/* ---- load_room.c ---- */
+/* After anything that a batch holds has grown. */
+void osy_load_weigh(struct osy_lbatch *batch);
+void osy_load_unweigh(struct osy_lbatch *batch); /* it ends */
+/*
+ * Whether memory bears another batch. ahead: one of a lane that has others in work; these leave a
+ * part of it to lanes that have none.
+ */
+bool osy_load_has_room(const struct osy_loader *loader, bool ahead);
 
 /* ---- load_take.c ---- */
 void osy_load_decode(struct osy_lbatch *batch, struct osy_str message);

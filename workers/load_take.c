@@ -366,7 +366,7 @@ static bool take_late(struct osy_load *load)
 
 	while (left && (!left->aside || left->taken || left->due > load->loader->now))
 		left = left->next;
-	if (left && !load->late) {
+	if (left && !load->late && osy_load_has_room(load->loader, false)) {
 		load->late = fetch_again(load, left);
 		if (load->late) {
 			load->late->late = true;

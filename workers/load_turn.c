@@ -6,13 +6,13 @@
 #define LINGER_MS 10000 /* for what is still to be published */
 #define FETCH_MS 500	/* for what is in the journal already */
 
-/* As much waits as flies in full requests. */
+/* As much waits as flies in full requests, and no more than there is room for. */
 bool osy_load_has_memory(const struct osy_loader *loader)
 {
 	unsigned requests = (unsigned)loader->worker->settings->worker_requests;
 
 	return loader->rows < 2 * requests * OSY_BATCH_MAX_RECORDS &&
-	       loader->batches < 4 * requests;
+	       loader->batches < 4 * requests && osy_load_has_room(loader, true);
 }
 
 static bool writes(const struct osy_lbatch *batch)

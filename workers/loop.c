@@ -20,7 +20,7 @@
 
 #define BALANCE_MS 1000
 #define STATEMENT_TIMEOUT_MS 30000
-#define FETCH_BYTES_PER_LANE (256u * 1024) /* a message of any size still comes through */
+#define FETCH_BYTES_PER_LANE (64u * 1024) /* a message of any size still comes through */
 #define DRAIN_LIMIT_MS 600000
 
 struct loop {

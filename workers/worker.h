@@ -78,6 +78,7 @@ struct osy_worker {
 	struct osy_wrun *runs;
 	struct osy_wlane *lanes;
 	struct osy_loader *loader;
+	size_t message_bytes;	     /* of a message taken from Kafka, on the average */
 	unsigned requests_in_flight; /* sends, of all lanes; at most settings->worker_requests */
 	bool draining;
 };

@@ -15,11 +15,11 @@ static void *checked(void *p, size_t size_bytes)
 	return p;
 }
 
-void osy_mem_tune(void)
+void osy_mem_tune(size_t large_bytes)
 {
-	mallopt(M_ARENA_MAX, 2);
-	mallopt(M_MMAP_THRESHOLD, 512 * 1024);
-	mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, (int)large_bytes);
+	mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
 }
 
 void *osy_xmalloc(size_t size_bytes)

@@ -134,6 +134,10 @@ static size_t on_read(char *out, size_t size, size_t count, void *arg)
 		return CURL_READFUNC_ABORT;
 	}
 	call->body_sent += n;
+	if (n == left && call->on_body_sent) {
+		call->on_body_sent(call->arg);
+		call->on_body_sent = NULL;
+	}
 	return (size_t)n;
 }
 
@@ -262,11 +266,12 @@ static void set_method(struct osy_http_call *call, const struct osy_http_request
 		call->body = request->body;
 		call->body_fd = request->body_fd;
 		call->body_size = request->body.p ? (int64_t)request->body.len : request->body_size;
+		call->on_body_sent = request->on_body_sent;
 		SET(CURLOPT_POST, 1L);
 		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_size);
 		SET(CURLOPT_READFUNCTION, on_read);
 		SET(CURLOPT_READDATA, call);
-		SET(CURLOPT_UPLOAD_BUFFERSIZE, 256 * 1024L);
+		SET(CURLOPT_UPLOAD_BUFFERSIZE, 64 * 1024L);
 	}
 	SET(CURLOPT_CUSTOMREQUEST, method);
 }

@@ -18,6 +18,7 @@ struct osy_http_call {
 	struct osy_str body; /* borrowed; p NULL: body_fd, when body_size > 0 */
 	int body_fd;
 	int64_t body_size, body_sent;
+	void (*on_body_sent)(void *arg); /* NULL: nobody waits for it */
 	bool body_failed;
 	bool no_reply_body; /* HEAD */
 	bool safe;	    /* GET, HEAD: curl may repeat it */

@@ -17,6 +17,9 @@
 #define NUDGE_EVERY_MS 5
 #define NUDGE_MS 500
 #define MAX_NUDGES 64
+/* Of one answer, all lanes together: it is unpacked as a whole. A message that is larger comes
+ * alone. (fetch.max.bytes may not be below a consumer's message.max.bytes.) */
+#define ANSWER_BYTES "262144"
 
 struct osy_kafka_lanes {
 	unsigned magic;
@@ -77,7 +80,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 static enum osy_code make_consumer(struct osy_kafka *kafka, const char *group, size_t fetch_bytes,
 	struct osy_kafka_lanes *lanes, struct osy_err *err)
 {
-	char bytes[24], kbytes[24], most[24];
+	char bytes[24], kbytes[24];
 	const struct osy_kafka_option forced[] = {{"group.id", group},
 		{"isolation.level", "read_committed"}, {"enable.auto.commit", "false"},
 		{"enable.auto.offset.store", "false"}, {"auto.offset.reset", "error"},
@@ -85,7 +88,8 @@ static enum osy_code make_consumer(struct osy_kafka *kafka, const char *group, s
 		{"check.crcs", "true"}, {"topic.metadata.propagation.max.ms", "1000"},
 		{"fetch.wait.max.ms", "20"}, {"fetch.error.backoff.ms", "100"},
 		{"fetch.message.max.bytes", bytes}, {"queued.max.messages.kbytes", kbytes},
-		{"fetch.max.bytes", most}, {NULL, NULL}};
+		{"message.max.bytes", ANSWER_BYTES}, {"fetch.max.bytes", ANSWER_BYTES},
+		{NULL, NULL}};
 	rd_kafka_conf_t *conf;
 	enum osy_code rc;
 
@@ -93,9 +97,6 @@ static enum osy_code make_consumer(struct osy_kafka *kafka, const char *group, s
 		fetch_bytes = 64 * 1024;
 	snprintf(bytes, sizeof(bytes), "%zu", fetch_bytes);
 	snprintf(kbytes, sizeof(kbytes), "%zu", fetch_bytes / 1024);
-	/* of one answer, all lanes together; a message that is larger comes alone */
-	snprintf(
-		most, sizeof(most), "%zu", fetch_bytes * 8 > 8u << 20 ? fetch_bytes * 8 : 8u << 20);
 	rc = osy_kafka_conf(kafka, NULL, forced, &conf, err);
 	if (rc)
 		return rc;
@@ -339,8 +340,13 @@ static rd_kafka_resp_err_t assign(struct osy_kafka_lane *lane, bool on)
 
 static void lane_free(struct osy_kafka_lane *lane)
 {
+	rd_kafka_message_t *message;
+
 	if (lane->queue) {
 		rd_kafka_queue_io_event_enable(lane->queue, -1, NULL, 0);
+		/* librdkafka would keep what has come until the lane is opened again */
+		while ((message = rd_kafka_consume_queue(lane->queue, 0)))
+			rd_kafka_message_destroy(message);
 		rd_kafka_queue_destroy(lane->queue);
 	}
 	free(lane->topic);

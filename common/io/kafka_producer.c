@@ -88,7 +88,9 @@ enum osy_code osy_kafka_producer_new(struct osy_kafka *kafka, const char *transa
 	const struct osy_kafka_option forced[] = {{"transactional.id", transactional_id},
 		{"enable.idempotence", "true"}, {"acks", "all"}, {"message.max.bytes", "2000000"},
 		{"transaction.timeout.ms", "60000"}, {"message.timeout.ms", "60000"},
-		{"queue.buffering.max.kbytes", queue_kb}, {NULL, NULL}};
+		/* what is compressed together is unpacked together, and kept as long as one
+		 * message of it is: large ones go alone */
+		{"batch.size", "262144"}, {"queue.buffering.max.kbytes", queue_kb}, {NULL, NULL}};
 	struct osy_kafka_producer *producer;
 	rd_kafka_conf_t *conf;
 	rd_kafka_error_t *error;

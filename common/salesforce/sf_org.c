@@ -32,10 +32,12 @@ struct call {
 	char *method, *path, *content_type;
 	struct osy_http_header *headers; /* names and values are copies */
 	size_t header_count;
-	struct osy_str body; /* borrowed until done */
 	int body_fd;
 	int64_t body_size;
 	bool (*on_data)(struct osy_http_call *call, struct osy_str piece, void *arg);
+	struct osy_str body; /* borrowed until done, or until on_body_sent */
+	void (*on_body_sent)(void *arg);
+	bool body_gone;
 	size_t max_reply_bytes;
 	unsigned timeout_ms;
 	osy_sf_done done;
@@ -174,6 +176,7 @@ static struct call *call_new(
 	call->on_data = request->on_data;
 	call->max_reply_bytes =
 		request->max_reply_bytes || request->on_data ? request->max_reply_bytes : REPLY_MAX;
+	call->on_body_sent = request->on_body_sent;
 	call->timeout_ms = request->timeout_ms;
 	call->done = done;
 	call->arg = arg;
@@ -216,6 +219,14 @@ static bool on_piece(struct osy_http_call *http, struct osy_str piece, void *arg
 	return call->got_page || call->on_data(http, piece, call->arg);
 }
 
+static void on_body_sent(void *arg)
+{
+	struct call *call = arg;
+
+	call->body_gone = true;
+	call->on_body_sent(call->arg);
+}
+
 static bool is_plain(const struct osy_org *org, const char *url)
 {
 	return org->allow_http && strncmp(url, "http://", 7) == 0;
@@ -253,10 +264,12 @@ static enum osy_code send_call(struct call *call, struct osy_err *err)
 		.body_fd = call->body_fd,
 		.body_size = call->body_size,
 		.on_data = call->on_data ? on_piece : NULL,
+		.on_body_sent = call->on_body_sent ? on_body_sent : NULL,
 		.max_reply_bytes = call->max_reply_bytes,
 		.timeout_ms = call->timeout_ms,
 		.plain = is_plain(org, org->instance_url),
-		.gzip = true};
+		/* plain means this machine: bytes cost nothing there, packing them does */
+		.gzip = !is_plain(org, org->instance_url)};
 	call->session = org->session;
 	const enum osy_code code =
 		osy_http_start(org->http, &request, on_reply, call, &call->http, err);
@@ -486,7 +499,7 @@ static void on_reply(struct osy_http_reply *http, void *arg)
 	if (code == OSY_E_SESSION) {
 		if (call->session == org->session)
 			osy_secret_done(&org->token);
-		if (!call->replayed) {
+		if (!call->replayed && !call->body_gone) {
 			call->replayed = true;
 			code = send_or_wait(call, &err);
 			if (!code)

@@ -232,14 +232,26 @@ static enum osy_code find_shape(struct osy_idmap *idmap, struct osy_idmap_pair *
 }
 
 /* ---- Asking ---- */
-static enum osy_code read_answers(
-	struct osy_str blob, struct osy_idmap_ask **asks, size_t count, struct osy_err *err)
+
+/* Of asks that are sorted: whether this one is the same as the one before. Children of one parent
+ * ask for it one after the other. */
+static bool asks_again(struct osy_idmap_ask **asks, size_t i)
 {
-	if (blob.len != count * OSY_ID_PACKED)
+	return i > 0 && osy_id_equal(&asks[i]->source, &asks[i - 1]->source);
+}
+
+/* asked: how many of them went to Redis. */
+static enum osy_code read_answers(struct osy_str blob, struct osy_idmap_ask **asks, size_t count,
+	size_t asked, struct osy_err *err)
+{
+	const char *p = blob.p;
+
+	if (blob.len != asked * OSY_ID_PACKED)
 		return osy_fail(
-			err, OSY_E_REDIS, "Redis answered %zu bytes for %zu ids", blob.len, count);
+			err, OSY_E_REDIS, "Redis answered %zu bytes for %zu ids", blob.len, asked);
 	for (size_t i = 0; i < count; i++) {
-		const char *p = blob.p + i * OSY_ID_PACKED;
+		if (i > 0 && !asks_again(asks, i))
+			p += OSY_ID_PACKED;
 		if (all_bytes(p, OSY_IDMAP_NONE))
 			continue;
 		if (all_bytes(p, OSY_IDMAP_UNKNOWN))
@@ -259,10 +271,14 @@ static enum osy_code get_chunk(struct osy_idmap *idmap, struct osy_idmap_pair *p
 {
 	char gen_key[256], map_key[256];
 	const struct osy_redis_reply *reply = NULL;
+	size_t asked = 0;
 
 	osy_buf_reset(&idmap->scratch);
 	for (size_t i = 0; i < count; i++) {
 		unsigned char item[4 + OSY_ID_PACKED];
+		if (asks_again(asks, i))
+			continue;
+		asked++;
 		osy_id_pack(&asks[i]->source, item + 4);
 		osy_idmap_put_u32(item, osy_idmap_bucket(item + 4, shape->buckets));
 		osy_buf_add(&idmap->scratch, item, sizeof(item));
@@ -278,18 +294,24 @@ static enum osy_code get_chunk(struct osy_idmap *idmap, struct osy_idmap_pair *p
 	*ret_moved = !osy_str_is(osy_redis_str(osy_redis_at(reply, 0)), pair->gen);
 	if (*ret_moved)
 		return OSY_OK;
-	return read_answers(osy_redis_str(osy_redis_at(reply, 1)), asks, count, err);
+	return read_answers(osy_redis_str(osy_redis_at(reply, 1)), asks, count, asked, err);
+}
+
+static int compare_shapes(const struct osy_idmap_ask *x, const struct osy_idmap_ask *y)
+{
+	if (x->pair != y->pair)
+		return x->pair < y->pair ? -1 : 1;
+	int order = memcmp(x->source.c, y->source.c, 3);
+	return order ? order : memcmp(x->target_prefix, y->target_prefix, 3);
 }
 
 static int compare_asks(const void *a, const void *b)
 {
 	const struct osy_idmap_ask *x = *(struct osy_idmap_ask *const *)a,
 				   *y = *(struct osy_idmap_ask *const *)b;
+	int order = compare_shapes(x, y);
 
-	if (x->pair != y->pair)
-		return x->pair < y->pair ? -1 : 1;
-	int order = memcmp(x->source.c, y->source.c, 3);
-	return order ? order : memcmp(x->target_prefix, y->target_prefix, 3);
+	return order ? order : memcmp(x->source.c, y->source.c, 15);
 }
 
 /* Asks that are sorted, from first on: as many as share the shape. */
@@ -297,7 +319,7 @@ static size_t same_shape(struct osy_idmap_ask **asks, size_t count)
 {
 	size_t n = 1;
 
-	while (n < count && n < CHUNK && compare_asks(&asks[0], &asks[n]) == 0)
+	while (n < count && n < CHUNK && compare_shapes(asks[0], asks[n]) == 0)
 		n++;
 	return n;
 }

@@ -155,6 +155,27 @@ static void test_drop_and_unknown(void **state)
 	assert_true(is_unknown && !osy_id_is_set(&target));
 }
 
+/* Some thrice, some that have no mapping between them: each ask has its own answer. */
+static void test_asks_for_the_same(void **state)
+{
+	static const int numbers[] = {42, 7, 999999, 42, 8, 999999, 42, 999998, 7};
+	struct osy_idmap_ask asks[OSY_COUNT(numbers)];
+	bool rebuilt;
+
+	(void)state;
+	for (size_t i = 0; i < OSY_COUNT(numbers); i++)
+		asks[i] = (struct osy_idmap_ask){
+			.pair = pair, .source = number("001", numbers[i]), .target_prefix = "001"};
+	MUST(osy_idmap_get(idmap, asks, OSY_COUNT(asks), &rebuilt, &err));
+	for (size_t i = 0; i < OSY_COUNT(numbers); i++) {
+		bool is_unknown;
+		struct osy_id alone = ask(numbers[i], &is_unknown);
+
+		assert_string_equal(asks[i].target.c, alone.c);
+		assert_int_equal(osy_id_is_set(&asks[i].target), numbers[i] < 999998);
+	}
+}
+
 static void test_emptied_redis_is_filled_from_the_log(void **state)
 {
 	struct osy_idmap_ask a = {
@@ -268,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_many_asks_at_once),
 		cmocka_unit_test(test_older_epoch_is_refused),
 		cmocka_unit_test(test_drop_and_unknown),
+		cmocka_unit_test(test_asks_for_the_same),
 		cmocka_unit_test(test_emptied_redis_is_filled_from_the_log),
 		cmocka_unit_test(test_more_buckets_move_the_generation),
 		cmocka_unit_test(test_claims),

@@ -16,11 +16,12 @@ char *osy_xstrdup(const char *s);
 char *osy_xstrndup(const char *s, size_t len);
 
 /*
- * For programs that run for long, before their first thread: large blocks go back to the system
- * when they are freed, and threads share two heaps, so that memory follows what is in use instead
- * of its peak in each thread.
+ * For programs that run for long, before their first thread: blocks of large_bytes and more are
+ * pages of their own, which take memory only as far as they were written and go back to the system
+ * when they are freed (which costs time: a page must be cleared each time); threads share one heap.
+ * So memory follows what is in use instead of its peak in each thread.
  */
-void osy_mem_tune(void);
+void osy_mem_tune(size_t large_bytes);
 
 /* Runs done(&variable) when the variable leaves its scope. */
 #define OSY_AUTO(done) __attribute__((cleanup(done)))

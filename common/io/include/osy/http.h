@@ -48,7 +48,10 @@ struct osy_http_request {
 	struct osy_str url; /* https:// only, or http:// when plain is set */
 	const struct osy_http_header *headers;
 	size_t header_count;
-	struct osy_str body;	/* borrowed until done is called; p NULL: none */
+	struct osy_str body; /* borrowed until done is called; p NULL: none */
+	/* May be NULL. Called with done's arg when all of body has been taken: it is borrowed no
+	 * longer. From osy_http_poll, before done. */
+	void (*on_body_sent)(void *arg);
 	size_t max_reply_bytes; /* a longer reply is an error (OSY_E_TOO_BIG); 0: 64 MiB */
 	unsigned timeout_ms;	/* whole request; 0: 660,000 (the org's own limit is 10 minutes) */
 	/* A body out of a file instead, read by position from its beginning; body_fd is used when

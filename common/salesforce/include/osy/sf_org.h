@@ -83,7 +83,13 @@ struct osy_sf_request {
 	const char *method;
 	struct osy_str
 		path; /* "/services/data/v60.0/..." or relative to the data root: "query?q=..." */
-	struct osy_str body;		       /* JSON; borrowed until done; p NULL: none */
+	struct osy_str body; /* JSON; borrowed until done; p NULL: none */
+	/*
+	 * May be NULL. Called with done's arg when all of body is on its way: it is borrowed no
+	 * longer. A session that is refused after that is told (OSY_E_SESSION: the call was not
+	 * executed); the next call logs in.
+	 */
+	void (*on_body_sent)(void *arg);
 	const char *content_type;	       /* NULL: application/json */
 	const struct osy_http_header *headers; /* further ones; copied */
 	size_t header_count;
