@@ -313,7 +313,7 @@ static struct osy_wlane *least_useful(struct osy_worker *worker, unsigned *ret_w
 	}
 	for (struct osy_wlane *lane = worker->lanes; lane; lane = lane->next) {
 		if (!lane->queue || !lane->empty_since ||
-			!(osy_load_idle(lane->load) || osy_load_lingers(lane->load)))
+			!(osy_load_idle(lane->load) || osy_load_waits_for_more(lane->load)))
 			continue;
 		int64_t left = lane->empty_since + lane->patience_ms - now;
 		if (left <= 0)

@@ -39,8 +39,9 @@ bool osy_load_idle(const struct osy_load *load);
 /* The first batch belongs to a stage that is not open, or an ingest job runs: the lane gives up its
  * place among those that fetch. */
 bool osy_load_waits(const struct osy_load *load);
-/* What it has waits for more of its lane, so that a request gets full. */
-bool osy_load_lingers(const struct osy_load *load);
+/* What it has waits for more of its lane that is still to be published, so that a request gets
+ * full. */
+bool osy_load_waits_for_more(const struct osy_load *load);
 /* Gives what has not begun back to Kafka: it comes again when the lane fetches again. */
 void osy_load_give_back(struct osy_load *load);
 /* A former owner left a batch unsettled whose message has to be fetched again, also when the run is

@@ -116,26 +116,30 @@ static bool may_linger(const struct osy_load *load)
 	return true;
 }
 
+static bool is_published(const struct osy_load *load)
+{
+	return load->first->head.stage <= load->lane->run->stages_published;
+}
+
 int64_t osy_load_lingers_ms(const struct osy_load *load)
 {
 	if (!may_linger(load))
 		return 0;
-	const struct osy_lbatch *first = load->first;
-	bool published = first->head.stage <= load->lane->run->stages_published;
-	int64_t left = first->ready_at + (published ? FETCH_MS : LINGER_MS) - load->loader->now;
+	unsigned ms = is_published(load) ? FETCH_MS : LINGER_MS;
+	int64_t left = load->first->ready_at + ms - load->loader->now;
 	return left > 0 ? left : 0;
 }
 
-bool osy_load_lingers(const struct osy_load *load)
+bool osy_load_waits_for_more(const struct osy_load *load)
 {
-	return osy_load_lingers_ms(load) > 0;
+	return osy_load_lingers_ms(load) > 0 && !is_published(load);
 }
 
 /* Lanes that linger with records of one object go together, in as few requests as hold them. */
 void osy_load_linger_ends(struct osy_loader *loader)
 {
 	for (struct osy_load *load = loader->loads; load; load = load->next) {
-		if (!may_linger(load) || load->first->ready_at == 0 || osy_load_lingers(load))
+		if (!may_linger(load) || load->first->ready_at == 0 || osy_load_lingers_ms(load))
 			continue;
 		for (struct osy_load *other = loader->loads; other; other = other->next) {
 			if (may_linger(other) && osy_load_joins(load->first, other->first))
@@ -151,7 +155,7 @@ bool osy_load_is_held(const struct osy_lbatch *batch)
 
 	if (batch == load->late)
 		return false;
-	if (batch->step == OSY_STEP_READY && osy_load_lingers(load))
+	if (batch->step == OSY_STEP_READY && osy_load_lingers_ms(load))
 		return true;
 	if (batch == load->first)
 		return osy_load_bulk_runs(load);
