@@ -237,12 +237,13 @@ bool osy_load_wants(const struct osy_load *load)
 	if (load->waits_for_stage > lane->run->open_stage)
 		return false;
 	if (!last)
-		return osy_load_unfinished(load) || osy_load_has_room(load->loader, false);
+		return osy_load_unfinished(load) || osy_load_has_memory(load->loader, false);
 	while (last->next)
 		last = last->next;
 	/* Ahead of those that are sent, but not while an old one is cleared up. */
 	return last->step >= OSY_STEP_READY && !osy_load_unfinished(load) &&
-	       !osy_load_is_full(load) && osy_load_has_memory(load->loader);
+	       !osy_load_is_full(load) &&
+	       osy_load_has_memory(load->loader, last->step <= OSY_STEP_SEND);
 }
 
 void osy_load_give(struct osy_load *load, struct osy_kafka_message *message)

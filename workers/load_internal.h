@@ -20,14 +20,14 @@
 #include "osy/sf_collection.h"
 #include "osy/sf_query.h"
 
-#define OSY_LOAD_GATHER 32	     /* batches in one statement or round trip at most */
-#define OSY_LOAD_TRIES 10	     /* of a row that the org asks to try again */
-#define OSY_LOAD_REMATCHES 2	     /* of a row whose insert ran into a duplicate */
-#define OSY_LOAD_CRASHES 3	     /* attempts after which a batch is given up */
-#define OSY_LOAD_SEND_SLACK 2000     /* ms by which sent_at may be older than the send */
-#define OSY_LOAD_ARENA (256u * 1024) /* what a batch holds at least */
-#define OSY_LOAD_AHEAD 8	     /* batches of a lane at once at most */
-#define OSY_LOAD_PIECES 16	     /* collections of batches in one request at most */
+#define OSY_LOAD_GATHER 32	    /* batches in one statement or round trip at most */
+#define OSY_LOAD_TRIES 10	    /* of a row that the org asks to try again */
+#define OSY_LOAD_REMATCHES 2	    /* of a row whose insert ran into a duplicate */
+#define OSY_LOAD_CRASHES 3	    /* attempts after which a batch is given up */
+#define OSY_LOAD_SEND_SLACK 2000    /* ms by which sent_at may be older than the send */
+#define OSY_LOAD_ARENA (32u * 1024) /* what a batch holds at least */
+#define OSY_LOAD_AHEAD 8	    /* batches of a lane at once at most */
+#define OSY_LOAD_PIECES 16	    /* collections of batches in one request at most */
 #define OSY_LOAD_JOINED_BYTES                                               \
 	(2u * 1024 * 1024) /* messages whose rows go in one request at most \
 			    */
@@ -177,7 +177,7 @@ struct osy_lbatch {
 	unsigned tail; /* rows in the collection of a request in which its last one ends, as planned
 			*/
 	bool sends;    /* compared: something of it is to be sent */
-	int64_t ready_at; /* mono ms */
+	int64_t ready_at; /* mono ms; since a reply, of what is still to be sent */
 	bool single;	  /* one collection a call */
 	unsigned splits;  /* calls spent on finding the bad row of a refused collection */
 	/* Postgres */
@@ -281,8 +281,7 @@ struct osy_loader {
 	unsigned spare_body_count;
 	unsigned batches, rows; /* in work, of all loads */
 	size_t bytes;		/* and what they weigh, with bodies that are not sent yet */
-	size_t usual_weight;	/* of a batch at its end, and */
-	size_t grown_percent;	/* the same by the length of its message; 0: none has ended */
+	size_t usual_weight;	/* of a batch at its end */
 	struct osy_idmap_ask *asks;
 	size_t ask_cap;
 	struct osy_lorg *orgs;
@@ -352,7 +351,7 @@ bool osy_load_joins(const struct osy_lbatch *front, const struct osy_lbatch *bat
 bool osy_load_is_held(const struct osy_lbatch *batch);
 /* What is prepared and not yet sent fills a request. */
 bool osy_load_is_full(const struct osy_load *load);
-bool osy_load_has_memory(const struct osy_loader *loader);
+bool osy_load_has_memory(const struct osy_loader *loader, bool fills);
 bool osy_load_ends(const struct osy_load *load); /* its lane is to be let go */
 /*
  * How long a request that is not full waits for more of its lane, for calls are dear. 0: it does
@@ -360,15 +359,17 @@ bool osy_load_ends(const struct osy_load *load); /* its lane is to be let go */
  */
 int64_t osy_load_lingers_ms(const struct osy_load *load);
 void osy_load_linger_ends(struct osy_loader *loader);
+/* The same for what a request had no room for. */
+bool osy_load_rest_waits(const struct osy_lbatch *batch);
 /* ---- load_room.c ---- */
 /* After anything that a batch holds has grown. */
 void osy_load_weigh(struct osy_lbatch *batch);
 void osy_load_unweigh(struct osy_lbatch *batch); /* it ends */
 /*
- * Whether memory bears another batch. ahead: one of a lane that has others in work; these leave a
- * part of it to lanes that have none.
+ * Whether memory bears another batch. fills: one that fills up a request that is about to be sent:
+ * for these a part of it is kept.
  */
-bool osy_load_has_room(const struct osy_loader *loader, bool ahead);
+bool osy_load_has_room(const struct osy_loader *loader, bool fills);
 
 /* ---- load_take.c ---- */
 void osy_load_decode(struct osy_lbatch *batch, struct osy_str message);

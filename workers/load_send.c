@@ -369,7 +369,7 @@ void osy_load_send(struct osy_loader *loader)
 	for (size_t i = 0; i < n; i++) {
 		if (loader->trouble_until > loader->now)
 			return;
-		if (!is_next(batches[i]))
+		if (!is_next(batches[i]) || osy_load_rest_waits(batches[i]))
 			continue;
 		if (batches[i]->next_collection == batches[i]->collections ||
 			(osy_load_slot(batches[i], true) &&

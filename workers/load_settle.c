@@ -240,10 +240,12 @@ static void go_on(struct osy_lbatch *batch, bool failed)
 {
 	if (!failed)
 		batch->waits = 0;
-	if (!failed && batch->next_collection < batch->collections && !has_doubt(batch))
-		osy_load_step(batch, OSY_STEP_SEND);
-	else
+	if (failed || batch->next_collection == batch->collections || has_doubt(batch)) {
 		osy_load_next_round(batch);
+		return;
+	}
+	batch->ready_at = osy_mono_ms();
+	osy_load_step(batch, OSY_STEP_SEND);
 }
 
 /* Reads the reply; *ret_failed has a flag for each part that got no answer row by row. */

@@ -7,12 +7,12 @@
 #define FETCH_MS 500	/* for what is in the journal already */
 
 /* As much waits as flies in full requests, and no more than there is room for. */
-bool osy_load_has_memory(const struct osy_loader *loader)
+bool osy_load_has_memory(const struct osy_loader *loader, bool fills)
 {
 	unsigned requests = (unsigned)loader->worker->settings->worker_requests;
 
 	return loader->rows < 2 * requests * OSY_BATCH_MAX_RECORDS &&
-	       loader->batches < 4 * requests && osy_load_has_room(loader, true);
+	       loader->batches < 4 * requests && osy_load_has_room(loader, fills);
 }
 
 static bool writes(const struct osy_lbatch *batch)
@@ -107,7 +107,8 @@ static bool may_linger(const struct osy_load *load)
 
 	if (!first || first->step != OSY_STEP_READY || !first->sends || osy_load_goes_bulk(first) ||
 		first->in_table || load->lane->run->aborting || load->lane->lost ||
-		osy_load_ends(load) || osy_load_is_full(load) || !osy_load_has_memory(load->loader))
+		osy_load_ends(load) || osy_load_is_full(load) ||
+		!osy_load_has_memory(load->loader, true))
 		return false;
 	for (; last->next; last = last->next) {
 		if (last->next->step != OSY_STEP_READY || !osy_load_joins(first, last->next))
@@ -135,17 +136,51 @@ bool osy_load_waits_for_more(const struct osy_load *load)
 	return osy_load_lingers_ms(load) > 0 && !is_published(load);
 }
 
-/* Lanes that linger with records of one object go together, in as few requests as hold them. */
+static unsigned rows_ready(const struct osy_load *load)
+{
+	unsigned rows = 0;
+
+	for (const struct osy_lbatch *batch = load->first; batch; batch = batch->next)
+		rows += rows_to_send(batch);
+	return rows;
+}
+
+/* Lanes that linger with records of one object go together when one request holds them. */
 void osy_load_linger_ends(struct osy_loader *loader)
 {
 	for (struct osy_load *load = loader->loads; load; load = load->next) {
 		if (!may_linger(load) || load->first->ready_at == 0 || osy_load_lingers_ms(load))
 			continue;
+		unsigned rows = rows_ready(load);
+		load->first->ready_at = 0;
 		for (struct osy_load *other = loader->loads; other; other = other->next) {
-			if (may_linger(other) && osy_load_joins(load->first, other->first))
-				other->first->ready_at = 0;
+			if (other == load || !may_linger(other) ||
+				!osy_load_joins(load->first, other->first) ||
+				rows + rows_ready(other) > OSY_BATCH_MAX_RECORDS)
+				continue;
+			rows += rows_ready(other);
+			other->first->ready_at = 0;
 		}
 	}
+}
+
+bool osy_load_rest_waits(const struct osy_lbatch *batch)
+{
+	const struct osy_load *load = batch->load;
+	unsigned rows = 0;
+
+	if (batch->late || !batch->next_collection || batch->single ||
+		batch->next_collection == batch->collections || load->lane->run->aborting ||
+		osy_load_ends(load) || load->loader->now - batch->ready_at >= FETCH_MS)
+		return false;
+	for (const struct osy_lbatch *at = batch; at; at = at->next) {
+		if (at->step < OSY_STEP_READY)
+			return true; /* it is on its way */
+		if (at != batch && (at->step != OSY_STEP_SEND || !osy_load_joins(batch, at)))
+			return false;
+		rows += rows_to_send(at);
+	}
+	return rows < OSY_BATCH_MAX_RECORDS && osy_load_wants(load);
 }
 
 /* A batch behind others that has to wait for them, or for its stage, takes nobody's place. */
