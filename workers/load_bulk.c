@@ -99,8 +99,9 @@ unsigned osy_load_bulk_wants(const struct osy_load *load)
 /* ---- Gathering ---- */
 bool osy_load_goes_bulk(const struct osy_lbatch *batch)
 {
-	return batch->object->load_bulk && !batch->rest && !batch->late && !batch->head.links &&
-	       !batch->load->no_bulk && !batch->given_up && !batch->object->match_only;
+	return batch->object && batch->object->load_bulk && !batch->rest && !batch->late &&
+	       !batch->head.links && !batch->load->no_bulk && !batch->given_up &&
+	       !batch->object->match_only;
 }
 
 static bool is_kin(const struct osy_lbulk *bulk, const struct osy_lbatch *batch)

@@ -12,6 +12,7 @@
 
 #define GATHER_BYTES (8u * 1024 * 1024)
 #define BLOCKED_MS 100
+#define UNINTENDED_MS 1000 /* no call is left for it: until it looks again */
 #define LOCK_INTENTS "osy:keyless:"
 #define LOCK_RECONCILE "osy:reconcile:"
 
@@ -262,6 +263,7 @@ static bool is_accepted(const struct osy_pg_result *result, const struct osy_lba
 
 static void accepted(struct osy_lbatch *batch, int64_t org_ms)
 {
+	batch->begun |= batch->in_table;
 	batch->in_table = batch->in_intent = true;
 	batch->sent_at = osy_mono_ms();
 	if (!batch->org_ms)
@@ -273,6 +275,28 @@ static void accepted(struct osy_lbatch *batch, int64_t org_ms)
 	osy_load_step(batch, OSY_STEP_SEND);
 	/* Claims that Redis may have forgotten while the intent was written. */
 	batch->claims_doubtful = batch->object->claim && !batch->head.links;
+}
+
+bool osy_load_unintend(struct osy_lbatch *batch)
+{
+	const struct osy_wlane *lane = batch->load->lane;
+	struct osy_err err = OSY_ERR_NONE;
+
+	if (batch->begun)
+		return false;
+	if (osy_pg_do(osy_lworker(batch)->pg, NULL, &err,
+		    "DELETE FROM batch b USING lane l WHERE b.run = $1 AND b.pass = $2 AND b.lane "
+		    "= "
+		    "$3 AND b.at_offset = $4 AND b.state = 'intent' AND l.run = b.run AND l.pass = "
+		    "b.pass AND l.lane = b.lane AND l.owner = $5 AND l.epoch = $6",
+		    OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->pass), OSY_PG_I32(lane->lane),
+		    OSY_PG_I64(batch->offset), OSY_PG_Z(osy_lworker(batch)->id),
+		    OSY_PG_I64(lane->epoch)))
+		return osy_load_trouble(batch->load->loader, "load.unintend", &err);
+	batch->in_table = batch->in_intent = false;
+	osy_load_step(batch, OSY_STEP_READY);
+	osy_load_wait(batch, UNINTENDED_MS);
+	return true;
 }
 
 /* True when the transaction stands, or none was needed. */

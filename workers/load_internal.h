@@ -183,6 +183,7 @@ struct osy_lbatch {
 	/* Postgres */
 	bool in_table;	/* has a row in table batch */
 	bool in_intent; /* whose state is 'intent' */
+	bool begun;	/* it was there before this intent, or something of it was sent */
 	bool rest;	/* goes by collections, whatever the object's way is */
 	bool claims_held;
 	bool claims_doubtful; /* Redis was filled anew meanwhile: to be taken again before the send
@@ -454,6 +455,9 @@ bool osy_load_claim_again(struct osy_lbatch *batch);
 void osy_load_intents(struct osy_loader *loader);
 void osy_load_intent_pack(const struct osy_lbatch *batch, bool withdraw, struct osy_buf *out);
 void osy_load_snapshot_pack(const struct osy_lbatch *batch, struct osy_buf *out);
+/* The intent of a batch of which nothing was ever sent is deleted: it is as if it had never begun.
+ * False: it was begun, or Postgres fails. */
+bool osy_load_unintend(struct osy_lbatch *batch);
 bool osy_load_has_actions(const struct osy_lbatch *batch);
 bool osy_load_has_keyless(const struct osy_lbatch *batch);
 /* Advisory lock of the inserts of a target object without a key; class 0: intents, 1: reconciling.

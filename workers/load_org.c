@@ -196,6 +196,8 @@ static void withdraw(struct osy_loader *loader)
 				batch->next_collection == batch->collections ||
 				!osy_budget_exhausted(osy_load_org(batch)->budget))
 				continue;
+			if (osy_load_unintend(batch))
+				continue;
 			batch->pause_ms = NO_CALLS_MS;
 			osy_load_next_round(batch);
 		}

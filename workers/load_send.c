@@ -317,6 +317,7 @@ static void sent(const struct osy_lpiece *pieces, unsigned count)
 	for (unsigned p = 0; p < count; p++) {
 		pieces[p].batch->load->sent = number;
 		pieces[p].batch->next_collection = pieces[p].collection + 1;
+		pieces[p].batch->begun = true;
 		osy_load_step(pieces[p].batch, OSY_STEP_SENDING);
 	}
 }

@@ -88,10 +88,14 @@ done
 accounts=$(curl -sf "$DST/__sim/dump?object=Account" | python3 -c '
 import json, sys
 print(json.dumps({"ids": [json.loads(line)["Id"] for line in sys.stdin], "ms": 800}))')
+narrowed=$(grep -c '"org.narrowed"' two.log) # what one worker runs into narrows the other one too
 hold() {
-	until grep -q '"org.narrowed"' two.log; do curl -sf -d "$accounts" "$DST/__sim/lock" >/dev/null || return; done
+	until (($(grep -c '"org.narrowed"' two.log) > narrowed)); do curl -sf -d "$accounts" "$DST/__sim/lock" >/dev/null || return; done
 }
 curl -sf -X DELETE "$DST/__sim/stats" >/dev/null
+lines=$(wc -l <two.log)
+# The org's budget remembers locks and then widens slowly: forgotten here, so that a few replies show it.
+redis-cli -u "$ORGSYNC_REDIS_URL" --scan --pattern '*:budget:*' | xargs -r redis-cli -u "$ORGSYNC_REDIS_URL" del >/dev/null
 hold &
 PIDS+=($!)
 second=$(create_run locks)
@@ -101,6 +105,7 @@ is "$(run_get "$second" '[d["totals"][k] for k in ("inserted","updated","failed"
 runs "the checker agrees again" check_orgs "$second" --template "$T/t.yaml" --key Ext_Id__c
 is "$(($(stat_of lockFailures) > 0))" 1 "rows were locked"
 is "$(locked "$second")" 0 "no lock among the errors of it"
-runs "the org was narrowed" grep -q '"org.narrowed".*"org":"dst".*"limit":1' two.log
-runs "and got wider again" grep -q '"org.widened".*"org":"dst".*"limit":2' two.log
+tail -n +"$((lines + 1))" two.log >second.log
+runs "the org was narrowed" grep -q '"org.narrowed".*"org":"dst".*"limit":1' second.log
+runs "and got wider again" grep -q '"org.widened".*"org":"dst".*"limit":2' second.log
 e2e_end
