@@ -1,7 +1,8 @@
 /*
  * jsforce.js bulk|rest: accounts and contacts from one org to another with jsforce, as its manual shows it. Upserts by
- * Ext_Id__c; a contact's account is given by the account's Ext_Id__c. By Bulk: one query job and one ingest job for each
- * 50,000 records; by REST: queries and collections of 200, one after another, as jsforce does it.
+ * Ext_Id__c; a contact's account is given by the account's Ext_Id__c. Reads by REST queries: its Bulk query runs several
+ * result pages into each other (a text with a quote at a page's end is then refused, in 3.10.26). Writes by Bulk, an ingest job for
+ * each 50,000 records, or by collections of 200, one after another, as jsforce does it.
  * PEER holds {source: {url, token}, target: {url, token}, objects: [{name, fields}]}.
  */
 'use strict';
@@ -18,8 +19,7 @@ function connect(org) {
 }
 
 function read(source, soql) {
-	if (!bulk) return source.query(soql, { autoFetch: true, maxFetch: 10000000 }).then((result) => result.records);
-	return source.bulk2.query(soql).then((stream) => stream.toArray());
+	return source.query(soql, { autoFetch: true, maxFetch: 10000000 }).then((result) => result.records);
 }
 
 function prepared(record, fields) {
@@ -27,7 +27,7 @@ function prepared(record, fields) {
 	for (const field of fields) {
 		const [parent, name] = field.split('.');
 		if (!name) row[field] = record[field];
-		else if (bulk) row[field] = record[field];
+		else if (bulk) row[field] = record[parent] ? record[parent][name] : null;
 		else if (record[parent]) row[parent] = { [name]: record[parent][name] };
 	}
 	return row;
