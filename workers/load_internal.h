@@ -350,6 +350,8 @@ bool osy_load_joins(const struct osy_lbatch *front, const struct osy_lbatch *bat
 /* A batch that has to wait for others of its lane, for more of them or for its stage, takes
  * nobody's place. */
 bool osy_load_is_held(const struct osy_lbatch *batch);
+/* Rows that one request of the batch's object takes. */
+unsigned osy_load_request_rows(const struct osy_lbatch *batch);
 /* What is prepared and not yet sent fills a request. */
 bool osy_load_is_full(const struct osy_load *load);
 bool osy_load_has_memory(const struct osy_loader *loader, bool fills);

@@ -1,6 +1,6 @@
 /*
  * What batches in work may take of memory. A batch weighs its message, what was made of it, the
- * replies that it keeps, and a quarter more for what is still to be made of it. Bodies that are
+ * replies that it keeps, and an eighth more for what is still to be made of it. Bodies that are
  * still to be sent count as well.
  */
 #include "load_internal.h"
@@ -10,7 +10,7 @@
 /* Room for a full batch of ordinary records a request, but no more than a process of 64 MiB bears.
  */
 #define ROOM_BYTES (8u * 1024 * 1024)
-#define ROOM_BYTES_A_REQUEST (768u * 1024)
+#define ROOM_BYTES_A_REQUEST (1280u * 1024)
 #define ROOM_BYTES_MOST (28u * 1024 * 1024)
 #define ALWAYS 4 /* batches that find room whatever they weigh */
 #define SHARE 8	 /* of what a batch says in the averages */
@@ -32,7 +32,7 @@ static size_t held_bytes(const struct osy_lbatch *batch)
 void osy_load_weigh(struct osy_lbatch *batch)
 {
 	struct osy_loader *loader = batch->load->loader;
-	size_t held = held_bytes(batch), weight = held + held / 4;
+	size_t held = held_bytes(batch), weight = held + held / 8;
 
 	loader->bytes += weight - batch->weight;
 	batch->weight = weight;

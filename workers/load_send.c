@@ -303,7 +303,7 @@ static void add_others(struct request *request, const struct osy_lbatch *batch)
 		if (load == batch->load || load->lane->lost || !first || first->next ||
 			!is_next(first) || first->wait_until > load->loader->now ||
 			!osy_load_joins(batch, first) || !is_ready(first) || !rows_left(first) ||
-			request->rows + rows_left(first) > OSY_BATCH_MAX_RECORDS)
+			request->rows + rows_left(first) > osy_load_request_rows(batch))
 			continue;
 		if (!add_batch(request, first))
 			return;

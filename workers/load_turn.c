@@ -15,6 +15,14 @@ bool osy_load_has_memory(const struct osy_loader *loader, bool fills)
 	       loader->batches < 4 * requests && osy_load_has_room(loader, fills);
 }
 
+unsigned osy_load_request_rows(const struct osy_lbatch *batch)
+{
+	int most = batch->object ? batch->object->batch_size : 0;
+
+	return OSY_SF_COMPOSITE_MAX *
+	       (most < 1 || most > OSY_SF_COLLECTION_MAX ? OSY_SF_COLLECTION_MAX : (unsigned)most);
+}
+
 static bool writes(const struct osy_lbatch *batch)
 {
 	return batch && (batch->step == OSY_STEP_SEND || batch->step == OSY_STEP_SENDING);
@@ -73,7 +81,7 @@ bool osy_load_may_write(const struct osy_lbatch *batch)
 		rows += rows_to_send(front);
 		bytes += front->message.payload.len;
 	}
-	return rows == 0 || (rows < OSY_BATCH_MAX_RECORDS && bytes <= OSY_LOAD_JOINED_BYTES);
+	return rows == 0 || (rows < osy_load_request_rows(batch) && bytes <= OSY_LOAD_JOINED_BYTES);
 }
 
 /* Whether what is prepared and not yet sent fills a request. */
@@ -89,7 +97,8 @@ bool osy_load_is_full(const struct osy_load *load)
 		rows += batch->row_count;
 		bytes += batch->message.payload.len;
 	}
-	return count >= OSY_LOAD_AHEAD || rows >= OSY_BATCH_MAX_RECORDS ||
+	return count >= OSY_LOAD_AHEAD ||
+	       (load->first && rows >= osy_load_request_rows(load->first)) ||
 	       bytes >= OSY_LOAD_JOINED_BYTES * 3 / 4;
 }
 
@@ -156,7 +165,7 @@ void osy_load_linger_ends(struct osy_loader *loader)
 		for (struct osy_load *other = loader->loads; other; other = other->next) {
 			if (other == load || !may_linger(other) ||
 				!osy_load_joins(load->first, other->first) ||
-				rows + rows_ready(other) > OSY_BATCH_MAX_RECORDS)
+				rows + rows_ready(other) > osy_load_request_rows(load->first))
 				continue;
 			rows += rows_ready(other);
 			other->first->ready_at = 0;
@@ -180,7 +189,7 @@ bool osy_load_rest_waits(const struct osy_lbatch *batch)
 			return false;
 		rows += rows_to_send(at);
 	}
-	return rows < OSY_BATCH_MAX_RECORDS && osy_load_wants(load);
+	return rows < osy_load_request_rows(batch) && osy_load_wants(load);
 }
 
 /* A batch behind others that has to wait for them, or for its stage, takes nobody's place. */
