@@ -26,6 +26,7 @@ curl -sf -d '[{"match":"POST /composite/sobjects","kind":"slow-commit","ms":1500
 leads() { curl -sf "$DST/__sim/count" | json 'd.get("Lead", 0)'; }
 run=$(create_run lead)
 orgsync run start "$run" >/dev/null
+# shellcheck disable=SC2016 # eval expands it
 runs "the org commits late" wait_for 20 eval '[[ $(leads) == 150 ]]'
 curl -sf "$DST/__sim/dump?object=Lead" | python3 -c '
 import json, sys
