@@ -103,7 +103,7 @@ enum osy_code osy_stage_abort(struct osy_drive *drive, struct osy_err *err)
 
 	if (drive->state ==
 		OSY_RUN_PAUSED) /* the workers settle what is in doubt of active runs alone */
-		rc = osy_drive_set(drive, err, "state = 'Sync In Progress'");
+		rc = osy_drive_set(drive, err, "state = 'Sync In Progress', problem = NULL");
 	while (!rc && !closed) {
 		rc = unsettled(drive, &busy, err);
 		if (!rc && !busy)

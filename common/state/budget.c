@@ -161,8 +161,10 @@ static void note_refusal(struct osy_budget_org *org, const struct osy_budget_cal
 
 void osy_budget_note_usage(struct osy_budget_org *org, int64_t used, int64_t max, int64_t sent_ms)
 {
-	if (org->has_usage && sent_ms < org->usage_sent_ms && used < org->used)
+	/* A smaller number may be of a reply that was made before the larger one was. */
+	if (org->has_usage && used < org->used && sent_ms <= org->usage_heard_ms)
 		return;
+	org->usage_heard_ms = osy_mono_ms();
 	org->has_usage = true;
 	org->used = used;
 	org->max = max;

@@ -49,7 +49,7 @@ struct osy_budget_org {
 	unsigned steps;
 	/* heard since the last turn */
 	bool has_usage;
-	int64_t used, max, usage_sent_ms;
+	int64_t used, max, usage_sent_ms, usage_heard_ms;
 	unsigned lost;	   /* calls of which no reply told the usage */
 	bool daily;	   /* refused: no calls left today */
 	unsigned refused;  /* least in flight at a refusal for too many at once; 0: none */

@@ -45,6 +45,8 @@ objects:
     batchSize: 10
 options: {apiReservePercent: 10}
 YAML
+sed 's/^name: .*/name: single/; s/^options: {/&lanes: 1, /' "$T/tight.yaml" >"$T/single.yaml"
+orgsync template apply -f "$T/single.yaml" >/dev/null || bail "the template is refused"
 orgsync template apply -f "$T/tight.yaml" >/dev/null || bail "the template is refused"
 
 # ---- Ten requests at once, and two workers that would send sixteen each, for three runs ----
@@ -149,7 +151,7 @@ is "$(run_get "$run" '[d["state"], sum(d["totals"][k] for k in ("updated", "exis
 sed -i 's/"Changed"/"Once more"/' "$T/changed.jsonl"
 curl -sf --data-binary "@$T/changed.jsonl" "$SRC/__sim/update" >/dev/null || bail "the accounts cannot be changed"
 limits "$DST" '{"dailyMax":1000,"dailyRemaining":160}'
-run=$(create_run tight)
+run=$(create_run single)
 wait_for 30 scanned
 wait_for 60 state_is "$run" Paused
 ok $? "another run is Paused"

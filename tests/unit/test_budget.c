@@ -509,6 +509,21 @@ static void test_a_daily_refusal_uses_up_all(void **state)
 	assert_false(osy_budget_exhausted(owners[0].org));
 }
 
+static void test_replies_in_another_order_than_they_were_made(void **state)
+{
+	int64_t now = osy_mono_ms();
+	struct osy_budget_usage usage;
+
+	(void)state;
+	osy_budget_note_usage(owners[0].org, 899, 1000, now - 20);
+	osy_budget_note_usage(owners[0].org, 898, 1000, now - 10); /* sent later, made before */
+	turn_now(0);
+	osy_budget_note_usage(owners[1].org, 897, 1000, now);
+	turn_now(1);
+	osy_budget_usage(owners[1].org, &usage);
+	assert_int_equal(usage.used, 899);
+}
+
 static void test_reserves_differ_by_run(void **state)
 {
 	struct osy_budget_org *greedy = osy_budget_org(owners[0].budget, org_id, 0);
@@ -686,6 +701,7 @@ int main(void)
 		TEST(test_the_reserve_is_exact),
 		TEST(test_what_a_dead_owner_was_granted_comes_back),
 		TEST(test_a_daily_refusal_uses_up_all),
+		TEST(test_replies_in_another_order_than_they_were_made),
 		TEST(test_reserves_differ_by_run),
 		TEST(test_a_scan_takes_its_calls_whole),
 		TEST(test_one_probe_and_bulk_limits_for_all),
