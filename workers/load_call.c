@@ -12,7 +12,7 @@
 
 #define MAX_BODY (64u * 1024 * 1024)
 #define SPARE_LEAST (64u * 1024)
-#define SPARE_MOST (768u * 1024)
+#define SPARE_MOST (1024u * 1024)
 #define FIRST_PAUSE_MS 250
 #define LONGEST_PAUSE_MS 30000
 

@@ -11,7 +11,7 @@
  */
 #define ROOM_BYTES (8u * 1024 * 1024)
 #define ROOM_BYTES_A_REQUEST (1280u * 1024)
-#define ROOM_BYTES_MOST (28u * 1024 * 1024)
+#define ROOM_BYTES_MOST (20u * 1024 * 1024)
 #define ALWAYS 4 /* batches that find room whatever they weigh */
 #define SHARE 8	 /* of what a batch says in the averages */
 

@@ -39,7 +39,7 @@ int main(int argc, char **argv)
 		rc = osy_fail(&err, OSY_E_USAGE,
 			"there is no setting %s; see orgsync-worker --help", argv[1]);
 	if (!rc) {
-		osy_mem_tune(192u * 1024);
+		osy_mem_tune(320u * 1024);
 		osy_log_init("orgsync-worker", level_of(settings.log_level), settings.log_format);
 		rc = osy_worker_run(&settings, &err);
 	}

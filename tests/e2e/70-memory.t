@@ -33,7 +33,7 @@ orgsync template apply -f "$ROOT/tests/bench/template.yaml" >/dev/null || bail "
 
 run=$(create_run bench)
 orgsync run start "$run" >/dev/null 2>&1
-runs "332,000 records are loaded" wait_ended "$run" 600
+runs "332,000 records are loaded by REST" wait_ended "$run" 600
 is "$(run_get "$run" 'd["state"], d["totals"]["inserted"]')" "('Synced', 332000)" "all of them"
 is "$(curl -sf "$DST/__sim/count" | json 'd["Account"], d["Contact"]')" "(16000, 316000)" "and the target has them"
 stays_small "$COORDINATOR_PID" "the coordinator"
@@ -62,6 +62,7 @@ objects:
     fields:
       include: [Name, Ext_Id__c, Text1__c, Text2__c, Text3__c, Text4__c, Text5__c, Text6__c, Text7__c, Text8__c, Text9__c, Text10__c]
     match: {externalId: Ext_Id__c}
+    api: rest
 EOF
 orgsync template apply -f "$T/large.yaml" >/dev/null || bail "the template is refused"
 run=$(create_run large)

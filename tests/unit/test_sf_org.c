@@ -751,6 +751,59 @@ static void calls_wait_for_one_login(void **state)
 	end(&f);
 }
 
+struct borrowed {
+	struct outcome outcome; /* first: what on_done sees */
+	char *body;
+	unsigned sent;
+};
+
+static void on_body_sent(void *arg)
+{
+	struct borrowed *b = arg;
+
+	assert_int_equal(b->outcome.done, 0);
+	free(b->body);
+	b->body = NULL;
+	b->sent++;
+}
+
+static void post_borrowed(struct fixture *f, struct borrowed *b)
+{
+	struct osy_err err;
+
+	*b = (struct borrowed){.body = osy_xstrdup("{\"x\":1}")};
+	const struct osy_sf_request post = {.method = "POST",
+		.path = OSY_STR("ok"),
+		.body = osy_str(b->body),
+		.on_body_sent = on_body_sent};
+	assert_int_equal(osy_sf_start(f->org, &post, on_done, b, &err), OSY_OK);
+	poll_until(f, &b->outcome.done, 1);
+	assert_int_equal(b->sent, 1);
+}
+
+/* A body that is let go when it is sent cannot go along a second time. */
+static void a_body_is_borrowed_until_it_is_sent(void **state)
+{
+	struct borrowed b;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, OSY_AUTH_CLIENT_CREDENTIALS, NULL);
+	post_borrowed(&f, &b);
+	assert_int_equal(b.outcome.ok, 1);
+	assert_string_equal(org_side.body, "{\"x\":1}");
+	org_side.valid = 0;
+	org_side.calls = 0;
+	post_borrowed(&f, &b);
+	assert_int_equal(b.outcome.last, OSY_E_SESSION);
+	assert_int_equal(org_side.calls, 1);
+	assert_int_equal(org_side.logins, 1);
+	post_borrowed(&f, &b);
+	assert_int_equal(b.outcome.ok, 1);
+	assert_int_equal(org_side.logins, 2);
+	end(&f);
+}
+
 static void a_refused_login_fails_all_that_wait(void **state)
 {
 	struct outcome o = {0};
@@ -986,6 +1039,7 @@ int main(void)
 		cmocka_unit_test(a_slow_reply_may_have_been_executed),
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(calls_wait_for_one_login),
+		cmocka_unit_test(a_body_is_borrowed_until_it_is_sent),
 		cmocka_unit_test(a_refused_login_fails_all_that_wait),
 		cmocka_unit_test(freed_with_calls_in_flight),
 		cmocka_unit_test(who_it_is),
