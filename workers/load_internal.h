@@ -166,6 +166,7 @@ struct osy_lbatch {
 	/* match */
 	struct osy_lcall *call;	  /* under way; this batch is in it */
 	struct osy_lpath *paths;  /* queries still to be sent */
+	bool fetches_alone;	  /* a call with ids of several batches was refused */
 	bool wide;		  /* too many fields for a query: keys are asked alone */
 	bool asks_maker;	  /* who made a record, and when, is asked too */
 	struct osy_lindex by_key; /* rows by key while asking */
@@ -241,7 +242,7 @@ struct osy_lcall {
 	struct osy_bulk_ask *ask; /* of a job's */
 	struct osy_sf_send send;
 	size_t body_weight; /* of a body that is not sent yet: its part of loader->bytes */
-	struct osy_lpiece pieces[OSY_LOAD_PIECES]; /* of a write */
+	struct osy_lpiece pieces[OSY_LOAD_PIECES]; /* of a write; of a fetch a batch each */
 	unsigned piece_count;
 	struct osy_lorg *org;	/* a write's; NULL: a read */
 	unsigned mark;		/* of a write, for osy_narrow */
@@ -430,6 +431,18 @@ struct osy_lpath {
 	struct osy_lpath *next;
 };
 void osy_load_match(struct osy_loader *loader);
+/* A question that came to nothing is asked again later. */
+void osy_load_ask_again(struct osy_lbatch *batch, const struct osy_err *err);
+/* One that the org refuses: the rows that it was about fail. */
+void osy_load_ask_refused(struct osy_lbatch *batch, const struct osy_err *err);
+
+/* ---- load_fetch.c ---- */
+/* Whether targets of it that are known by id are still to be read. */
+bool osy_load_fetches(const struct osy_lbatch *batch);
+/* Reads those of the first batch, and of others that fit in the same call; each gets its step. */
+void osy_load_fetch(struct osy_lbatch *const *batches, size_t count);
+/* The slices of a reply (a column each), in the arena; what they point into is not copied. */
+struct osy_str *osy_load_values_kept(struct osy_lbatch *batch, const struct osy_str *values);
 
 /* ---- load_query.c ---- */
 /* Names in the order in which values come: Id, columns, keys, maker. */

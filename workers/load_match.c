@@ -1,6 +1,6 @@
 /*
- * Match: targets known by id are read again, the others are asked for by key. One call at a time a
- * batch: first the ids, then the keys, up to five queries in a composite.
+ * Match: targets known by id are read again (load_fetch.c), the others are asked for by key. One
+ * call at a time a batch: first the ids, then the keys, up to five queries in a composite.
  */
 #include "load_internal.h"
 
@@ -16,88 +16,17 @@ bool osy_load_compares(const struct osy_lbatch *batch)
 	return batch->head.links || (object->update && !object->match_only);
 }
 
-/* ---- By id ---- */
-static bool needs_fetch(const struct osy_lrow *row)
-{
-	return osy_is_pending(row) && row->ask && osy_id_is_set(&row->target) && !row->fetched;
-}
-
-struct fetch {
-	struct osy_lbatch *batch;
-	struct osy_lindex by_target;
-	bool with_columns;
-	size_t name_count;
-};
-
-static struct osy_str *keep_values(struct osy_lbatch *batch, const struct osy_str *values)
-{
-	struct osy_str *kept =
-		osy_arena_calloc(&batch->arena, batch->column_count + 1, sizeof(*kept));
-
-	memcpy(kept, values, batch->column_count * sizeof(*kept));
-	return kept;
-}
-
-static enum osy_code on_fetched(const struct osy_str *values, void *arg, struct osy_err *err)
-{
-	struct fetch *fetch = arg;
-	struct osy_id id;
-	size_t at = OSY_LINDEX_START;
-	int64_t i;
-
-	(void)err;
-	if (!values || !values[0].p || !osy_id_parse_json(values[0], &id))
-		return OSY_OK;
-	while ((i = osy_lindex_next(&fetch->by_target, osy_lindex_id(&id), &at)) >= 0) {
-		struct osy_lrow *row = &fetch->batch->rows[i];
-		if (!osy_id_equal(&row->target, &id))
-			continue;
-		row->fetched = true;
-		if (fetch->with_columns)
-			row->before = keep_values(fetch->batch, values + 1);
-	}
-	return OSY_OK;
-}
-
-/* What was asked for and is not there: a mapping whose target is gone, or no record of the same id.
- */
-static void not_fetched(struct osy_lbatch *batch)
-{
-	for (unsigned i = 0; i < batch->row_count; i++) {
-		struct osy_lrow *row = &batch->rows[i];
-		if (!needs_fetch(row))
-			continue;
-		if (row->mapped)
-			row->gone = row->target;
-		row->mapped = false;
-		row->target = (struct osy_id){{0}};
-		row->before = NULL;
-		row->looked = batch->object->match == OSY_MATCH_SAME_ID;
-	}
-}
-
-static void index_targets(struct fetch *fetch)
-{
-	struct osy_lbatch *batch = fetch->batch;
-
-	osy_lindex_init(&fetch->by_target, &batch->arena, batch->row_count);
-	for (unsigned i = 0; i < batch->row_count; i++) {
-		if (needs_fetch(&batch->rows[i]))
-			osy_lindex_add(&fetch->by_target, osy_lindex_id(&batch->rows[i].target), i);
-	}
-}
-
-static void ask_again(struct osy_lbatch *batch, const struct osy_err *err)
+void osy_load_ask_again(struct osy_lbatch *batch, const struct osy_err *err)
 {
 	osy_load_step(batch, OSY_STEP_MATCH);
 	osy_load_wait(batch, osy_load_pause(batch, err));
 }
 
 /* A question that the org refuses: the rows that it was about fail. */
-static void refused(struct osy_lbatch *batch, const struct osy_err *err)
+void osy_load_ask_refused(struct osy_lbatch *batch, const struct osy_err *err)
 {
 	if (err->code != OSY_E_SALESFORCE || err->cls == OSY_RETRY) {
-		ask_again(batch, err);
+		osy_load_ask_again(batch, err);
 		return;
 	}
 	for (unsigned i = 0; i < batch->row_count; i++) {
@@ -107,54 +36,6 @@ static void refused(struct osy_lbatch *batch, const struct osy_err *err)
 	}
 	batch->paths = NULL;
 	osy_load_step(batch, OSY_STEP_MATCH);
-}
-
-static void on_fetch(struct osy_lcall *call, struct osy_sf_reply *reply)
-{
-	struct osy_lbatch *batch = call->batch;
-	struct osy_err err = OSY_ERR_NONE;
-	struct osy_sf_page page;
-
-	if (!batch)
-		return;
-	if (reply->code) {
-		refused(batch, &reply->err);
-		return;
-	}
-	struct fetch fetch = {.batch = batch, .with_columns = osy_load_compares(batch)};
-	const char **names = osy_load_asked(batch, fetch.with_columns, false, &fetch.name_count);
-	struct osy_str body = osy_buf_str(reply->body);
-	index_targets(&fetch);
-	if (osy_sf_page_read(
-		    body, true, names, fetch.name_count, on_fetched, &fetch, &page, &err)) {
-		ask_again(batch, &err);
-		return;
-	}
-	osy_load_keep(batch, reply->body);
-	not_fetched(batch);
-	batch->waits = 0;
-	osy_load_step(batch, OSY_STEP_MATCH);
-}
-
-static enum osy_code start_fetch(struct osy_lbatch *batch, struct osy_err *err)
-{
-	bool with_columns = osy_load_compares(batch);
-	size_t count = 0, n = 0;
-	const char **names = osy_load_asked(batch, with_columns, false, &count);
-	const char **fields = osy_arena_calloc(&batch->arena, count + 1, sizeof(*fields));
-	char(*ids)[19] = osy_arena_calloc(&batch->arena, batch->row_count + 1, sizeof(*ids));
-	struct osy_lcall *call =
-		osy_load_call_new(batch, batch->load->loader, osy_lrun(batch), on_fetch);
-
-	for (unsigned i = 0; i < batch->row_count; i++) {
-		if (needs_fetch(&batch->rows[i]))
-			osy_id_18(&batch->rows[i].target, ids[n++]);
-	}
-	count = osy_load_select_names(batch, with_columns, names, count, fields);
-	osy_sf_send_begin(&call->send, 1);
-	osy_sf_send_retrieve(
-		&call->send, batch->object->target, fields, count, (const char(*)[19])ids, n);
-	return osy_load_call_start(call, NULL, 0, err);
 }
 
 /* ---- By key ---- */
@@ -196,7 +77,7 @@ static void add_found(struct look *look, struct osy_lrow *row, const struct osy_
 	found->id = *id;
 	found->exact = exact;
 	found->ours = batch->asks_maker && is_ours(batch, values + look->maker_at);
-	found->values = look->with_columns ? keep_values(batch, values + 1) : NULL;
+	found->values = look->with_columns ? osy_load_values_kept(batch, values + 1) : NULL;
 	found->next = row->found;
 	row->found = found;
 }
@@ -331,7 +212,7 @@ static void on_look(struct osy_lcall *call, struct osy_sf_reply *reply)
 		rc = osy_sf_send_bodies(
 			&call->send, osy_buf_str(reply->body), status, bodies, errs, &err);
 	if (rc) {
-		refused(batch, &err);
+		osy_load_ask_refused(batch, &err);
 		return;
 	}
 	osy_load_keep(batch, reply->body);
@@ -351,7 +232,7 @@ static void on_look(struct osy_lcall *call, struct osy_sf_reply *reply)
 	}
 	batch->waits = problem ? batch->waits : 0;
 	if (problem) {
-		refused(batch, problem);
+		osy_load_ask_refused(batch, problem);
 		return;
 	}
 	if (!batch->paths)
@@ -392,41 +273,25 @@ static void guess_same_ids(struct osy_lbatch *batch)
 	}
 }
 
-static bool any_fetch(const struct osy_lbatch *batch)
-{
-	for (unsigned i = 0; i < batch->row_count; i++) {
-		if (needs_fetch(&batch->rows[i]))
-			return true;
-	}
-	return false;
-}
-
 static void match(struct osy_lbatch *batch)
 {
 	struct osy_err err = OSY_ERR_NONE;
-	enum osy_code rc = OSY_OK;
 
-	guess_same_ids(batch);
-	if (!batch->paths && any_fetch(batch)) {
-		rc = start_fetch(batch, &err);
-	} else {
-		if (!batch->paths)
-			osy_load_make_paths(batch);
-		if (!batch->paths) {
-			osy_load_compare(batch);
-			return;
-		}
-		rc = start_look(batch, &err);
+	if (!batch->paths)
+		osy_load_make_paths(batch);
+	if (!batch->paths) {
+		osy_load_compare(batch);
+		return;
 	}
-	if (rc)
-		refused(batch, &err);
+	if (start_look(batch, &err))
+		osy_load_ask_refused(batch, &err);
 	else
 		osy_load_step(batch, OSY_STEP_ASKING);
 }
 
 static bool needs_org(const struct osy_lbatch *batch)
 {
-	if (batch->paths || any_fetch(batch) || batch->object->match == OSY_MATCH_SAME_ID)
+	if (batch->paths || osy_load_fetches(batch) || batch->object->match == OSY_MATCH_SAME_ID)
 		return true;
 	for (unsigned i = 0; i < batch->row_count; i++) {
 		if (osy_load_needs_look(batch, &batch->rows[i]))
@@ -440,10 +305,19 @@ void osy_load_match(struct osy_loader *loader)
 	struct osy_lbatch *batches[OSY_LOAD_GATHER];
 	size_t n = osy_load_pick(loader, OSY_STEP_MATCH, batches, OSY_COUNT(batches));
 
+	for (size_t i = 0; i < n; i++)
+		guess_same_ids(batches[i]);
 	for (size_t i = 0; i < n; i++) {
-		if (!needs_org(batches[i]))
-			osy_load_compare(batches[i]);
-		else if (osy_load_slot(batches[i], false))
-			match(batches[i]);
+		struct osy_lbatch *batch = batches[i];
+		if (batch->step != OSY_STEP_MATCH)
+			continue; /* its ids went with those of another one */
+		if (!needs_org(batch))
+			osy_load_compare(batch);
+		else if (!osy_load_slot(batch, false))
+			continue;
+		else if (!batch->paths && osy_load_fetches(batch))
+			osy_load_fetch(batches + i, n - i);
+		else
+			match(batch);
 	}
 }
