@@ -165,7 +165,7 @@ static void on_fetch(struct osy_lcall *call, struct osy_sf_reply *reply)
 	const char **names = osy_load_asked(fetch.batches[0], fetch.with_columns, false, &count);
 	bool broken = osy_sf_page_read(osy_buf_str(reply->body), true, names, count, on_fetched,
 			      &fetch, &page, &err) != OSY_OK;
-	if (!broken && !fetch.shared)
+	if (!fetch.shared) /* also of a broken one: rows that were read already point into it */
 		osy_load_keep(fetch.batches[0], reply->body);
 	for (unsigned b = 0; b < fetch.count; b++) {
 		if (broken) {

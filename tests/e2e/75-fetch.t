@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Targets that are known by id are read again: one retrieve serves batches of several lanes, and a refused one fails nobody else.
+. "$(dirname "$0")/lib.sh"
+e2e_begin
+simulators
+coordinator
+worker
+add_orgs
+curl -sf -d '{"object":"Account","count":20000,"seed":75}' "$SRC/__sim/generate" >/dev/null || bail "no accounts"
+cat >"$T/fetch.yaml" <<'YAML'
+name: fetch
+objects:
+  - name: Account
+    fields: {include: [Name, Phone, Ext_Id__c]}
+    match: {externalId: Ext_Id__c}
+    api: rest
+YAML
+runs "a template" orgsync template apply -f "$T/fetch.yaml"
+
+go() { # a run to its end, id in RUN
+	RUN=$(create_run fetch)
+	curl -sf -X DELETE "$DST/__sim/stats" >/dev/null
+	orgsync run start "$RUN" --wait >"$T/out" 2>&1
+}
+retrieves() {
+	curl -sf "$DST/__sim/stats" | json 'sum(n for call, n in d["byCall"].items() if call.startswith("POST composite/sobjects/"))'
+}
+totals() {
+	run_get "$RUN" '[d["state"]] + [d["totals"][k] for k in ("inserted","updated","existing","failed")]'
+}
+
+go
+is "$(totals)" "['Synced', 20000, 0, 0, 0]" "all inserted"
+
+go
+is "$(totals)" "['Synced', 0, 0, 20000, 0]" "again: all existing"
+n=$(retrieves)
+batches=$(psql -At "$ORGSYNC_POSTGRES_URL" -c "SELECT count(*) FROM batch WHERE run = '$RUN'")
+diag "$n retrieves for $batches batches"
+runs "a retrieve serves several batches" test "$n" -lt "$batches"
+
+# A refusal of calls that held several batches: each asks by itself.
+curl -sf -d '{"match":"POST /composite/sobjects/Account","kind":"error","status":400,"code":"MALFORMED_ID","count":1}' \
+	"$DST/__sim/faults" >/dev/null || bail "no fault"
+go
+is "$(totals)" "['Synced', 0, 0, 20000, 0]" "a shared call that is refused fails nobody"
+runs "the checker agrees" check_orgs "$RUN" --template "$T/fetch.yaml" --key Ext_Id__c
+e2e_end
