@@ -43,6 +43,13 @@ static void plan_action(struct osy_lbatch *batch, enum osy_action action, unsign
 	batch->tail = end > begin ? size : batch->tail;
 }
 
+/* Rows that lock second parents too are in the order of these within a collection: those of two
+ * batches, one behind the other, would not be. */
+static bool shares_collections(const struct osy_lbatch *batch)
+{
+	return batch->object->order_field < 0;
+}
+
 static enum osy_action last_action(const struct osy_lbatch *batch)
 {
 	unsigned end = batch->starts[batch->collections];
@@ -71,7 +78,8 @@ void osy_load_plan(struct osy_lbatch *batch, const struct osy_lbatch *front)
 			&batch->arena, batch->row_count + 2, sizeof(*batch->starts));
 	}
 	batch->collections = batch->next_collection = 0;
-	batch->tail = front && last_action(front) == first ? front->tail : 0;
+	bool shares = front && shares_collections(batch) && last_action(front) == first;
+	batch->tail = shares ? front->tail : 0;
 	plan_action(batch, OSY_ACT_INSERT, &at);
 	plan_action(batch, OSY_ACT_UPDATE, &at);
 	batch->starts[batch->collections] = at;
@@ -221,7 +229,8 @@ static bool place(struct osy_lpiece *pieces, unsigned count, unsigned most, stru
 
 	if (count == OSY_LOAD_PIECES)
 		return false;
-	if (last && last->batch != batch && action_of(last) == action_of(&piece) &&
+	if (last && last->batch != batch && shares_collections(batch) &&
+		action_of(last) == action_of(&piece) &&
 		fill + piece.count <= osy_load_row_limit(batch, row)) {
 		piece.part = last->part;
 		piece.begin = fill;

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Ingest jobs that do not go well: workers that die at each step of one, replies that never come, jobs that fail, are aborted or
 # deleted by somebody, an emptied Redis, a lane that moves. Each run ends by itself, nothing is lost, nothing is there twice.
-# ONLY names the trials (a pattern) that are made.
+# Of some sixty trials these are made unless ONLY is another pattern of their names; ONLY=. makes all (20 minutes).
 . "$(dirname "$0")/lib.sh"
+USUAL='keyless by hand|keyed by hand running|keyless fault (drop-after|session|results cut|a job that fails$|row locks)'
+USUAL+='|keyed fault (drop-after|jobs refused)|keyless meddle (aborted by somebody|Redis emptied$|a second worker$)'
+USUAL+='|keyed meddle (aborted and deleted|SIGTERM while gathering)|keyless abort'
 e2e_begin own
 ACCOUNTS=${ACCOUNTS:-400} CONTACTS=${CONTACTS:-24000}
 simulators
@@ -53,7 +56,7 @@ settings() { curl -sf -d "$1" "$DST/__sim/settings" >/dev/null || bail "no setti
 gathered() { [[ $(sql "SELECT count(*) FROM batch WHERE run = '$RUN' AND state = 'intent' AND insert_job IS NOT NULL") -ge ${1:-1} ]]; }
 recorded() { [[ $(sql "SELECT count(*) FROM batch WHERE run = '$RUN' AND object = 1 AND state = 'done'") -ge ${1:-1} ]]; }
 
-wanted() { [[ $1 =~ ${ONLY:-.} ]]; }
+wanted() { [[ $1 =~ ${ONLY:-$USUAL} ]]; }
 begin_trial() { # TEMPLATE: an empty target, an empty id map; no worker, a run started
 	for pid in "${WORKERS[@]-}"; do [[ -n $pid ]] && kill9 "$pid"; done
 	WORKERS=()
@@ -139,8 +142,8 @@ for template in keyed keyless; do
 	faulty $template "results cut" '{"match":"GET Results","kind":"cut-body","after":1,"count":3}'
 	faulty $template "a job that fails" '{"match":"PATCH /jobs/ingest","kind":"fail-job","batches":1,"count":1}'
 	faulty $template "a job that fails at once" '{"match":"PATCH /jobs/ingest","kind":"fail-job","batches":0,"count":1}'
-	faulty $template "jobs refused" '{"match":"POST /jobs/ingest","kind":"refused"}'
-	faulty $template "uploads refused" '{"match":"PUT /batches","kind":"refused"}'
+	faulty $template "jobs refused" '{"match":"POST /jobs/ingest","kind":"refused","count":1000}'
+	faulty $template "uploads refused" '{"match":"PUT /batches","kind":"refused","count":1000}'
 	faulty $template "results refused" '{"match":"GET Results","kind":"refused","count":12}'
 	faulty $template "row locks" '{"match":"PATCH /jobs/ingest","kind":"lock","rows":0.2,"count":1}'
 	faulty $template "closed late" '{"match":"PATCH /jobs/ingest","kind":"slow-commit","ms":700,"count":1}'
