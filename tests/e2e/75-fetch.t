@@ -4,6 +4,7 @@
 e2e_begin
 simulators
 coordinator
+export ORGSYNC_WORKER_REQUESTS=1 # batches gather behind the one request that flies: then retrieves are shared
 worker
 add_orgs
 curl -sf -d '{"object":"Account","count":20000,"seed":75}' "$SRC/__sim/generate" >/dev/null || bail "no accounts"
@@ -39,10 +40,12 @@ batches=$(psql -At "$ORGSYNC_POSTGRES_URL" -c "SELECT count(*) FROM batch WHERE 
 diag "$n retrieves for $batches batches"
 runs "a retrieve serves several batches" test "$n" -lt "$batches"
 
-# A refusal of calls that held several batches: each asks by itself.
-curl -sf -d '{"match":"POST /composite/sobjects/Account","kind":"error","status":400,"code":"MALFORMED_ID","count":1}' \
-	"$DST/__sim/faults" >/dev/null || bail "no fault"
+# A refusal of a call that held several batches: each asks by itself. (Alone, the rows of a refused call fail.)
+curl -sf -d '{"match":"POST /composite/sobjects/Account","kind":"refused","after":2,"count":1}' "$DST/__sim/faults" >/dev/null ||
+	bail "no fault"
+curl -sf -d '{"ms":300}' "$DST/__sim/latency" >/dev/null || bail "no latency"
 go
 is "$(totals)" "['Synced', 0, 0, 20000, 0]" "a shared call that is refused fails nobody"
+is "$(curl -sf "$DST/__sim/stats" | json 'd["faultsFired"]')" 1 "one was refused"
 runs "the checker agrees" check_orgs "$RUN" --template "$T/fetch.yaml" --key Ext_Id__c
 e2e_end
