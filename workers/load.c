@@ -174,11 +174,7 @@ static void drop_all(struct osy_load *load)
 	}
 	load->late = osy_load_batch_free(load->late);
 	osy_load_bulk_free(load);
-	while (load->left) {
-		struct osy_lleft *left = load->left;
-		load->left = left->next;
-		free(left);
-	}
+	osy_load_left_free(load);
 }
 
 struct osy_load *osy_load_free(struct osy_load *load)
@@ -328,6 +324,17 @@ void osy_load_give_back(struct osy_load *load)
 {
 	while (is_fresh(last_of(load)))
 		give_back_last(load);
+}
+
+bool osy_load_give_all_back(struct osy_load *load)
+{
+	while (rests(last_of(load))) {
+		const struct osy_lbatch *last = last_of(load);
+		if (last->in_table)
+			osy_load_left_add(load, last->offset);
+		give_back_last(load);
+	}
+	return !load->first;
 }
 
 static void let_go(struct osy_load *load)

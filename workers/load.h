@@ -44,6 +44,8 @@ bool osy_load_waits(const struct osy_load *load);
 bool osy_load_waits_for_more(const struct osy_load *load);
 /* Gives what has not begun back to Kafka: it comes again when the lane fetches again. */
 void osy_load_give_back(struct osy_load *load);
+/* All that nothing is under way of, begun or not; false: something is left. */
+bool osy_load_give_all_back(struct osy_load *load);
 /* A former owner left a batch unsettled whose message has to be fetched again, also when the run is
  * being aborted. */
 bool osy_load_owes(const struct osy_load *load);

@@ -1,19 +1,22 @@
 /*
  * Loading by Bulk API 2.0 ingest jobs. A job is one request: it takes as many consecutive batches
  * of its lane and object as fill it. Inserts and updates of the same batches go in two jobs side by
- * side.
+ * side, which are closed together.
  *
  *   GATHER   batches come as always up to READY; their rows are written into the jobs' spools,
- * their intents name the jobs, which are Open, and they leave memory RUN      the spools go up, the
- * jobs are closed and looked at until they have ended RESULTS  result files are read and joined to
- * the rows by value: the row's identity is kept in its intent (the target's id; the unique key;
- * else the hash of all that was sent) SETTLE   the batches come once more from Kafka, get their
- * results, and are recorded in the lane's order; rows that are left over go on by collections LEAVE
- * the jobs never ran: they are aborted, the intents deleted, the batches taken anew
+ *            their intents name the jobs, which are Open, and they leave memory
+ *   RUN      the spools go up; the lane's row in Postgres says, under its lease, that the jobs are
+ *            to be closed; they are closed and looked at until they have ended
+ *   RESULTS  result files are read and joined to the rows by value: the row's identity is kept in
+ *            its intent (the target's id; the unique key; else the hash of all that was sent)
+ *   SETTLE   the batches come once more from Kafka, get their results, and these are recorded
+ *            before anything else is done; rows that are left over go on by collections
+ *   LEAVE    the jobs are not to be closed: they are aborted, and the batches are taken anew
  *
- * A job is its own fence: until it is closed it has done nothing, and afterwards it says of each
- * row what it did. A new owner of the lane finds the jobs in the intents and goes on with RUN: a
- * job that is Open is aborted and was never there.
+ * A job is its own fence. Before the lane's row says that it is to be closed it has done nothing,
+ * and only the lane's owner can say that; afterwards there is no way back, it says of each row what
+ * it did, and whoever owns the lane closes it if that is still to be done. So a new owner, which
+ * finds the jobs in the intents, goes on with RUN, or LEAVEs those that nobody was to close.
  */
 #ifndef OSY_LOAD_BULK_H
 #define OSY_LOAD_BULK_H
@@ -36,9 +39,10 @@ enum osy_ljob_step {
 	OSY_LJOB_CREATE, /* to be made */
 	OSY_LJOB_OPEN,
 	OSY_LJOB_UPLOAD,
+	OSY_LJOB_FULL, /* its data is there; waits for the other one and for the lane's row */
 	OSY_LJOB_CLOSE,
 	OSY_LJOB_LOOK,	/* its state is to be asked */
-	OSY_LJOB_ABORT, /* found Open: to be aborted */
+	OSY_LJOB_ABORT, /* it hangs, or its run is aborted */
 	OSY_LJOB_ENDED,
 };
 
@@ -54,9 +58,10 @@ struct osy_ljob {
 	struct osy_bulk_job seen; /* as last told */
 	int64_t moved_at;	  /* mono ms when its count last moved */
 	int64_t next_at;	  /* mono ms of the next call */
-	unsigned looks, fails;	  /* in a row */
-	bool was_open;		  /* when it was aborted: nothing of it was executed */
+	unsigned looks;
+	unsigned waits, refusals; /* of one call in a row */
 	bool gone;		  /* the org does not know it any more */
+	bool told;		  /* to abort */
 	struct osy_lcall *call;
 };
 
@@ -87,6 +92,11 @@ struct osy_ljoin {
 	struct osy_lsent_batch *batches;
 	size_t batch_count, batch_cap;
 	struct osy_lindex index;
+	/* Targets that rows of the jobs have got already, recorded by a former owner: their results
+	 * are nobody else's. */
+	struct osy_lindex taken;
+	char (*taken_ids)[15];
+	size_t taken_count, taken_cap;
 	size_t open[2]; /* rows of each job without a result */
 	int errors;	/* spool */
 	int64_t errors_size;
@@ -118,8 +128,26 @@ struct osy_lbulk {
 	int64_t added_at; /* mono ms */
 	bool adopted;	  /* from a former owner */
 	bool cut;	  /* takes no more */
+	bool closing;	  /* the lane's row says so: no way back */
 	struct osy_ljoin *join;
 };
+
+/* ---- load_bulk.c ---- */
+struct osy_lbulk *osy_lbulk_new(
+	struct osy_load *load, const struct osy_spec_object *object, int64_t stage);
+/* Whether a job of the two has something to be done by a call. */
+bool osy_lbulk_calls(const struct osy_ljob *job);
+
+/* ---- load_bulk_gather.c ---- */
+void osy_lbulk_gather(struct osy_lbulk *bulk); /* one step; phase RUN or LEAVE at the end */
+
+/* ---- load_bulk_lane.c: what Postgres and the lane know of the jobs ---- */
+/* The lane's row says that the jobs are to be closed. False: not now. */
+bool osy_lbulk_say_closing(struct osy_lbulk *bulk);
+/* The intents are withdrawn and the batches taken anew; bulk is gone at the end. */
+void osy_lbulk_leave(struct osy_lbulk *bulk);
+/* The lane goes back to the first batch of the jobs; false: something of it is still under way. */
+bool osy_lbulk_rewind(struct osy_lbulk *bulk);
 
 /* ---- load_bulk_csv.c ---- */
 void osy_lbulk_columns(struct osy_lbulk *bulk);
@@ -142,8 +170,14 @@ void osy_lbulk_abort_open(struct osy_ljob *job);
 struct osy_lcall *osy_lbulk_call(
 	struct osy_ljob *job, void (*done)(struct osy_lcall *, struct osy_sf_reply *));
 bool osy_lbulk_start(struct osy_ljob *job, struct osy_lcall *call, struct osy_sf_request *request);
-/* A call that failed: waits; ret false when it failed too often. */
-bool osy_lbulk_failed(struct osy_ljob *job, const char *event, const struct osy_err *err);
+enum osy_ltrouble {
+	OSY_LTROUBLE_AWAY,  /* the org did not get it, or did not answer: that says nothing of it */
+	OSY_LTROUBLE_AGAIN, /* it said no, for now */
+	OSY_LTROUBLE_REFUSED, /* it said no, for good or too often */
+};
+/* A call that failed: the next one waits. */
+enum osy_ltrouble osy_lbulk_failed(
+	struct osy_ljob *job, const char *event, const struct osy_err *err);
 
 /* ---- load_bulk_join.c: results ---- */
 void osy_lbulk_join(struct osy_lbulk *bulk); /* one step; phase SETTLE at the end */

@@ -12,7 +12,8 @@
 
 #define FIRST_LOOK_MS 300
 #define LONGEST_LOOK_MS 5000
-#define FAILS 10 /* of one call in a row, after which the job is given up */
+#define REFUSALS 10 /* of one call in a row, after which no more is hoped for */
+#define UPLOADS 4   /* jobs in a row whose data did not arrive */
 
 /* ---- Any call ---- */
 struct osy_lcall *osy_lbulk_call(
@@ -32,23 +33,37 @@ bool osy_lbulk_start(struct osy_ljob *job, struct osy_lcall *call, struct osy_sf
 	struct osy_err err = OSY_ERR_NONE;
 
 	if (osy_load_call_request(call, request, &err)) {
-		osy_lbulk_failed(job, "job.start", &err);
+		(void)osy_lbulk_failed(job, "job.start", &err);
 		return false;
 	}
 	job->call = call;
 	return true;
 }
 
-bool osy_lbulk_failed(struct osy_ljob *job, const char *event, const struct osy_err *err)
+static bool is_away(const struct osy_err *err)
 {
-	unsigned ms = 200 + osy_backoff_ms(job->fails++, 250, 30000);
+	return err->code == OSY_E_UNREACHABLE || err->code == OSY_E_NO_REPLY ||
+	       err->code == OSY_E_TIMEOUT || err->code == OSY_E_LIMIT ||
+	       err->code == OSY_E_SESSION || err->code == OSY_E_AUTH;
+}
+
+enum osy_ltrouble osy_lbulk_failed(
+	struct osy_ljob *job, const char *event, const struct osy_err *err)
+{
+	bool away = is_away(err);
+	unsigned ms = 200 + osy_backoff_ms(job->waits++, 250, 30000);
 
 	if (err->retry_after_ms > ms)
 		ms = err->retry_after_ms < 600000 ? err->retry_after_ms : 600000;
 	osy_log(OSY_WARN, event, OSY_KV("lane", job->bulk->load->lane->key), OSY_KV("job", job->id),
 		OSY_KV_INT("ms", ms), OSY_KV_ERR(err));
 	job->next_at = osy_mono_ms() + ms;
-	return job->fails < FAILS;
+	job->bulk->load->loader->moved = true;
+	if (away)
+		return OSY_LTROUBLE_AWAY;
+	if (++job->refusals >= REFUSALS || (err->code == OSY_E_SALESFORCE && err->cls != OSY_RETRY))
+		return OSY_LTROUBLE_REFUSED;
+	return OSY_LTROUBLE_AGAIN;
 }
 
 static bool is_not_executed(const struct osy_err *err)
@@ -60,7 +75,7 @@ static bool is_not_executed(const struct osy_err *err)
 static void step(struct osy_ljob *job, enum osy_ljob_step to, unsigned wait_ms)
 {
 	job->step = to;
-	job->fails = 0;
+	job->waits = job->refusals = 0;
 	job->next_at = osy_mono_ms() + wait_ms;
 	job->bulk->load->loader->moved = true;
 }
@@ -105,14 +120,12 @@ static void on_created(struct osy_lcall *call, struct osy_sf_reply *reply)
 		memcpy(job->id, job->seen.id, sizeof(job->id));
 		step(job, OSY_LJOB_OPEN, 0);
 		(void)OSY_FAILPOINT("worker.job_created");
-	} else if (!osy_lbulk_failed(job, "job.create", &err) ||
-		   (err.code == OSY_E_SALESFORCE && err.cls != OSY_RETRY)) {
+		if (job->bulk->phase != OSY_LBULK_GATHER)
+			osy_lbulk_abort_open(job); /* nothing is to go into it any more */
+	} else if (osy_lbulk_failed(job, "job.create", &err) == OSY_LTROUBLE_REFUSED) {
 		/* The org does not take the object by Bulk, or no more jobs today. */
-		osy_log(OSY_WARN, "job.refused", OSY_KV("object", job->bulk->object->target),
-			OSY_KV_ERR(&err));
 		job->bulk->load->no_bulk = true;
 	}
-	job->bulk->load->loader->moved = true;
 }
 
 void osy_lbulk_create(struct osy_ljob *job)
@@ -129,23 +142,26 @@ void osy_lbulk_create(struct osy_ljob *job)
 	osy_lbulk_start(job, call, &request);
 }
 
-/* ---- Upload: an Open job does nothing, so whatever goes wrong, it is made anew ---- */
+/* ---- Upload: a job takes its data once, so when that goes wrong, it is made anew ---- */
 static void on_uploaded(struct osy_lcall *call, struct osy_sf_reply *reply)
 {
 	struct osy_ljob *job = take(call);
 
 	if (!job)
 		return;
+	struct osy_load *load = job->bulk->load;
 	(void)OSY_FAILPOINT("worker.job_uploaded");
 	if (!reply->code) {
-		step(job, OSY_LJOB_CLOSE, 0);
-	} else if (!osy_lbulk_failed(job, "job.upload", &reply->err)) {
-		job->bulk->load->no_bulk = true;
-		job->bulk->phase = OSY_LBULK_LEAVE;
-	} else if (!is_not_executed(&reply->err)) {
-		job->bulk->phase = OSY_LBULK_LEAVE; /* half of it may be there */
+		load->uploads_failed = 0;
+		step(job, OSY_LJOB_FULL, 0);
+		return;
 	}
-	job->bulk->load->loader->moved = true;
+	bool refused = osy_lbulk_failed(job, "job.upload", &reply->err) == OSY_LTROUBLE_REFUSED;
+	if (is_not_executed(&reply->err) && !refused)
+		return;
+	/* Half of it may be there. */
+	load->no_bulk |= refused || ++load->uploads_failed >= UPLOADS;
+	job->bulk->phase = OSY_LBULK_LEAVE;
 }
 
 static void upload(struct osy_ljob *job)
@@ -157,17 +173,7 @@ static void upload(struct osy_ljob *job)
 	osy_lbulk_start(job, call, &request);
 }
 
-/* ---- Close: once one of the two is closed, there is no way back ---- */
-static struct osy_ljob *sibling(const struct osy_ljob *job)
-{
-	return &job->bulk->jobs[job == &job->bulk->jobs[0]];
-}
-
-static bool is_closed(const struct osy_ljob *job)
-{
-	return job->call || job->step >= OSY_LJOB_LOOK;
-}
-
+/* ---- Close: from the first of the two there is no way back ---- */
 static void on_closed(struct osy_lcall *call, struct osy_sf_reply *reply)
 {
 	struct osy_ljob *job = take(call);
@@ -176,21 +182,17 @@ static void on_closed(struct osy_lcall *call, struct osy_sf_reply *reply)
 	if (!job)
 		return;
 	(void)OSY_FAILPOINT("worker.job_closed");
-	if (!read_job(job, reply, &err))
+	if (!read_job(job, reply, &err)) {
 		step(job, OSY_LJOB_LOOK, FIRST_LOOK_MS);
-	else if (!osy_lbulk_failed(job, "job.close", &err) && is_not_executed(&err) &&
-		 !is_closed(sibling(job)))
-		job->bulk->phase = OSY_LBULK_LEAVE;
-	else
+	} else {
+		(void)osy_lbulk_failed(job, "job.close", &err);
 		job->step = is_not_executed(&err) ? OSY_LJOB_CLOSE : OSY_LJOB_LOOK;
+	}
 	job->moved_at = osy_mono_ms();
-	job->bulk->load->loader->moved = true;
 }
 
 static void close_job(struct osy_ljob *job)
 {
-	if (sibling(job)->step == OSY_LJOB_UPLOAD)
-		return;
 	struct osy_lcall *call = osy_lbulk_call(job, on_closed);
 	struct osy_sf_request request;
 
@@ -219,8 +221,7 @@ static void looked(struct osy_ljob *job)
 {
 	switch (job->seen.state) {
 	case OSY_BULK_OPEN:
-		/* Ours that was never closed, or one that a former owner left. */
-		step(job, job->bulk->adopted ? OSY_LJOB_ABORT : OSY_LJOB_CLOSE, 0);
+		step(job, OSY_LJOB_CLOSE, 0); /* a call to close it was lost */
 		return;
 	case OSY_BULK_UPLOADED:
 	case OSY_BULK_RUNNING:
@@ -234,7 +235,8 @@ static void looked(struct osy_ljob *job)
 	case OSY_BULK_ABORTED:
 		break;
 	}
-	job->was_open = job->was_open && job->seen.processed == 0;
+	/* Refused as a whole, and so would be the next one. */
+	job->bulk->load->no_bulk |= job->seen.state == OSY_BULK_FAILED && job->seen.processed == 0;
 	osy_log(job->seen.state == OSY_BULK_COMPLETE ? OSY_DEBUG : OSY_WARN, "job.ended",
 		OSY_KV("lane", job->bulk->load->lane->key), OSY_KV("job", job->id),
 		OSY_KV("state", osy_bulk_state_name(job->seen.state)),
@@ -262,10 +264,9 @@ static void on_looked(struct osy_lcall *call, struct osy_sf_reply *reply)
 		job->gone = true;
 		step(job, OSY_LJOB_ENDED, 0);
 	} else {
-		(void)osy_lbulk_failed(
-			job, "job.look", &err); /* its rows are in doubt until it answers */
+		(void)osy_lbulk_failed(job, "job.look", &err);
+		job->moved_at = osy_mono_ms(); /* without an answer it is not the job that hangs */
 	}
-	job->bulk->load->loader->moved = true;
 }
 
 static void look(struct osy_ljob *job)
@@ -291,8 +292,8 @@ static void abort_job(struct osy_ljob *job)
 	struct osy_lcall *call = osy_lbulk_call(job, on_aborted);
 	struct osy_sf_request request;
 
-	job->was_open = job->seen.state == OSY_BULK_OPEN;
 	job->moved_at = osy_mono_ms();
+	job->told = true;
 	osy_bulk_ingest_abort(call->ask, job->id, &request);
 	osy_lbulk_start(job, call, &request);
 }
@@ -308,7 +309,7 @@ void osy_lbulk_abort_open(struct osy_ljob *job)
 	struct osy_sf_request request;
 	struct osy_err ignored = OSY_ERR_NONE;
 
-	if (!job->id[0] || job->step >= OSY_LJOB_LOOK)
+	if (!job->id[0] || job->bulk->closing)
 		return;
 	struct osy_lcall *call = osy_lbulk_call(job, nobody_waits);
 	osy_bulk_ingest_abort(call->ask, job->id, &request);
@@ -322,6 +323,7 @@ static const struct {
 	void (*start)(struct osy_ljob *job);
 } steps[] = {
 	[OSY_LJOB_UPLOAD] = {true, upload},
+	[OSY_LJOB_FULL] = {false, NULL},
 	[OSY_LJOB_CLOSE] = {true, close_job},
 	[OSY_LJOB_LOOK] = {false, look},
 	[OSY_LJOB_ABORT] = {true, abort_job},

@@ -63,35 +63,103 @@ static enum osy_code add_batch(
 	return rc;
 }
 
-/* Out of the intents, as a new owner of the lane would find them. */
-static enum osy_code read_intents(struct osy_lbulk *bulk, struct osy_err *err)
+/* What a row of the jobs has got already is recorded: its result is nobody else's. */
+static enum osy_code add_taken(
+	struct osy_lbulk *bulk, struct osy_str packed, size_t count, struct osy_err *err)
+{
+	struct osy_ljoin *join = bulk->join;
+	OSY_AUTO_FREE struct osy_outcome_row *rows = osy_xcalloc(count + 1, sizeof(*rows));
+	enum osy_code rc =
+		osy_outcomes_read(packed, bulk->object->target_prefix, rows, (unsigned)count, err);
+
+	for (size_t i = 0; i < count && !rc; i++) {
+		if (rows[i].outcome != OSY_INSERTED)
+			continue;
+		if (join->taken_count == join->taken_cap) {
+			join->taken_cap = join->taken_cap ? join->taken_cap * 2 : 4096;
+			join->taken_ids = osy_xrealloc(
+				join->taken_ids, join->taken_cap * sizeof(*join->taken_ids));
+		}
+		memcpy(join->taken_ids[join->taken_count++], rows[i].target.c, 15);
+	}
+	return rc;
+}
+
+static bool is_of_jobs(const struct osy_lbulk *bulk, struct osy_str insert, struct osy_str update)
+{
+	return (insert.p && osy_str_is(insert, bulk->jobs[0].id)) ||
+	       (update.p && osy_str_is(update, bulk->jobs[1].id));
+}
+
+/* The batches of the jobs, those that are in them still, and what the others have got. */
+static enum osy_code read_batches(struct osy_lbulk *bulk, struct osy_err *err)
 {
 	const struct osy_wlane *lane = bulk->load->lane;
 	int64_t from = bulk->first;
-	size_t got;
+	enum osy_code rc = OSY_OK;
+	size_t got = INTENTS_AT_ONCE;
 
-	do {
+	while (got == INTENTS_AT_ONCE && !rc) {
 		OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
-		enum osy_code rc = osy_pg_do(bulk->load->loader->worker->pg, &result, err,
-			"SELECT at_offset, intent FROM batch WHERE run = $1 AND pass = $2 AND lane "
-			"= $3 AND at_offset BETWEEN $4 AND $5 AND state = 'intent' AND (insert_job "
-			"= "
-			"$6 OR update_job = $7) ORDER BY at_offset LIMIT $8",
+		rc = osy_pg_do(bulk->load->loader->worker->pg, &result, err,
+			"SELECT at_offset, records, CASE WHEN state = 'intent' THEN intent END, "
+			"outcome, insert_job, update_job FROM batch WHERE run = $1 AND pass = $2 "
+			"AND lane = $3 AND at_offset BETWEEN $4 AND $5 AND object = $6 AND NOT "
+			"links ORDER BY at_offset LIMIT $7",
 			OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->pass),
 			OSY_PG_I32(lane->lane), OSY_PG_I64(from), OSY_PG_I64(bulk->last),
-			OSY_PG_Z(bulk->jobs[0].id), OSY_PG_Z(bulk->jobs[1].id),
+			OSY_PG_I32((int32_t)(bulk->object - lane->run->spec->objects)),
 			OSY_PG_I64(INTENTS_AT_ONCE));
-		if (rc)
-			return rc;
-		got = osy_pg_rows(result);
-		for (size_t i = 0; i < got; i++) {
+		got = rc ? 0 : osy_pg_rows(result);
+		for (size_t i = 0; i < got && !rc; i++) {
+			struct osy_str outcome = osy_pg_str(result, i, 3);
 			from = osy_pg_i64(result, i, 0, 0) + 1;
-			rc = add_batch(bulk->join, from - 1, osy_pg_str(result, i, 1), err);
-			if (rc)
-				return rc;
+			if (outcome.p)
+				rc = add_taken(
+					bulk, outcome, (size_t)osy_pg_i64(result, i, 1, 0), err);
+			if (!rc && is_of_jobs(bulk, osy_pg_str(result, i, 4),
+					   osy_pg_str(result, i, 5)))
+				rc = add_batch(bulk->join, from - 1, osy_pg_str(result, i, 2), err);
 		}
-	} while (got == INTENTS_AT_ONCE);
-	return OSY_OK;
+	}
+	return rc;
+}
+
+/* Jobs whose results a worker cannot bear must not bring down one worker after the other. */
+static enum osy_code count_attempt(const struct osy_lbulk *bulk, struct osy_err *err)
+{
+	const struct osy_wlane *lane = bulk->load->lane;
+
+	return osy_pg_do(bulk->load->loader->worker->pg, NULL, err,
+		"UPDATE batch SET attempts = attempts + 1 WHERE run = $1 AND pass = $2 AND lane = "
+		"$3 AND state = 'intent' AND (insert_job IS NOT NULL OR update_job IS NOT NULL)",
+		OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->pass), OSY_PG_I32(lane->lane));
+}
+
+static uint64_t hash_of_id(const char *id)
+{
+	return osy_hash(id, 15, 0);
+}
+
+static void index_taken(struct osy_ljoin *join)
+{
+	osy_lindex_init(&join->taken, &join->arena, join->taken_count);
+	for (size_t i = 0; i < join->taken_count; i++)
+		osy_lindex_add(&join->taken, hash_of_id(join->taken_ids[i]), (uint32_t)i);
+}
+
+static bool is_taken(const struct osy_ljoin *join, struct osy_str id)
+{
+	size_t at = OSY_LINDEX_START;
+	int64_t i;
+
+	if (!join->taken_count || id.len < 15)
+		return false;
+	while ((i = osy_lindex_next(&join->taken, hash_of_id(id.p), &at)) >= 0) {
+		if (memcmp(join->taken_ids[i], id.p, 15) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void index_rows(struct osy_ljoin *join)
@@ -191,6 +259,9 @@ static enum osy_code on_row(
 		join->has_columns = !rc;
 		return rc;
 	}
+	if (join->job == 0 && join->file == OSY_BULK_SUCCESSFUL &&
+		is_taken(join, cell_text(join, cells, count, join->columns.id)))
+		return OSY_OK;
 	osy_lbulk_identity(bulk, join->job, cells, count, join->columns.sent, &join->canon,
 		&join->scratch, sent);
 	struct osy_lsent *row = find(join, sent);
@@ -296,13 +367,13 @@ static void on_page(struct osy_lcall *call, struct osy_sf_reply *reply)
 	if (rc)
 		undo_page(join);
 	if (!rc) {
-		job->fails = 0;
+		job->waits = job->refusals = 0;
 		memcpy(join->locator, join->next, sizeof(join->locator));
 		if (!join->locator[0])
 			next_file(bulk);
 	} else if (has_no_file(join, reply)) {
 		next_file(bulk);
-	} else if (!osy_lbulk_failed(job, "job.results", &err)) {
+	} else if (osy_lbulk_failed(job, "job.results", &err) == OSY_LTROUBLE_REFUSED) {
 		/* Rows without a result are in doubt, as after any lost reply. */
 		join->job++;
 		join->file = OSY_BULK_SUCCESSFUL;
@@ -342,19 +413,19 @@ static bool begin(struct osy_lbulk *bulk)
 	join->canon = OSY_BUF(4 * OSY_BULK_MAX_ROW_CHARS);
 	join->scratch = OSY_BUF(OSY_CSV_SCRATCH_BYTES);
 	bulk->join = join;
-	if (read_intents(bulk, &err)) {
+	if (count_attempt(bulk, &err) || read_batches(bulk, &err)) {
 		osy_lbulk_join_free(bulk);
-		return osy_load_trouble(bulk->load->loader, "job.intents", &err);
+		return osy_load_trouble(bulk->load->loader, "job.batches", &err);
 	}
 	index_rows(join);
+	index_taken(join);
 	return true;
 }
 
 /* A job without rows, or of which the org has nothing to tell. */
 static bool is_skipped(const struct osy_lbulk *bulk, unsigned job)
 {
-	return !bulk->jobs[job].id[0] || bulk->jobs[job].was_open || bulk->jobs[job].gone ||
-	       !bulk->join->open[job];
+	return !bulk->jobs[job].id[0] || bulk->jobs[job].gone || !bulk->join->open[job];
 }
 
 void osy_lbulk_join(struct osy_lbulk *bulk)
@@ -369,6 +440,8 @@ void osy_lbulk_join(struct osy_lbulk *bulk)
 		return;
 	}
 	(void)OSY_FAILPOINT("worker.job_results");
+	if (!osy_lbulk_rewind(bulk))
+		return;
 	bulk->phase = OSY_LBULK_SETTLE;
 	bulk->load->loader->moved = true;
 }
@@ -387,6 +460,7 @@ void osy_lbulk_join_free(struct osy_lbulk *bulk)
 	osy_arena_done(&join->arena);
 	free(join->rows);
 	free(join->batches);
+	free(join->taken_ids);
 	free(join);
 	bulk->join = NULL;
 }

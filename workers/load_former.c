@@ -79,7 +79,7 @@ static enum osy_code apply_snapshot(
 }
 
 static enum osy_code apply_intent(
-	struct osy_lbatch *batch, struct osy_str packed, struct osy_err *err)
+	struct osy_lbatch *batch, struct osy_str packed, bool in_jobs, struct osy_err *err)
 {
 	struct osy_intent intent;
 	enum osy_code rc = OSY_OK;
@@ -93,7 +93,8 @@ static enum osy_code apply_intent(
 		row->claimed = from->claim != 0;
 		row->in_job = false;
 		row->collection = from->collection;
-		if (!osy_is_pending(row))
+		/* Jobs that were left have done nothing. */
+		if (!osy_is_pending(row) || (from->in_job && !in_jobs))
 			continue;
 		if (from->action == OSY_ACT_INSERT) {
 			row->lost = true;
@@ -118,7 +119,8 @@ static enum osy_code ask_former(
 		"b.at_offset = $4 AND b.state <> 'done' "
 		"RETURNING b.state, b.attempts, coalesce(b.org_ms, 0), "
 		"coalesce(extract(epoch FROM clock_timestamp() - b.sent_at) * 1000, 0)::bigint, "
-		"b.intent, b.snapshot, b.outcome",
+		"b.intent, b.snapshot, b.outcome, b.begun, b.insert_job IS NOT NULL OR "
+		"b.update_job IS NOT NULL",
 		OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->pass), OSY_PG_I32(lane->lane),
 		OSY_PG_I64(batch->offset), OSY_PG_Z(osy_lworker(batch)->id),
 		OSY_PG_I64(lane->epoch));
@@ -137,6 +139,7 @@ bool osy_load_former_read(struct osy_lbatch *batch)
 		return false;
 	}
 	batch->in_table = true;
+	batch->begun = osy_pg_i64(result, 0, 7, 0) != 0;
 	batch->org_ms = osy_pg_i64(result, 0, 2, 0);
 	batch->sent_at = osy_mono_ms() - osy_pg_i64(result, 0, 3, 0);
 	batch->given_up = osy_pg_i64(result, 0, 1, 0) > OSY_LOAD_CRASHES;
@@ -144,7 +147,8 @@ bool osy_load_former_read(struct osy_lbatch *batch)
 	if (!rc)
 		rc = apply_snapshot(batch, osy_pg_str(result, 0, 5), &err);
 	if (!rc)
-		rc = apply_intent(batch, copy(batch, osy_pg_str(result, 0, 4)), &err);
+		rc = apply_intent(batch, copy(batch, osy_pg_str(result, 0, 4)),
+			osy_pg_i64(result, 0, 8, 0) != 0, &err);
 	if (rc)
 		return osy_load_trouble(batch->load->loader, "batch.former", &err);
 	osy_log(OSY_INFO, "batch.again", OSY_KV("lane", batch->load->lane->key),
@@ -192,5 +196,6 @@ void osy_load_former_sort(struct osy_lbatch *batch)
 		batch->asks_maker |= row->lost && row->ask;
 		doubt |= row->doubt;
 	}
-	osy_load_step(batch, doubt ? OSY_STEP_DOUBT : OSY_STEP_MATCH);
+	if (!osy_load_bulk_settle(batch))
+		osy_load_step(batch, doubt ? OSY_STEP_DOUBT : OSY_STEP_MATCH);
 }

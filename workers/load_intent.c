@@ -122,6 +122,17 @@ static bool has_room(const struct gather *gather, const struct osy_lbatch *batch
 	return before < osy_load_org_room(org, batch->load->loader);
 }
 
+/* Once its run is to end, nothing more of a batch is sent but updates that may have happened. */
+static void end_unsent(struct osy_lbatch *batch)
+{
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		const struct osy_lrow *row = &batch->rows[i];
+		if (osy_is_pending(row) && row->action != OSY_ACT_NONE && !row->was_update)
+			osy_load_fail(batch, i, OSY_FAIL_ABORTED, OSY_STR(""),
+				"the run was aborted before the record was sent");
+	}
+}
+
 /* Batches that are ready and whose request could go out at once. */
 static void collect(struct osy_loader *loader, struct gather *gather)
 {
@@ -138,6 +149,8 @@ static void collect(struct osy_loader *loader, struct gather *gather)
 		if (!osy_load_may_write(batch) ||
 			(batch->object->claim && !batch->head.links && !batch->claims_held))
 			continue;
+		if (osy_lrun(batch)->aborting && batch->in_table)
+			end_unsent(batch);
 		if (!osy_load_has_actions(batch)) {
 			batch->record_as = OSY_RECORD_DONE;
 			osy_load_step(batch, OSY_STEP_RECORD);
@@ -201,8 +214,9 @@ static const char *const sql_intent =
 	"ON CONFLICT (run, pass, lane, at_offset) DO UPDATE SET state = 'intent', keyless = "
 	"excluded.keyless, epoch = excluded.epoch, intent = excluded.intent, "
 	"snapshot = coalesce(excluded.snapshot, b.snapshot), org_ms = least(b.org_ms, "
-	"excluded.org_ms), sent_at = excluded.sent_at, due_at = NULL, insert_job = "
-	"excluded.insert_job, update_job = excluded.update_job "
+	"excluded.org_ms), sent_at = excluded.sent_at, due_at = NULL, begun = b.begun OR "
+	"b.insert_job IS DISTINCT FROM excluded.insert_job OR b.update_job IS DISTINCT FROM "
+	"excluded.update_job, insert_job = excluded.insert_job, update_job = excluded.update_job "
 	"WHERE b.state <> 'done' RETURNING b.run, b.pass, b.lane, b.at_offset";
 
 static enum osy_code write_intents(const struct gather *gather, struct osy_worker *worker,

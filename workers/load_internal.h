@@ -113,7 +113,7 @@ struct osy_lrow {
 	bool put;	 /* its mapping is new */
 	bool recorded;	 /* its outcome is in Postgres */
 	bool reparented;
-	bool in_job;		/* it is in an ingest job */
+	bool in_job;		/* it goes in an ingest job */
 	unsigned char sent[16]; /* what its result is found by */
 };
 
@@ -185,6 +185,7 @@ struct osy_lbatch {
 	bool in_table;	/* has a row in table batch */
 	bool in_intent; /* whose state is 'intent' */
 	bool begun;	/* it was there before this intent, or something of it was sent */
+	bool from_job;	/* results of ingest jobs are applied and not yet recorded */
 	bool rest;	/* goes by collections, whatever the object's way is */
 	bool claims_held;
 	bool claims_doubtful; /* Redis was filled anew meanwhile: to be taken again before the send
@@ -216,11 +217,12 @@ struct osy_load {
 	struct osy_wlane *lane;
 	struct osy_lbatch *first, *late;
 	struct osy_lleft *left;
-	struct osy_lbulk *bulk; /* ingest jobs that hold its batches; NULL: none */
-	bool no_bulk;		/* they failed again and again, or the org refuses them */
-	bool looked;		/* left has been read */
-	int waits_for_stage;	/* the stage, 0: none */
-	uint64_t sent;		/* number of its last write, of all of the loader */
+	struct osy_lbulk *bulk;	 /* ingest jobs that hold its batches; NULL: none */
+	bool no_bulk;		 /* they failed again and again, or the org refuses them */
+	unsigned uploads_failed; /* of jobs, in a row */
+	bool looked;		 /* left has been read */
+	int waits_for_stage;	 /* the stage, 0: none */
+	uint64_t sent;		 /* number of its last write, of all of the loader */
 	struct osy_load *next;
 };
 
@@ -378,6 +380,10 @@ bool osy_load_has_room(const struct osy_loader *loader, bool fills);
 /* ---- load_take.c ---- */
 void osy_load_decode(struct osy_lbatch *batch, struct osy_str message);
 struct osy_lleft *osy_load_left_of(const struct osy_load *load, int64_t offset);
+struct osy_lleft *osy_load_left_add(
+	struct osy_load *load, int64_t offset); /* or the one there is */
+void osy_load_left_out_of_job(struct osy_load *load, int64_t offset);
+void osy_load_left_free(struct osy_load *load); /* all of them */
 /* load.c: the first of those left at or behind the position that is still to be settled in the
  * lane's order; NULL: none. */
 struct osy_lleft *osy_load_unfinished(const struct osy_load *load);
@@ -554,9 +560,16 @@ void osy_load_bulk_added(struct osy_lbatch *batch);
 /* The job's ids for the intent (p NULL: none of that kind). */
 struct osy_str osy_load_bulk_job(const struct osy_lbatch *batch, enum osy_sf_op op);
 void osy_load_bulk_adopt(struct osy_load *load); /* what a former owner left */
-/* Results onto the rows of a batch that was read again; true: every row is settled, and nothing has
- * to be looked up for it. */
-bool osy_load_bulk_apply(struct osy_lbatch *batch);
+/* Results onto the rows of a batch that was read again. */
+enum osy_lapplied {
+	OSY_LAPPLIED_NOTHING, /* there are none for it */
+	OSY_LAPPLIED_SOME,
+	OSY_LAPPLIED_ALL,    /* every row is settled, and nothing has to be looked up for it */
+	OSY_LAPPLIED_UNSENT, /* the run ends, and nothing of the batch was ever executed */
+};
+enum osy_lapplied osy_load_bulk_apply(struct osy_lbatch *batch);
+/* Records what they settled before anything else is sent; false: nothing was applied. */
+bool osy_load_bulk_settle(struct osy_lbatch *batch);
 /* Lookups that wait for the link pass are never sent by a job, mapped or not. */
 void osy_load_bulk_defer(struct osy_lbatch *batch);
 void osy_load_bulk(struct osy_loader *loader); /* the step */

@@ -210,14 +210,26 @@ static bool is_behind_us(const struct osy_lbatch *batch)
 	       (batch->recording && batch->record_as != OSY_RECORD_PART);
 }
 
+/* Batches that are in ingest jobs, and in no list, hold it too. */
+static int64_t held_at(const struct osy_load *load)
+{
+	int64_t held = INT64_MAX;
+
+	for (const struct osy_lleft *left = load->left; left; left = left->next) {
+		if (left->bulk && !left->taken && left->offset < held)
+			held = left->offset;
+	}
+	return held;
+}
+
 static int64_t position_of(const struct osy_lbatch *batch)
 {
-	int64_t position = 0;
+	int64_t position = 0, held = held_at(batch->load);
 
 	if (batch->late || batch->record_as == OSY_RECORD_PART)
 		return 0;
-	for (const struct osy_lbatch *at = batch->load->first; at && is_behind_us(at);
-		at = at->next)
+	for (const struct osy_lbatch *at = batch->load->first;
+		at && is_behind_us(at) && at->offset < held; at = at->next)
 		position = at->offset + 1;
 	return position;
 }
@@ -292,6 +304,7 @@ static void recorded(struct osy_litem *item)
 	switch (batch->record_as) {
 	case OSY_RECORD_PART:
 		batch->in_table = true;
+		osy_load_left_out_of_job(batch->load, batch->offset);
 		osy_load_step(batch, batch->after);
 		if (batch->pause_ms)
 			osy_load_wait(batch, batch->pause_ms);

@@ -212,6 +212,36 @@ struct osy_lleft *osy_load_left_of(const struct osy_load *load, int64_t offset)
 	return left;
 }
 
+struct osy_lleft *osy_load_left_add(struct osy_load *load, int64_t offset)
+{
+	struct osy_lleft *left = osy_load_left_of(load, offset);
+
+	if (left)
+		return left;
+	left = osy_xcalloc(1, sizeof(*left));
+	left->offset = offset;
+	left->next = load->left;
+	load->left = left;
+	return left;
+}
+
+void osy_load_left_out_of_job(struct osy_load *load, int64_t offset)
+{
+	struct osy_lleft *left = osy_load_left_of(load, offset);
+
+	if (left)
+		left->bulk = false;
+}
+
+void osy_load_left_free(struct osy_load *load)
+{
+	while (load->left) {
+		struct osy_lleft *left = load->left;
+		load->left = left->next;
+		free(left);
+	}
+}
+
 void osy_load_untake(struct osy_load *load, int64_t offset)
 {
 	struct osy_lleft *left = osy_load_left_of(load, offset);
@@ -234,15 +264,8 @@ void osy_load_left_done(struct osy_load *load, int64_t offset)
 
 void osy_load_left_aside(const struct osy_lbatch *batch)
 {
-	struct osy_load *load = batch->load;
-	struct osy_lleft *left = osy_load_left_of(load, batch->offset);
+	struct osy_lleft *left = osy_load_left_add(batch->load, batch->offset);
 
-	if (!left) {
-		left = osy_xcalloc(1, sizeof(*left));
-		left->offset = batch->offset;
-		left->next = load->left;
-		load->left = left;
-	}
 	left->aside = true;
 	left->bulk = false;
 	left->taken = false;
@@ -263,17 +286,14 @@ static struct osy_load *find_load(
 
 static void add_left(struct osy_load *load, const struct osy_pg_result *result, size_t i)
 {
-	struct osy_lleft *left = osy_xcalloc(1, sizeof(*left));
+	struct osy_lleft *left = osy_load_left_add(load, osy_pg_i64(result, i, 3, 0));
 	struct osy_str state = osy_pg_str(result, i, 4);
 
-	left->offset = osy_pg_i64(result, i, 3, 0);
 	left->done = osy_str_is(state, "done");
 	/* One that lies before the position was set aside, whatever became of it since. */
 	left->aside =
 		!left->done && (osy_str_is(state, "aside") || left->offset < load->lane->recorded);
 	left->due = osy_mono_ms() + osy_pg_i64(result, i, 5, 0);
-	left->next = load->left;
-	load->left = left;
 }
 
 #define LOOK_MAX 256
@@ -413,9 +433,17 @@ static void begin(struct osy_lbatch *batch)
 		left->taken = true;
 	if (batch->broken ? !dead_letter(batch) : left && !osy_load_former_read(batch))
 		return;
-	bool settled = left && !batch->broken && osy_load_bulk_apply(batch);
-	osy_load_step(batch,
-		batch->broken || batch->skip || settled ? OSY_STEP_RECORD : OSY_STEP_RESOLVE);
+	enum osy_lapplied applied = left && left->bulk && !batch->broken
+					    ? osy_load_bulk_apply(batch)
+					    : OSY_LAPPLIED_NOTHING;
+	if (applied == OSY_LAPPLIED_UNSENT) {
+		if (osy_load_unintend(batch))
+			osy_load_left_done(batch->load, batch->offset);
+		return;
+	}
+	osy_load_step(batch, batch->broken || batch->skip || applied == OSY_LAPPLIED_ALL
+				     ? OSY_STEP_RECORD
+				     : OSY_STEP_RESOLVE);
 }
 
 void osy_load_begin(struct osy_loader *loader)

@@ -63,7 +63,7 @@ bool osy_load_may_write(const struct osy_lbatch *batch)
 	if (osy_load_bulk_runs(load))
 		return false;
 	if (batch == load->late)
-		return !any_writes(load) && !load->bulk;
+		return !any_writes(load) && !osy_load_bulk_gathers(load);
 	if (writes(load->late))
 		return false;
 	if (osy_load_goes_bulk(batch))
@@ -202,7 +202,7 @@ bool osy_load_is_held(const struct osy_lbatch *batch)
 	if (batch->step == OSY_STEP_READY && osy_load_lingers_ms(load))
 		return true;
 	if (batch == load->first)
-		return osy_load_bulk_runs(load);
+		return batch->step == OSY_STEP_READY && osy_load_bulk_runs(load);
 	return (batch->step == OSY_STEP_READY && !osy_load_may_write(batch)) ||
 	       (batch->step == OSY_STEP_TAKEN && !batch->broken &&
 		       batch->head.stage > load->lane->run->open_stage);

@@ -3,7 +3,7 @@
 # deleted by somebody, an emptied Redis, a lane that moves. Each run ends by itself, nothing is lost, nothing is there twice.
 # Of some sixty trials these are made unless ONLY is another pattern of their names; ONLY=. makes all (20 minutes).
 . "$(dirname "$0")/lib.sh"
-USUAL='keyless by hand|keyed by hand running|keyless fault (drop-after|session|results cut|a job that fails$|row locks)'
+USUAL='(keyless|equal) by hand|keyed by hand running|keyless fault (drop-after|session|results cut|a job that fails$|row locks)'
 USUAL+='|keyed fault (drop-after|jobs refused)|keyless meddle (aborted by somebody|Redis emptied$|a second worker$)'
 USUAL+='|keyed meddle (aborted and deleted|SIGTERM while gathering)|keyless abort'
 e2e_begin own
@@ -33,6 +33,19 @@ objects:
     match: none
     api: bulk
 YAML
+# And of these nearly all; one job has many batches, which are recorded bit by bit.
+cat >"$T/equal.yaml" <<'YAML'
+name: equal
+objects:
+  - {name: Account, fields: {include: [Name, Ext_Id__c]}, match: {externalId: Ext_Id__c}, api: rest}
+  - name: Contact
+    fields: {include: [LastName]}
+    match: none
+    api: bulk
+    batchSize: 50
+options: {lanes: 1}
+YAML
+orgsync template apply -f "$T/equal.yaml" >/dev/null || bail "the template is refused"
 orgsync template apply -f "$T/keyed.yaml" >/dev/null || bail "the template is refused"
 orgsync template apply -f "$T/keyless.yaml" >/dev/null || bail "the template is refused"
 
@@ -41,6 +54,11 @@ dst() { # PATH CURL-ARGUMENT...
 	TOKEN=${TOKEN:-$(curl -sf -d grant_type=client_credentials -d client_id=orgsync -d client_secret=orgsync-secret \
 		"$DST/services/oauth2/token" | json 'd["access_token"]')}
 	curl -s -H "Authorization: Bearer $TOKEN" "${@:2}" "$DST/services/data/v60.0/jobs/ingest$1"
+}
+dst_record() { # JSON: a contact that somebody else inserts
+	dst "" >/dev/null # for the token
+	curl -sf -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d "$1" \
+		"$DST/services/data/v60.0/sobjects/Contact" >/dev/null || ok 1 "the record of somebody else"
 }
 jobs_in() { # STATE-PATTERN: ids of this trial's jobs
 	dst "" | python3 -c '
@@ -62,7 +80,7 @@ begin_trial() { # TEMPLATE: an empty target, an empty id map; no worker, a run s
 	WORKERS=()
 	curl -sf -X DELETE "$DST/__sim/faults" >/dev/null
 	curl -sf -X POST "$DST/__sim/reset" >/dev/null || bail "the target cannot be emptied"
-	settings '{"bulkBatchMs":0,"bulkDelayMs":0,"resultRows":0}'
+	settings '{"bulkBatchMs":0,"bulkDelayMs":0,"resultRows":0,"resultTurn":0}'
 	sql "TRUNCATE idmap_log; DELETE FROM failure WHERE code = 'OUTCOME_UNKNOWN'"
 	orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
 	TOKEN='' BEFORE=$(BEFORE='' jobs_in '.*')
@@ -78,20 +96,25 @@ judge() { # NAME
 	local key=(--key Ext_Id__c)
 	[[ $TEMPLATE == keyed ]] || key=()
 	wait_ended "$RUN" "${TRIAL_SECONDS:-120}"
-	is "$(run_get "$RUN" '[d["state"], d["totals"]["scanned"], d["totals"]["inserted"]]')" \
-		"['Synced', $((ACCOUNTS + CONTACTS)), $((ACCOUNTS + CONTACTS))]" "$1: Synced by itself, all inserted" ||
+	is "$(run_get "$RUN" '[d["state"], d["totals"]["scanned"], d["totals"]["inserted"], d["totals"]["failed"]]')" \
+		"['Synced', $((ACCOUNTS + CONTACTS)), $((ACCOUNTS + CONTACTS - ${TAKEN:-0})), 0]" "$1: Synced by itself, all inserted" ||
 		diag "$(grep -hE '"level":"(warn|error)"' "$T"/w*.log | tail -8)"
 	is "$(curl -sf "$DST/__sim/count" | json 'd.get("Contact", 0)')" "$CONTACTS" "$1: each once"
+	is "$(mappings)" "$CONTACTS $CONTACTS" "$1: each source has a target of its own"
 	runs "$1: the checker agrees" check_orgs "$RUN" --template "$T/$TEMPLATE.yaml" "${key[@]}"
 	is "$(sql "SELECT count(DISTINCT j) FROM batch b, unnest(ARRAY[insert_job, update_job]) j WHERE run = '$RUN' AND j IS NOT NULL")" 0 \
 		"$1: no batch is left in a job"
+}
+mappings() { # sources and targets in the log of the id map: 9 bytes each, in turns
+	sql "SELECT count(DISTINCT substring(pairs FROM 18 * i + 1 FOR 9)) || ' ' || count(DISTINCT substring(pairs FROM 18 * i + 10 FOR 9))
+		FROM idmap_log, generate_series(0, octet_length(pairs) / 18 - 1) i WHERE source_prefix = '003' AND run = '$RUN'"
 }
 dead() { ! kill -0 "$1" 2>/dev/null; }
 
 # ---- Workers that die -----------------------------------------------------------------------------------
 if grep -q ORGSYNC_FAILPOINTS "$BIN/orgsync-worker"; then
 	for template in keyed keyless; do
-		for point in worker.job_created@1 worker.job_gathered@1 worker.job_gathered@7 worker.job_uploaded@1 worker.job_closed@1 \
+		for point in worker.job_created@1 worker.job_gathered@1 worker.job_gathered@7 worker.job_uploaded@1 worker.job_closing@1 worker.job_closed@1 \
 			worker.job_results@1 worker.after_intent@3 worker.after_record@9 worker.after_idmap@8; do
 			wanted "$template $point" || continue
 			begin_trial $template
@@ -103,7 +126,7 @@ if grep -q ORGSYNC_FAILPOINTS "$BIN/orgsync-worker"; then
 		done
 	done
 fi
-for template in keyed keyless; do
+for template in keyed keyless equal; do
 	for moment in open gathering running settling; do
 		wanted "$template by hand $moment" || continue
 		begin_trial $template
@@ -116,6 +139,8 @@ for template in keyed keyless; do
 		settling) wait_for 60 recorded 3 ;;
 		esac || diag "the moment did not come"
 		kill9 "$WORKER_PID"
+		diag "killed with $(sql "SELECT count(*) FILTER (WHERE state = 'done') || ' of ' || count(*) FROM batch WHERE run = '$RUN'") batches done"
+		settings '{"resultTurn":5000}' # equal rows: another one has the same result now
 		start_worker w2
 		judge "$template: killed while $moment"
 	done
@@ -128,7 +153,7 @@ faulty() { # TEMPLATE NAME FAULT...
 	settings '{"bulkBatchMs":50,"resultRows":5000}'
 	for one in "${@:3}"; do fault "$one"; done
 	start_worker w1
-	judge "$1: $2"
+	TRIAL_SECONDS=${TRIAL_SECONDS:-240} judge "$1: $2"
 	[[ $(curl -sf "$DST/__sim/faults" | json 'sum(f["hits"] for f in d)') -gt 0 ]] || ok 1 "$1: $2: the fault hit"
 }
 for template in keyed keyless; do
@@ -146,8 +171,29 @@ for template in keyed keyless; do
 	faulty $template "uploads refused" '{"match":"PUT /batches","kind":"refused","count":1000}'
 	faulty $template "results refused" '{"match":"GET Results","kind":"refused","count":12}'
 	faulty $template "row locks" '{"match":"PATCH /jobs/ingest","kind":"lock","rows":0.2,"count":1}'
+	faulty $template "the org away for long" '{"match":"GET Results","kind":"503","count":14}'
 	faulty $template "closed late" '{"match":"PATCH /jobs/ingest","kind":"slow-commit","ms":700,"count":1}'
 done
+
+# An org that takes less than a job holds: its batches go by collections, and no job is tried for ever.
+for template in keyed keyless; do
+	wanted "$template small uploads" || continue
+	begin_trial $template
+	settings '{"uploadBytes":50000}'
+	start_worker w1
+	judge "$template: uploads are refused for their size"
+	settings '{"uploadBytes":0}'
+done
+
+# A record that somebody else inserts with our key meanwhile is found, and not refused.
+if wanted "keyed duplicates"; then
+	begin_trial keyed
+	settings '{"bulkBatchMs":500}'
+	start_worker w1
+	wait_for 60 has_job 'Open|UploadComplete|InProgress'
+	dst_record '{"LastName":"Quick","Ext_Id__c":"Contact-50-00023999"}'
+	TAKEN=1 judge "keyed: somebody else was quicker with one"
+fi
 
 # ---- Somebody else's hand in it -------------------------------------------------------------------------
 meddle() { # TEMPLATE NAME STATE COMMAND...: once a job is in that state
@@ -171,6 +217,15 @@ abort_and_delete() {
 }
 empty_redis() { redis-cli -u "$ORGSYNC_REDIS_URL" FLUSHALL >/dev/null; }
 second_worker() { start_worker w2; }
+zombie() { # stopped past its lease, and woken when another one has done its work
+	local first=$WORKER_PID
+	[[ ${#WORKERS[@]} -eq 1 ]] || return 0 # once, however many jobs there are
+	kill -STOP "$first"
+	start_worker w2
+	settings '{"bulkBatchMs":0}'
+	wait_for 120 recorded 20
+	kill -CONT "$first"
+}
 terminate() {
 	kill -TERM "$WORKER_PID"
 	wait_for 60 dead "$WORKER_PID" || ok 1 "SIGTERM: it ends by itself"
@@ -184,6 +239,8 @@ for template in keyed keyless; do
 	meddle $template "Redis emptied while gathering" Open empty_redis
 	meddle $template "a second worker" InProgress second_worker
 	meddle $template "a second worker while gathering" Open second_worker
+	meddle $template "a zombie that gathers" Open zombie
+	meddle $template "a zombie whose job runs" InProgress zombie
 	meddle $template "SIGTERM while gathering" Open terminate
 	meddle $template "SIGTERM while running" InProgress terminate
 done

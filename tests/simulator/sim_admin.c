@@ -268,6 +268,7 @@ static const struct {
 	{"bulkDelayMs", offsetof(struct sim_settings, bulk_delay_ms)},
 	{"bulkBatchMs", offsetof(struct sim_settings, bulk_batch_ms)},
 	{"bulkKeepSeconds", offsetof(struct sim_settings, bulk_keep_s)},
+	{"resultTurn", offsetof(struct sim_settings, result_turn)},
 	{"resultRows", offsetof(struct sim_settings, result_rows)},
 	{"uploadBytes", offsetof(struct sim_settings, upload_bytes)},
 	{"csvFieldChars", offsetof(struct sim_settings, csv_field_chars)},

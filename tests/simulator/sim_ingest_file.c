@@ -55,10 +55,10 @@ static void sim_result_row(
 static size_t sim_result_page(
 	const struct sim_job *j, struct sim_buf *b, enum sim_file_kind kind, size_t *at, size_t max)
 {
-	size_t n = 0, i;
+	size_t n = 0, i, turn = (size_t)j->org->set.result_turn % (j->nrows + 1);
 
 	for (; *at < j->nrows; (*at)++) {
-		i = sim_mixed(*at, j->nrows);
+		i = sim_mixed((*at + turn) % j->nrows, j->nrows);
 		if (!sim_row_in(&j->row[i], kind))
 			continue;
 		if (n == max)

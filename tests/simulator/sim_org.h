@@ -29,6 +29,7 @@ struct sim_settings {
 	int64_t lock_wait_ms;
 	int64_t page_rows; /* the server returns fewer rows than asked when set */
 	int64_t bulk_delay_ms, bulk_batch_ms, bulk_keep_s;
+	int64_t result_turn; /* rows of ingest results come in another order for each number */
 	int64_t result_rows; /* a page of a job's results holds at most so many when set */
 	int64_t upload_bytes, csv_field_chars;
 	bool bare_null, empty_no_header, early_not_found;

@@ -57,6 +57,7 @@ void osy_deadletter_topic(const char *prefix, char *ret_topic, size_t size);
 #define OSY_FAIL_KEY_CLAIMED "KEY_CLAIMED"	   /* a second source record for a key */
 #define OSY_FAIL_OUTCOME_UNKNOWN "OUTCOME_UNKNOWN" /* a lost reply that nothing could clear up */
 #define OSY_FAIL_CRASHED "CRASHED"		   /* the batch was there at three crashes */
+#define OSY_FAIL_ABORTED "ABORTED"		   /* the run ended before it was sent */
 #define OSY_FAIL_UNDECODABLE "UNDECODABLE"	   /* dead-lettered */
 
 #endif
