@@ -183,8 +183,9 @@ void osy_lbulk_identity(const struct osy_lbulk *bulk, unsigned job,
 			struct osy_str text = place >= 0 && (size_t)place < count
 						      ? osy_csv_text(&cells[place], scratch)
 						      : OSY_STR_NULL;
+			const uint32_t head[2] = {i, (uint32_t)text.len};
 			if (text.len)
-				osy_buf_addf(canon, "%u:%zu:", i, text.len);
+				osy_buf_add(canon, head, sizeof(head));
 			osy_buf_add_str(canon, text);
 		}
 	}
