@@ -151,6 +151,20 @@ enum osy_code cli_run_show(struct cli *cli, struct osy_err *err)
 	return OSY_OK;
 }
 
+/* What has become of what was asked for, so far. */
+static enum osy_code say_asked(struct cli *cli, const struct osy_json *run)
+{
+	if (cli->words.quiet || cli->words.format != CLI_TABLE) {
+		cli_print_one(cli, run, one_columns, "id");
+		return OSY_OK;
+	}
+	struct osy_str state = osy_json_get_str(run, "state");
+	struct osy_str wanted = osy_json_get_str(run, "wanted");
+	printf("run %s: %.*s%s%.*s\n", cli->words.args[0], (int)state.len, state.p,
+		wanted.len ? ", asked for: " : "", (int)wanted.len, wanted.len ? wanted.p : "");
+	return OSY_OK;
+}
+
 /* Asks for work, and watches it when --wait is given. */
 static enum osy_code ask_and_wait(
 	struct cli *cli, const char *pattern, bool aborting, struct osy_err *err)
@@ -163,15 +177,7 @@ static enum osy_code ask_and_wait(
 		return rc;
 	if (cli_value(&cli->words, "wait"))
 		return cli_watch(cli, &watch, err);
-	if (cli->words.quiet || cli->words.format != CLI_TABLE) {
-		cli_print_one(cli, run, one_columns, "id");
-		return OSY_OK;
-	}
-	struct osy_str state = osy_json_get_str(run, "state");
-	struct osy_str wanted = osy_json_get_str(run, "wanted");
-	printf("run %s: %.*s%s%.*s\n", cli->words.args[0], (int)state.len, state.p,
-		wanted.len ? ", asked for: " : "", (int)wanted.len, wanted.len ? wanted.p : "");
-	return OSY_OK;
+	return say_asked(cli, run);
 }
 
 enum osy_code cli_run_start(struct cli *cli, struct osy_err *err)
@@ -182,6 +188,26 @@ enum osy_code cli_run_start(struct cli *cli, struct osy_err *err)
 enum osy_code cli_run_abort(struct cli *cli, struct osy_err *err)
 {
 	return ask_and_wait(cli, "/runs/{}/abort", true, err);
+}
+
+enum osy_code cli_run_rollback(struct cli *cli, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
+	OSY_AUTO(osy_buf_done) struct osy_buf body = OSY_BUF(1024);
+	OSY_AUTO(osy_json_free_at) struct osy_json *run = NULL;
+	struct osy_json_writer w = osy_json_writer(&body);
+	struct cli_watch watch = {.run = cli->words.args[0]};
+
+	osy_jw_object(&w);
+	osy_jw_put_bool(&w, "dryRun", cli_value(&cli->words, "dry-run") != NULL);
+	osy_jw_put_bool(&w, "force", cli_value(&cli->words, "force") != NULL);
+	osy_jw_object_end(&w);
+	cli_path(&path, "/runs/{}/rollback", cli->words.args[0]);
+	struct cli_call call = {.method = "POST", .path = path.p, .body = osy_buf_str(&body)};
+	enum osy_code rc = cli_call(cli, &call, &run, err);
+	if (rc)
+		return rc;
+	return cli_value(&cli->words, "wait") ? cli_watch(cli, &watch, err) : say_asked(cli, run);
 }
 
 enum osy_code cli_run_replay(struct cli *cli, struct osy_err *err)

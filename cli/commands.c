@@ -45,6 +45,12 @@ static const struct cli_option run_scan[] = {
 	END,
 };
 static const struct cli_option wait[] = {WAIT, END};
+static const struct cli_option run_rollback[] = {
+	{"dry-run", 0, NULL, false, "only say what would be deleted, restored and left"},
+	{"force", 0, NULL, false, "undo what somebody has changed since, too"},
+	WAIT,
+	END,
+};
 static const struct cli_option run_list[] = {
 	{"state", 0, "STATE", false, "only runs in this state, as \"Sync In Progress\""},
 	{"template", 't', "TEMPLATE", false, "only runs of this template"},
@@ -55,7 +61,8 @@ static const struct cli_option run_errors[] = {
 	{"object", 0, "OBJECT", false, "only of this object"},
 	{"code", 0, "CODE", false, "only with this code, as FIELD_CUSTOM_VALIDATION_EXCEPTION"},
 	{"message", 0, "TEXT", false, "only with this text in the message"},
-	{"kind", 0, "KIND", false, "record, link, notice or all; default: records and links"},
+	{"kind", 0, "KIND", false,
+		"record, link, rollback, notice or all; default: all but notices"},
 	{"csv", 0, "FILE", false, "write all of them to a CSV file; - is standard output"},
 	LIMIT,
 	END,
@@ -103,6 +110,8 @@ const struct cli_command cli_commands[] = {
 		cli_run_abort},
 	{"run", "replay", "RUN", wait, "the whole journal again, into the same target",
 		cli_run_replay},
+	{"run", "rollback", "RUN", run_rollback,
+		"deletes what it inserted and gives back what it changed", cli_run_rollback},
 	{"run", "delete", "RUN", NULL, "deletes the run, its journal and its errors",
 		cli_run_delete},
 	{"idmap", "get", "RECORD-ID", pair, "the target record of a source record", cli_idmap_get},

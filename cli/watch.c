@@ -309,6 +309,27 @@ static enum osy_code follow(struct watcher *w, struct osy_err *err)
 }
 
 /* ---- The end ---- */
+static enum osy_code conclude_rollback(struct watcher *w)
+{
+	const struct osy_json *done = osy_json_get(w->run, "rollback");
+	bool dry = osy_json_get_bool(done, "dryRun", false);
+	int64_t left = osy_json_get_i64(done, "left", 0);
+
+	if (w->cli->words.format == CLI_JSON)
+		cli_print_json(w->run);
+	else
+		printf("run %s: %s%lld records deleted, %lld given their values back, %lld left as "
+		       "they "
+		       "are%s\n",
+			w->what->run, dry ? "a rollback would leave " : "rolled back: ",
+			(long long)osy_json_get_i64(done, "deleted", 0),
+			(long long)osy_json_get_i64(done, "restored", 0), (long long)left,
+			left ? "; `orgsync run errors` tells why" : "");
+	if (left)
+		w->cli->exit_status = 1;
+	return OSY_OK;
+}
+
 static enum osy_code conclude(struct watcher *w, struct osy_err *err)
 {
 	const struct osy_json *run = w->run, *totals = osy_json_get(run, "totals");
@@ -328,6 +349,8 @@ static enum osy_code conclude(struct watcher *w, struct osy_err *err)
 			       : osy_fail(err, OSY_E_STATE,
 					 "run %s is in state '%.*s', not scanned", w->what->run,
 					 (int)state.len, state.p);
+	if (osy_str_is(state, "Rollback Completed"))
+		return conclude_rollback(w);
 	if (!synced && !aborted)
 		return osy_fail(err, OSY_E_STATE,
 			"run %s is in state '%.*s' and does not move; `orgsync run start %s` "

@@ -132,6 +132,37 @@ static void write_head(struct osy_json_writer *w, const struct osy_pg_result *re
 	osy_jw_put_i64(w, "targetCalls", target_calls);
 }
 
+/* What the last rollback has done, or (dryRun) would do. */
+static enum osy_code write_rollback(
+	struct osy_pg *pg, const char *id, struct osy_json_writer *w, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	OSY_AUTO(osy_json_free_at) struct osy_json *plan = NULL;
+	enum osy_code rc = osy_pg_do(pg, &result, err,
+		"SELECT r.rollback, coalesce(sum(b.inserted), 0)::bigint, coalesce(sum(b.updated), "
+		"0)::bigint, coalesce(sum(b.failed), 0)::bigint FROM run r LEFT JOIN batch b ON "
+		"b.run "
+		"= r.id AND b.pass = r.pass AND b.pass > r.loaded_pass WHERE r.id = $1 AND "
+		"r.rollback "
+		"IS NOT NULL GROUP BY r.id",
+		OSY_PG_Z(id));
+
+	if (rc || !osy_pg_rows(result))
+		return rc;
+	rc = osy_json_parse(osy_pg_str(result, 0, 0), "the rollback", &plan, err);
+	if (rc)
+		return rc;
+	osy_jw_key(w, "rollback");
+	osy_jw_object(w);
+	osy_jw_put_bool(w, "dryRun", osy_json_get_bool(plan, "dryRun", false));
+	osy_jw_put_bool(w, "force", osy_json_get_bool(plan, "force", false));
+	osy_jw_put_i64(w, "deleted", osy_pg_i64(result, 0, 1, 0));
+	osy_jw_put_i64(w, "restored", osy_pg_i64(result, 0, 2, 0));
+	osy_jw_put_i64(w, "left", osy_pg_i64(result, 0, 3, 0));
+	osy_jw_object_end(w);
+	return OSY_OK;
+}
+
 enum osy_code osy_api_write_run(
 	struct osy_pg *pg, const char *id, bool full, struct osy_buf *out, struct osy_err *err)
 {
@@ -148,6 +179,8 @@ enum osy_code osy_api_write_run(
 	osy_jw_object(&w);
 	write_head(&w, result, 0);
 	if (full)
+		rc = write_rollback(pg, id, &w, err);
+	if (full && !rc)
 		rc = write_objects(pg, id, osy_pg_i64(result, 0, 17, 0), &w, err);
 	osy_jw_object_end(&w);
 	return rc;
@@ -272,6 +305,24 @@ static enum osy_code replay(struct osy_call *call, struct osy_err *err)
 	return ask_for(call, osy_drive_ask_replay, "run.replay", err);
 }
 
+static enum osy_code rollback(struct osy_call *call, struct osy_err *err)
+{
+	static const char *const members[] = {"dryRun", "force", NULL};
+	OSY_AUTO(osy_json_free_at) struct osy_json *body = NULL;
+	enum osy_code rc = call->body.len ? osy_call_json(call, members, &body, err) : OSY_OK;
+
+	if (!rc)
+		rc = osy_drive_ask_rollback(call->pg, call->params[0],
+			osy_json_get_bool(body, "dryRun", false),
+			osy_json_get_bool(body, "force", false), err);
+	if (rc)
+		return rc;
+	osy_call_audit(call, "run.rollback", call->params[0]);
+	osy_driver_wake(call->context->driver);
+	call->status = 202;
+	return osy_api_write_run(call->pg, call->params[0], true, &call->out, err);
+}
+
 static enum osy_code delete_run(struct osy_call *call, struct osy_err *err)
 {
 	enum osy_code rc = osy_drive_delete(
@@ -308,6 +359,7 @@ const struct osy_route osy_routes_runs[] = {
 	{"POST", "/runs/{}/start", OSY_ROLE_OPERATOR, start},
 	{"POST", "/runs/{}/abort", OSY_ROLE_OPERATOR, abort_run},
 	{"POST", "/runs/{}/replay", OSY_ROLE_OPERATOR, replay},
+	{"POST", "/runs/{}/rollback", OSY_ROLE_OPERATOR, rollback},
 	{"GET", "/runs/{}/events", OSY_ROLE_VIEWER, events},
 	{NULL, NULL, OSY_ROLE_NONE, NULL},
 };

@@ -232,10 +232,11 @@ static enum osy_code step(struct osy_drive *drive, bool *ret_more, struct osy_er
 		break;
 	case OSY_RUN_PAUSED:
 		return drive->wants_abort ? osy_stage_abort(drive, err) : osy_gate_rest(drive, err);
-	case OSY_RUN_NOT_STARTED:
-	case OSY_RUN_SYNCED:
 	case OSY_RUN_ROLLBACK:
 	case OSY_RUN_ROLLBACK_STARTED:
+		return osy_rollback_run(drive, err);
+	case OSY_RUN_NOT_STARTED:
+	case OSY_RUN_SYNCED:
 	case OSY_RUN_ROLLBACK_COMPLETED:
 	case OSY_RUN_ABORTED:
 	case OSY_RUN_DELETED:

@@ -64,6 +64,12 @@ enum osy_code osy_drive_ask_abort(
 enum osy_code osy_drive_ask_replay(
 	struct osy_pg *pg, const char *run, struct osy_err *err) OSY_CHECKED;
 /*
+ * Synced, Aborted, Rollback Completed -> Rollback. dry: nothing is written, the counts and errors
+ * tell what would be. force: records that somebody has changed since are undone all the same.
+ */
+enum osy_code osy_drive_ask_rollback(
+	struct osy_pg *pg, const char *run, bool dry, bool force, struct osy_err *err) OSY_CHECKED;
+/*
  * Deletes a run that is not being driven: its topic (after the workers have let go of its lanes;
  * waits up to 30 s, then OSY_E_TIMEOUT and may be asked again) and its rows. Blocks; deleting one
  * that is gone is OSY_E_NOT_FOUND.

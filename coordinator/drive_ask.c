@@ -147,6 +147,46 @@ enum osy_code osy_drive_ask_replay(struct osy_pg *pg, const char *run, struct os
 		err);
 }
 
+enum osy_code osy_drive_ask_rollback(
+	struct osy_pg *pg, const char *run, bool dry, bool force, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
+	struct asked asked;
+	enum osy_code rc = ask_begin(pg, run, &asked, err);
+
+	if (rc)
+		return rc;
+	if ((asked.state != OSY_RUN_SYNCED && asked.state != OSY_RUN_ABORTED &&
+		    asked.state != OSY_RUN_ROLLBACK_COMPLETED) ||
+		asked.wants)
+		return refuse(pg, &asked, "rolled back", err);
+	rc = osy_pg_do(pg, &rows, err,
+		"UPDATE run SET rollback = json_build_object('dryRun', $2::boolean, 'force', "
+		"$3::boolean)::text WHERE id = $1 AND spec IS NOT NULL RETURNING 1",
+		OSY_PG_Z(run), OSY_PG_BOOL(dry), OSY_PG_BOOL(force));
+	if (!rc && !osy_pg_rows(rows))
+		rc = osy_fail(err, OSY_E_STATE,
+			"run %s ended before it was scanned; there is nothing to roll back", run);
+	if (rc) {
+		osy_pg_rollback(pg);
+		return rc;
+	}
+	rc = osy_pg_do(pg, NULL, err,
+		"UPDATE failure SET resolved_pass = r.pass + 1 FROM run r WHERE r.id = $1 AND "
+		"failure.run = r.id AND kind = 'rollback' AND resolved_pass IS NULL",
+		OSY_PG_Z(run));
+	if (rc) {
+		osy_pg_rollback(pg);
+		return rc;
+	}
+	return ask_end(pg, &asked,
+		"UPDATE run SET state = 'Rollback', phase = 'Initializing', loaded_pass = "
+		"coalesce(loaded_pass, pass), pass = pass + 1, open_stage = 0, problem = NULL "
+		"WHERE id "
+		"= $1",
+		err);
+}
+
 /* ---- Creating ---- */
 static enum osy_code check_orgs(
 	struct osy_pg *pg, const char *source, const char *target, struct osy_err *err)

@@ -10,6 +10,7 @@
  *   read*.c    an object's records, page by page
  *   publish*.c batches, transactions, checkpoints, link batches
  *   stage.c    which stage is settled, opening the next one, the end
+ *   rollback.c stages backwards
  *
  * Errors: OSY_E_FENCED ends the thread quietly (somebody else drives the run, or this program
  * stops); what may be tried again goes up to drive.c, which waits and starts over from what
@@ -101,6 +102,12 @@ void osy_read_forget(struct osy_drive *drive);
 /* Waits behind other runs of the same objects, makes topic and lanes, opens stage 1: afterwards the
  * run is executing. */
 enum osy_code osy_topic_enter(struct osy_drive *drive, struct osy_err *err) OSY_CHECKED;
+/* Only the waiting: until the run is Executing, or an abort is wanted. */
+enum osy_code osy_topic_wait(struct osy_drive *drive, struct osy_err *err) OSY_CHECKED;
+
+/* ---- rollback.c ---- */
+/* States Rollback and Rollback Started: OSY_OK when it is a state further. */
+enum osy_code osy_rollback_run(struct osy_drive *drive, struct osy_err *err) OSY_CHECKED;
 
 /* ---- stage.c ---- */
 /* Publishes, opens stages, links, settles. OSY_OK: the run has ended (or was aborted, or is

@@ -62,7 +62,7 @@ static enum osy_code try_to_begin(
 	return osy_drive_commit(drive, err);
 }
 
-static enum osy_code wait_for_turn(struct osy_drive *drive, struct osy_err *err)
+enum osy_code osy_topic_wait(struct osy_drive *drive, struct osy_err *err)
 {
 	enum osy_code rc = OSY_OK;
 	bool begun = false, said = false;
@@ -138,7 +138,7 @@ enum osy_code osy_topic_enter(struct osy_drive *drive, struct osy_err *err)
 	enum osy_code rc = OSY_OK;
 
 	if (!drive->executing)
-		rc = wait_for_turn(drive, err);
+		rc = osy_topic_wait(drive, err);
 	if (rc || drive->wants_abort)
 		return rc;
 	drive->executing = true;

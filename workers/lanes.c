@@ -13,9 +13,9 @@
 /* ---- Leases ---- */
 
 /* Lanes that may be worked on: of runs in progress, this pass, a stage open. */
-#define WANTED                                                                           \
-	"FROM lane l JOIN run r ON r.id = l.run WHERE r.state = 'Sync In Progress' AND " \
-	"r.open_stage > 0 "                                                              \
+#define WANTED                                                               \
+	"FROM lane l JOIN run r ON r.id = l.run WHERE r.state IN ('Sync In " \
+	"Progress', 'Rollback Started') AND r.open_stage > 0 "               \
 	"AND l.pass = r.pass "
 #define LIVE "p.heartbeat_at > clock_timestamp() - $2 * interval '1 millisecond'"
 
@@ -259,7 +259,7 @@ static unsigned most_fetching(const struct osy_worker *worker)
 
 static bool may_fetch(const struct osy_worker *worker, const struct osy_wlane *lane)
 {
-	return !lane->lost && !shall_go(worker, lane) &&
+	return !lane->lost && !lane->run->undo && !shall_go(worker, lane) &&
 	       (!lane->run->aborting || osy_load_owes(lane->load)) && !osy_load_waits(lane->load);
 }
 

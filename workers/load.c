@@ -414,6 +414,7 @@ static const struct {
 	{osy_load_look},
 	{osy_load_record},
 	{osy_load_take_late},
+	{osy_undo_take},
 	{osy_load_begin},
 	{osy_load_resolve},
 	{osy_load_parents},
@@ -423,6 +424,7 @@ static const struct {
 	{osy_load_claim},
 	{osy_load_intents},
 	{osy_load_send},
+	{osy_undo_send},
 	{osy_load_record},
 };
 
@@ -434,7 +436,8 @@ static int64_t least(int64_t a, int64_t b)
 static int64_t batch_wait(const struct osy_lbatch *batch, int64_t now)
 {
 	if (!batch || batch->step == OSY_STEP_SENDING || batch->step == OSY_STEP_ASKING ||
-		batch->step == OSY_STEP_TAKEN || batch->step == OSY_STEP_OVER)
+		batch->step == OSY_STEP_TAKEN || batch->step == OSY_STEP_OVER ||
+		batch->step == OSY_STEP_UNDOING)
 		return WAIT_MS;
 	if (batch->wait_until > now)
 		return batch->wait_until - now;

@@ -132,6 +132,10 @@ static void check_twins(struct osy_lbatch *batch)
 
 void osy_load_compare(struct osy_lbatch *batch)
 {
+	if (osy_lrun(batch)->undo) {
+		osy_undo_decide(batch);
+		return;
+	}
 	for (unsigned i = 0; i < batch->row_count; i++) {
 		struct osy_lrow *row = &batch->rows[i];
 		if (osy_is_pending(row) && row->ask)

@@ -43,7 +43,7 @@ static void settle(struct osy_lbatch *batch, unsigned row)
 
 static const char *kind_of(const struct osy_lbatch *batch)
 {
-	return batch->head.links ? "link" : "record";
+	return osy_lrun(batch)->undo ? "rollback" : batch->head.links ? "link" : "record";
 }
 
 void osy_load_fail(struct osy_lbatch *batch, unsigned row, const char *code, struct osy_str fields,

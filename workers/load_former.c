@@ -49,7 +49,7 @@ static struct osy_str copy(struct osy_lbatch *batch, struct osy_str s)
 }
 
 /* Which fields were written, and what was in them before: it stays the oldest value. */
-static enum osy_code apply_snapshot(
+enum osy_code osy_load_snapshot_read(
 	struct osy_lbatch *batch, struct osy_str packed, struct osy_err *err)
 {
 	struct osy_snapshot snapshot;
@@ -63,13 +63,16 @@ static enum osy_code apply_snapshot(
 		if (from->row >= batch->row_count)
 			continue;
 		struct osy_lrow *row = &batch->rows[from->row];
-		row->written = osy_arena_calloc(
-			&batch->arena, batch->column_count / 64 + 1, sizeof(*row->written));
-		row->before = osy_arena_calloc(
-			&batch->arena, batch->column_count + 1, sizeof(*row->before));
+		if (!row->written)
+			row->written = osy_arena_calloc(
+				&batch->arena, batch->column_count / 64 + 1, sizeof(*row->written));
+		if (!row->before)
+			row->before = osy_arena_calloc(
+				&batch->arena, batch->column_count + 1, sizeof(*row->before));
 		for (unsigned f = 0; f < snapshot.field_count; f++) {
 			int c = find_target(batch, snapshot.fields[f]);
-			if (c < 0 || (from->values[f].p && !from->values[f].len))
+			if (c < 0 || (from->values[f].p && !from->values[f].len) ||
+				((row->written[c / 64] >> (c % 64)) & 1))
 				continue;
 			row->before[c] = from->values[f];
 			row->written[c / 64] |= 1ull << (c % 64);
@@ -145,7 +148,7 @@ bool osy_load_former_read(struct osy_lbatch *batch)
 	batch->given_up = osy_pg_i64(result, 0, 1, 0) > OSY_LOAD_CRASHES;
 	enum osy_code rc = apply_outcome(batch, osy_pg_str(result, 0, 6), &err);
 	if (!rc)
-		rc = apply_snapshot(batch, osy_pg_str(result, 0, 5), &err);
+		rc = osy_load_snapshot_read(batch, osy_pg_str(result, 0, 5), &err);
 	if (!rc)
 		rc = apply_intent(batch, copy(batch, osy_pg_str(result, 0, 4)),
 			osy_pg_i64(result, 0, 8, 0) != 0, &err);

@@ -44,6 +44,8 @@ enum osy_step {
 			   */
 	OSY_STEP_SEND,	  /* its intent stands; the next call is to be sent */
 	OSY_STEP_SENDING, /* a call is under way */
+	OSY_STEP_UNDO,	  /* of a rollback: decided; children are asked for, then it is sent */
+	OSY_STEP_UNDOING, /* a call of it is under way */
 	OSY_STEP_RECORD,  /* what is known is to be recorded */
 	OSY_STEP_OVER,
 };
@@ -182,11 +184,12 @@ struct osy_lbatch {
 	bool single;	  /* one collection a call */
 	unsigned splits;  /* calls spent on finding the bad row of a refused collection */
 	/* Postgres */
-	bool in_table;	/* has a row in table batch */
-	bool in_intent; /* whose state is 'intent' */
-	bool begun;	/* it was there before this intent, or something of it was sent */
-	bool from_job;	/* results of ingest jobs are applied and not yet recorded */
-	bool rest;	/* goes by collections, whatever the object's way is */
+	bool in_table;		/* has a row in table batch */
+	bool in_intent;		/* whose state is 'intent' */
+	bool begun;		/* it was there before this intent, or something of it was sent */
+	struct osy_lundo *undo; /* of a rollback */
+	bool from_job;		/* results of ingest jobs are applied and not yet recorded */
+	bool rest;		/* goes by collections, whatever the object's way is */
 	bool claims_held;
 	bool claims_doubtful; /* Redis was filled anew meanwhile: to be taken again before the send
 			       */
@@ -221,6 +224,7 @@ struct osy_load {
 	bool no_bulk;		 /* they failed again and again, or the org refuses them */
 	unsigned uploads_failed; /* of jobs, in a row */
 	bool looked;		 /* left has been read */
+	int undone_stage;	 /* of a rollback: nothing of this stage is left here; 0: none */
 	int waits_for_stage;	 /* the stage, 0: none */
 	uint64_t sent;		 /* number of its last write, of all of the loader */
 	struct osy_load *next;
@@ -430,6 +434,16 @@ bool osy_load_keys(const struct osy_lbatch *batch, const struct osy_lrow *row, s
 void osy_load_find_keys(struct osy_lbatch *batch); /* key and keyed of all rows */
 /* Appends a SOQL literal of a raw value. */
 void osy_load_literal(enum osy_sf_type type, struct osy_str raw, struct osy_buf *out);
+
+/* Values before a change onto rows, where a row has none: before and written. */
+enum osy_code osy_load_snapshot_read(
+	struct osy_lbatch *batch, struct osy_str packed, struct osy_err *err) OSY_CHECKED;
+
+/* ---- undo.c, undo_send.c: the steps of a rollback ---- */
+void osy_undo_take(struct osy_loader *loader);
+void osy_undo_decide(struct osy_lbatch *batch); /* its targets were read */
+void osy_undo_send(struct osy_loader *loader);
+void osy_undo_row_done(struct osy_lbatch *batch, unsigned row);
 
 /* ---- load_match.c ---- */
 struct osy_lpath {

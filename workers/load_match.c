@@ -13,7 +13,8 @@ bool osy_load_compares(const struct osy_lbatch *batch)
 {
 	const struct osy_spec_object *object = batch->object;
 
-	return batch->head.links || (object->update && !object->match_only);
+	return batch->head.links || osy_lrun(batch)->undo ||
+	       (object->update && !object->match_only);
 }
 
 void osy_load_ask_again(struct osy_lbatch *batch, const struct osy_err *err)

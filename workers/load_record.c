@@ -194,7 +194,8 @@ static bool prepare(struct osy_lgather *gather, struct osy_lbatch *batch)
 	osy_idmap_pack(
 		item->entries, item->entry_count, &item->pairs, &item->smallest, &item->largest);
 	pack_gone(item);
-	osy_load_deferred(batch, item->before, &item->deferred, &item->deferred_rows);
+	if (!osy_lrun(batch)->undo)
+		osy_load_deferred(batch, item->before, &item->deferred, &item->deferred_rows);
 	return true;
 }
 
@@ -225,6 +226,9 @@ static int64_t held_at(const struct osy_load *load)
 static int64_t position_of(const struct osy_lbatch *batch)
 {
 	int64_t position = 0, held = held_at(batch->load);
+
+	if (osy_lrun(batch)->undo)
+		return 0;
 
 	if (batch->late || batch->record_as == OSY_RECORD_PART)
 		return 0;

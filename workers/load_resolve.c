@@ -169,6 +169,10 @@ static bool answer_row(struct osy_lbatch *batch, unsigned i, size_t *at)
 
 static void resolved(struct osy_lbatch *batch)
 {
+	if (osy_lrun(batch)->undo) {
+		osy_load_step(batch, OSY_STEP_MATCH);
+		return;
+	}
 	osy_load_find_keys(batch);
 	osy_load_former_sort(batch);
 }
@@ -180,7 +184,7 @@ static void answer(struct osy_lbatch *batch)
 
 	for (unsigned i = 0; i < batch->row_count; i++)
 		seek |= answer_row(batch, i, &at);
-	if (seek)
+	if (seek && !osy_lrun(batch)->undo)
 		osy_load_step(batch, OSY_STEP_PARENTS);
 	else
 		resolved(batch);

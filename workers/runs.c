@@ -7,6 +7,7 @@
 #include "osy/mem.h"
 #include "osy/names.h"
 #include "osy/org_store.h"
+#include "undo.h"
 
 /* Live orgs are shared by the runs that write to them, one each name. */
 struct shared_org {
@@ -69,6 +70,7 @@ static void free_run(struct osy_wrun *run)
 	if (run->target)
 		org_unref(run->target);
 	osy_spec_free(run->spec);
+	osy_undo_free(run->undo);
 	free(run);
 }
 
@@ -100,7 +102,9 @@ static enum osy_code load_run(struct osy_worker *worker, const char *id, int pas
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	enum osy_code rc = osy_pg_do(worker->pg, &result, err,
-		"SELECT spec, target FROM run WHERE id = $1", OSY_PG_Z(id));
+		"SELECT spec, target, CASE WHEN state = 'Rollback Started' THEN rollback END, "
+		"coalesce(loaded_pass, 0) FROM run WHERE id = $1",
+		OSY_PG_Z(id));
 
 	if (rc)
 		return rc;
@@ -113,6 +117,9 @@ static enum osy_code load_run(struct osy_worker *worker, const char *id, int pas
 	struct osy_str target = osy_pg_str(result, 0, 1);
 	OSY_AUTO_FREE char *name = osy_xstrndup(target.p, target.len);
 	rc = osy_spec_read(osy_pg_str(result, 0, 0), &run->spec, err);
+	if (!rc && !osy_pg_is_null(result, 0, 2))
+		rc = osy_undo_read(osy_pg_str(result, 0, 2), (int)osy_pg_i64(result, 0, 3, 0),
+			run->spec, &run->undo, err);
 	if (!rc)
 		rc = org_ref(worker, name, &run->target, err);
 	if (rc) {
@@ -150,7 +157,7 @@ enum osy_code osy_runs_refresh(struct osy_worker *worker, struct osy_err *err)
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	enum osy_code rc = osy_pg_do(worker->pg, &result, err,
 		"SELECT id, pass, open_stage, coalesce(wanted, ''), stages_published FROM run "
-		"WHERE state = 'Sync In Progress' AND open_stage > 0");
+		"WHERE state IN ('Sync In Progress', 'Rollback Started') AND open_stage > 0");
 
 	if (rc)
 		return rc;

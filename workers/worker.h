@@ -5,6 +5,7 @@
  *   pulse.c   heartbeat, world version, "may I still send?"
  *   runs.c    the runs that are loaded: spec, open stage, state, target org
  *   lanes.c   leases of lanes: claim, take over, give back; their Kafka queues; which of them fetch
+ *   undo*.c   what a rollback does with a batch (undo.h)
  *   load*.c   the load protocol: from a message to its recorded outcomes (load.h)
  *   health.c  /healthz, /readyz, /metrics
  *   loop.c    puts them together
@@ -25,6 +26,7 @@
 struct osy_pulse;
 struct osy_loader;
 struct osy_load;
+struct osy_undo;
 
 /* A run that has lanes here. Lives while a lane or a load refers to it (refs). */
 struct osy_wrun {
@@ -33,10 +35,11 @@ struct osy_wrun {
 	int pass;
 	int open_stage;	      /* batches of later stages wait; moves up only within a pass */
 	int stages_published; /* of these no more batches will come */
-	bool active;	      /* Sync In Progress and this pass: its lanes may be worked on */
+	bool active;	      /* in progress and in this pass: its lanes may be worked on */
 	bool aborting; /* take no new batch; finish, reconcile, record what is in flight or in doubt
 			*/
 	struct osy_spec *spec;
+	struct osy_undo *undo;	/* a rollback: what it undoes and how; NULL: it loads */
 	struct osy_org *target; /* shared by the runs of one org */
 	unsigned refs;
 	unsigned flying;   /* requests */

@@ -1,0 +1,262 @@
+/*
+ * Rollback: a pass of the run over its own journal, from the last stage to the first. The workers
+ * delete what was inserted and give back what was changed (workers/load_undo.c); here it is
+ * planned, stages are opened one by one, and the end is seen.
+ *
+ * The plan, in run.rollback: {"dryRun", "force", "objects": [{"children": [[object, field] ...],
+ * "later": [run ...]} ...]}. children: lookups of the target org that would take records along when
+ * one of the object is deleted, of objects that hold any; later: runs that wrote the object in the
+ * same org since.
+ */
+#include <stdlib.h>
+#include <strings.h>
+
+#include "drive_run.h"
+#include "osy/clock.h"
+#include "osy/failpoint.h"
+#include "osy/json.h"
+#include "osy/json_write.h"
+#include "osy/log.h"
+#include "osy/mem.h"
+#include "osy/sf_query.h"
+
+#define LOOK_MS 100
+#define PLAN_MAX (4u * 1024 * 1024)
+
+/* ---- Which children a delete would take along ---- */
+
+/* Shadows of the record itself: they have no life of their own. */
+static bool is_shadow(const char *name)
+{
+	static const char *const ends[] = {"Feed", "History", "Share", "ChangeEvent", "Tag"};
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < OSY_COUNT(ends); i++) {
+		size_t n = strlen(ends[i]);
+		if (len > n && strcasecmp(name + len - n, ends[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+struct known {
+	const char *name;
+	bool any;
+	struct known *next;
+};
+
+/* Whether the org has a record of it; one that cannot be asked has none that we could see. */
+static enum osy_code has_records(struct osy_drive *drive, struct known **known, const char *name,
+	struct osy_arena *arena, bool *ret, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(1024);
+	int64_t count = 0;
+
+	for (const struct known *one = *known; one; one = one->next) {
+		if (strcasecmp(one->name, name) != 0)
+			continue;
+		*ret = one->any;
+		return OSY_OK;
+	}
+	osy_buf_addf(&soql, "SELECT COUNT() FROM %s", name);
+	enum osy_code rc = osy_sf_count(drive->target, osy_buf_str(&soql), &count, err);
+	if (rc == OSY_E_SALESFORCE && err->cls != OSY_RETRY)
+		rc = OSY_OK;
+	struct known *one = osy_arena_calloc(arena, 1, sizeof(*one));
+	*one = (struct known){osy_arena_strndup(arena, name, strlen(name)), count > 0, *known};
+	*known = one;
+	*ret = count > 0;
+	return rc;
+}
+
+static enum osy_code plan_children(struct osy_drive *drive, const struct osy_spec_object *object,
+	struct known **known, struct osy_arena *arena, struct osy_json_writer *w,
+	struct osy_err *err)
+{
+	OSY_AUTO(osy_sf_object_free_at) struct osy_sf_object *described = NULL;
+	enum osy_code rc = osy_sf_describe(drive->target, object->target, &described, err);
+
+	osy_jw_key(w, "children");
+	osy_jw_array(w);
+	for (size_t i = 0; !rc && i < described->child_count; i++) {
+		const struct osy_sf_child *child = &described->children[i];
+		bool any = false;
+		if (!child->cascade_delete || is_shadow(child->object))
+			continue;
+		rc = has_records(drive, known, child->object, arena, &any, err);
+		if (rc || !any)
+			continue;
+		osy_jw_array(w);
+		osy_jw_str(w, osy_str(child->object));
+		osy_jw_str(w, osy_str(child->field));
+		osy_jw_array_end(w);
+	}
+	osy_jw_array_end(w);
+	return rc;
+}
+
+static enum osy_code plan_later(struct osy_drive *drive, const struct osy_spec_object *object,
+	struct osy_json_writer *w, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
+	enum osy_code rc = osy_pg_do(drive->pg, &rows, err,
+		"SELECT DISTINCT r.id FROM run me JOIN org mo ON mo.name = me.target JOIN run r ON "
+		"r.id <> me.id AND r.started_at > me.started_at AND r.state <> 'Rollback "
+		"Completed' "
+		"JOIN org ro ON ro.name = r.target AND ro.org_id = mo.org_id JOIN run_object o ON "
+		"o.run = r.id AND o.target_name = $2 WHERE me.id = $1 AND EXISTS (SELECT 1 FROM "
+		"batch "
+		"b WHERE b.run = r.id AND b.object = o.object AND b.inserted + b.updated > 0)",
+		OSY_PG_Z(drive->run), OSY_PG_Z(object->target));
+
+	osy_jw_key(w, "later");
+	osy_jw_array(w);
+	for (size_t i = 0; !rc && i < osy_pg_rows(rows); i++)
+		osy_jw_str(w, osy_pg_str(rows, i, 0));
+	osy_jw_array_end(w);
+	return rc;
+}
+
+static enum osy_code read_asked(
+	struct osy_drive *drive, bool *ret_dry, bool *ret_force, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
+	OSY_AUTO(osy_json_free_at) struct osy_json *json = NULL;
+	enum osy_code rc = osy_pg_do(drive->pg, &row, err, "SELECT rollback FROM run WHERE id = $1",
+		OSY_PG_Z(drive->run));
+
+	if (!rc)
+		rc = osy_json_parse(osy_pg_str(row, 0, 0), "the rollback", &json, err);
+	*ret_dry = !rc && osy_json_get_bool(json, "dryRun", false);
+	*ret_force = !rc && osy_json_get_bool(json, "force", false);
+	return rc;
+}
+
+static enum osy_code make_plan(struct osy_drive *drive, struct osy_buf *out, struct osy_err *err)
+{
+	struct osy_json_writer w = osy_json_writer(out);
+	struct osy_arena arena;
+	struct known *known = NULL;
+	bool dry = false, force = false;
+	enum osy_code rc = read_asked(drive, &dry, &force, err);
+
+	osy_arena_init(&arena, 64u * 1024);
+	osy_jw_object(&w);
+	osy_jw_put_bool(&w, "dryRun", dry);
+	osy_jw_put_bool(&w, "force", force);
+	osy_jw_key(&w, "objects");
+	osy_jw_array(&w);
+	for (size_t i = 0; !rc && i < drive->spec->object_count; i++) {
+		const struct osy_spec_object *object = &drive->spec->objects[i];
+		osy_jw_object(&w);
+		rc = plan_children(drive, object, &known, &arena, &w, err);
+		if (!rc)
+			rc = plan_later(drive, object, &w, err);
+		osy_jw_object_end(&w);
+	}
+	osy_jw_array_end(&w);
+	osy_jw_object_end(&w);
+	osy_arena_done(&arena);
+	return rc;
+}
+
+/* ---- Beginning ---- */
+static enum osy_code begin(struct osy_drive *drive, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf plan = OSY_BUF(PLAN_MAX);
+	enum osy_code rc = OSY_OK;
+
+	if (!drive->executing)
+		rc = osy_topic_wait(drive, err);
+	if (!rc)
+		rc = osy_drive_orgs(drive, err);
+	if (!rc)
+		rc = make_plan(drive, &plan, err);
+	if (!rc)
+		rc = osy_drive_begin(drive, err);
+	if (rc)
+		return rc;
+	rc = osy_pg_do(drive->pg, NULL, err,
+		"INSERT INTO lane (run, pass, lane) SELECT $1, $2, n FROM generate_series(0, $3 - "
+		"1) n "
+		"ON CONFLICT DO NOTHING",
+		OSY_PG_Z(drive->run), OSY_PG_I32(drive->pass), OSY_PG_I32(drive->spec->lanes));
+	if (!rc)
+		rc = osy_pg_do(drive->pg, NULL, err,
+			"UPDATE run SET state = 'Rollback Started', open_stage = $2, rollback = "
+			"$3, "
+			"problem = NULL WHERE id = $1",
+			OSY_PG_Z(drive->run), OSY_PG_I32(drive->spec->stages + 1),
+			OSY_PG_TEXT(osy_buf_str(&plan)));
+	if (rc) {
+		osy_pg_rollback(drive->pg);
+		return rc;
+	}
+	osy_log(OSY_INFO, "run.rollback", OSY_KV("run", drive->run),
+		OSY_KV_INT("pass", drive->pass));
+	return osy_drive_commit(drive, err);
+}
+
+/* ---- Stage by stage ---- */
+static enum osy_code is_undone(struct osy_drive *drive, bool *ret, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
+	enum osy_code rc = osy_pg_do(drive->pg, &rows, err,
+		"SELECT EXISTS (SELECT 1 FROM batch b JOIN run r ON r.id = b.run WHERE b.run = $1 "
+		"AND "
+		"b.pass <= r.loaded_pass AND b.stage = $3 AND b.state = 'done' AND b.outcome IS "
+		"NOT "
+		"NULL AND (b.inserted + b.updated > 0 OR b.links) AND NOT EXISTS (SELECT 1 FROM "
+		"batch "
+		"u WHERE u.run = b.run AND u.pass = $2 AND u.lane = b.lane AND u.at_offset = "
+		"b.at_offset AND u.state = 'done'))",
+		OSY_PG_Z(drive->run), OSY_PG_I32(drive->pass), OSY_PG_I32(drive->open_stage));
+
+	if (!rc)
+		*ret = !osy_pg_i64(rows, 0, 0, 1);
+	return rc;
+}
+
+static enum osy_code finish(struct osy_drive *drive, struct osy_err *err)
+{
+	int64_t source_calls, target_calls;
+
+	osy_drive_calls(drive, &source_calls, &target_calls);
+	enum osy_code rc = osy_drive_set(drive, err,
+		"state = 'Rollback Completed', phase = 'Completed', open_stage = 0, problem = "
+		"NULL, "
+		"wanted = NULL, ended_at = now(), target_calls = target_calls + $4",
+		OSY_PG_I64(target_calls));
+	if (!rc)
+		osy_log(OSY_INFO, "run.rolled_back", OSY_KV("run", drive->run));
+	return rc;
+}
+
+static enum osy_code undo_stages(struct osy_drive *drive, struct osy_err *err)
+{
+	enum osy_code rc = OSY_OK;
+
+	while (!rc && drive->state == OSY_RUN_ROLLBACK_STARTED) {
+		bool undone = false;
+		rc = is_undone(drive, &undone, err);
+		if (!rc && undone && drive->open_stage <= 1)
+			return finish(drive, err);
+		if (!rc && undone) {
+			(void)OSY_FAILPOINT("coordinator.undo_stage");
+			rc = osy_drive_set(
+				drive, err, "open_stage = $4", OSY_PG_I32(drive->open_stage - 1));
+		} else if (!rc) {
+			rc = osy_drive_wait(drive, LOOK_MS, err);
+		}
+		if (!rc)
+			rc = osy_drive_load(drive, err);
+	}
+	return rc;
+}
+
+enum osy_code osy_rollback_run(struct osy_drive *drive, struct osy_err *err)
+{
+	if (!drive->spec)
+		return osy_fail(err, OSY_E_INTERNAL, "run %s has no spec", drive->run);
+	return drive->state == OSY_RUN_ROLLBACK ? begin(drive, err) : undo_stages(drive, err);
+}

@@ -1,0 +1,417 @@
+/* Rollback: the plan, taking batches again, and what is decided of each record. See undo.h. */
+#include "undo.h"
+
+#include <stdlib.h>
+
+#include "load_internal.h"
+#include "osy/clock.h"
+#include "osy/failpoint.h"
+#include "osy/json.h"
+#include "osy/log.h"
+#include "pulse.h"
+
+#include "osy/banned.h"
+
+/* ---- The plan ---- */
+static const char *text(struct osy_arena *arena, const struct osy_json *json)
+{
+	struct osy_str s = osy_json_str(json);
+
+	return osy_arena_strndup(arena, s.p ? s.p : "", s.len);
+}
+
+static void read_object(
+	struct osy_arena *arena, const struct osy_json *json, struct osy_undo_object *object)
+{
+	const struct osy_json *children = osy_json_get(json, "children");
+	const struct osy_json *later = osy_json_get(json, "later");
+	struct osy_undo_child *kids =
+		osy_arena_calloc(arena, osy_json_count(children) + 1, sizeof(*kids));
+	struct osy_str *runs = osy_arena_calloc(arena, osy_json_count(later) + 1, sizeof(*runs));
+
+	for (size_t i = 0; i < osy_json_count(children); i++) {
+		const struct osy_json *pair = osy_json_at(children, i);
+		kids[i].object = text(arena, osy_json_at(pair, 0));
+		kids[i].field = text(arena, osy_json_at(pair, 1));
+	}
+	for (size_t i = 0; i < osy_json_count(later); i++)
+		runs[i] = osy_str(text(arena, osy_json_at(later, i)));
+	*object = (struct osy_undo_object){
+		kids, osy_json_count(children), runs, osy_json_count(later)};
+}
+
+enum osy_code osy_undo_read(struct osy_str json, int loaded_pass, const struct osy_spec *spec,
+	struct osy_undo **ret, struct osy_err *err)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *plan = NULL;
+	enum osy_code rc = osy_json_parse(json, "the rollback", &plan, err);
+
+	if (rc)
+		return rc;
+	const struct osy_json *objects = osy_json_get(plan, "objects");
+	if (osy_json_count(objects) != spec->object_count)
+		return osy_fail(err, OSY_E_INTERNAL,
+			"the rollback plans %zu objects instead of %zu", osy_json_count(objects),
+			spec->object_count);
+	struct osy_undo *undo = osy_xcalloc(1, sizeof(*undo));
+	undo->arena_ = osy_xcalloc(1, sizeof(*undo->arena_));
+	osy_arena_init(undo->arena_, 16u * 1024);
+	undo->dry = osy_json_get_bool(plan, "dryRun", false);
+	undo->force = osy_json_get_bool(plan, "force", false);
+	undo->loaded_pass = loaded_pass;
+	undo->objects =
+		osy_arena_calloc(undo->arena_, spec->object_count + 1, sizeof(*undo->objects));
+	for (size_t i = 0; i < spec->object_count; i++)
+		read_object(undo->arena_, osy_json_at(objects, i), &undo->objects[i]);
+	*ret = undo;
+	return OSY_OK;
+}
+
+struct osy_undo *osy_undo_free(struct osy_undo *undo)
+{
+	if (!undo)
+		return NULL;
+	osy_arena_done(undo->arena_);
+	free(undo->arena_);
+	free(undo);
+	return NULL;
+}
+
+/* ---- Taking ---- */
+
+/* The last batch of the stage that has written something and is not undone; *ret_offset -1: none.
+ */
+static bool find_next(struct osy_load *load, int64_t *ret_offset)
+{
+	const struct osy_wlane *lane = load->lane;
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+
+	*ret_offset = -1;
+	if (osy_pg_do(load->loader->worker->pg, &result, &err,
+		    "SELECT b.at_offset FROM batch b WHERE b.run = $1 AND b.pass <= $2 AND b.lane "
+		    "= "
+		    "$3 AND b.stage = $4 AND b.state = 'done' AND b.outcome IS NOT NULL AND "
+		    "(b.inserted + b.updated > 0 OR b.links) AND NOT EXISTS (SELECT 1 FROM batch u "
+		    "WHERE u.run = b.run AND u.pass = $5 AND u.lane = b.lane AND u.at_offset = "
+		    "b.at_offset AND u.state = 'done') ORDER BY b.at_offset DESC LIMIT 1",
+		    OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->undo->loaded_pass),
+		    OSY_PG_I32(lane->lane), OSY_PG_I32(lane->run->open_stage),
+		    OSY_PG_I32(lane->run->pass)))
+		return osy_load_trouble(load->loader, "undo.next", &err);
+	if (osy_pg_rows(result))
+		*ret_offset = osy_pg_i64(result, 0, 0, -1);
+	return true;
+}
+
+static enum osy_code read_pass(
+	struct osy_lbatch *batch, const struct osy_pg_result *result, size_t i, struct osy_err *err)
+{
+	struct osy_outcome_row *outcomes =
+		osy_arena_calloc(&batch->arena, batch->row_count + 1, sizeof(*outcomes));
+	struct osy_str packed = osy_pg_str(result, i, 0), snapshot = osy_pg_str(result, i, 1);
+	enum osy_code rc = OSY_OK;
+
+	if (packed.p)
+		rc = osy_outcomes_read(
+			packed, batch->object->target_prefix, outcomes, batch->row_count, err);
+	for (unsigned r = 0; r < batch->row_count && !rc; r++) {
+		if (outcomes[r].outcome == OSY_INSERTED && !batch->head.links)
+			batch->undo->ops[r] = OSY_UNDO_DELETE;
+		else if (outcomes[r].outcome == OSY_UPDATED && !batch->undo->ops[r])
+			batch->undo->ops[r] = OSY_UNDO_RESTORE;
+		if (osy_id_is_set(&outcomes[r].target))
+			batch->undo->targets[r] = outcomes[r].target;
+	}
+	if (!rc && snapshot.p)
+		rc = osy_load_snapshot_read(batch, snapshot, err);
+	return rc;
+}
+
+/* What all passes have done with each row, the first ones first: the oldest value counts. */
+static bool read_passes(struct osy_lbatch *batch)
+{
+	const struct osy_wlane *lane = batch->load->lane;
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+	struct osy_lundo *undo = osy_arena_calloc(&batch->arena, 1, sizeof(*undo));
+	size_t n = batch->row_count + 1;
+
+	batch->undo = undo;
+	undo->ops = osy_arena_calloc(&batch->arena, n, sizeof(*undo->ops));
+	undo->targets = osy_arena_calloc(&batch->arena, n, sizeof(*undo->targets));
+	undo->olds = osy_arena_calloc(&batch->arena, n, sizeof(*undo->olds));
+	undo->sent = osy_arena_calloc(&batch->arena, n, sizeof(*undo->sent));
+	enum osy_code rc = osy_pg_do(osy_lworker(batch)->pg, &result, &err,
+		"SELECT outcome, snapshot FROM batch WHERE run = $1 AND lane = $2 AND at_offset = "
+		"$3 "
+		"AND pass <= $4 AND state = 'done' ORDER BY pass",
+		OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->lane), OSY_PG_I64(batch->offset),
+		OSY_PG_I32(lane->run->undo->loaded_pass));
+	for (size_t i = 0; !rc && i < osy_pg_rows(result); i++)
+		rc = read_pass(batch, result, i, &err);
+	return !rc || osy_load_trouble(batch->load->loader, "undo.batch", &err);
+}
+
+static void prepare_rows(struct osy_lbatch *batch)
+{
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		struct osy_lrow *row = &batch->rows[i];
+		struct osy_lundo *undo = batch->undo;
+		undo->olds[i] = row->before;
+		row->before = NULL;
+		row->ask = undo->ops[i] != OSY_UNDO_NOTHING && osy_id_is_set(&undo->targets[i]);
+		if (!row->ask) {
+			row->outcome = OSY_SKIPPED;
+			continue;
+		}
+		row->target = undo->targets[i];
+		row->mapped = true; /* what the id map says of it now is nothing to us */
+	}
+}
+
+static void take(struct osy_load *load, int64_t offset)
+{
+	struct osy_worker *worker = load->loader->worker;
+	struct osy_lbatch *batch = osy_load_batch_new(load);
+	struct osy_err err = OSY_ERR_NONE;
+
+	batch->offset = offset;
+	osy_pulse_blocking(worker->pulse, true);
+	enum osy_code rc = osy_kafka_at(worker->kafka, load->lane->run->topic, load->lane->lane,
+		offset, &batch->copy, &err);
+	osy_pulse_blocking(worker->pulse, false);
+	if (!rc)
+		osy_load_decode(batch, osy_buf_str(&batch->copy));
+	if (rc || batch->broken) {
+		osy_load_trouble(load->loader, "undo.fetch", rc ? &err : batch->broken);
+		osy_load_batch_free(batch);
+		return;
+	}
+	batch->skip = false; /* links of whatever pass */
+	load->loader->rows += batch->row_count;
+	if (!read_passes(batch)) {
+		osy_load_batch_free(batch);
+		return;
+	}
+	prepare_rows(batch);
+	load->first = batch;
+	osy_load_step(batch, OSY_STEP_RESOLVE);
+	(void)OSY_FAILPOINT("worker.undo_taken");
+}
+
+void osy_undo_take(struct osy_loader *loader)
+{
+	for (struct osy_load *load = loader->loads; load; load = load->next) {
+		const struct osy_wlane *lane = load->lane;
+		int64_t offset = -1;
+		if (!lane->run->undo || !load->looked || !lane->raised || lane->lost ||
+			load->first || osy_load_ends(load) ||
+			load->undone_stage == lane->run->open_stage ||
+			!osy_load_has_memory(loader, false))
+			continue;
+		if (loader->trouble_until > loader->now || !find_next(load, &offset))
+			return;
+		if (offset < 0)
+			load->undone_stage = lane->run->open_stage;
+		else
+			take(load, offset);
+	}
+}
+
+/* ---- Deciding ---- */
+static bool is_null(struct osy_str value)
+{
+	return !value.p || osy_str_is(value, "null");
+}
+
+static bool is_same(const struct osy_spec_field *field, struct osy_str a, struct osy_str b)
+{
+	return osy_sf_value_equal(field->type, field->scale, a, b);
+}
+
+static void name_field(struct osy_buf *fields, const char *name)
+{
+	if (fields->len + strlen(name) + 2 < fields->max)
+		osy_buf_addf(fields, "%s%s", fields->len ? "," : "", name);
+}
+
+/*
+ * Fields of an inserted record that hold something else than what was sent. Nulls were not sent,
+ * and a default may have filled them; a lookup that was to be linked later may never have been.
+ */
+static void inserted_changes(
+	const struct osy_lbatch *batch, const struct osy_lrow *row, struct osy_buf *fields)
+{
+	for (unsigned c = 0; c < batch->column_count; c++) {
+		const struct osy_spec_field *field = batch->columns[c].field;
+		struct osy_str left = row->values[c], now = row->before[c];
+		if (!field->createable || !field->updateable || is_null(left) ||
+			osy_is_left_out(left) || is_same(field, left, now) ||
+			(field->link && is_null(now)))
+			continue;
+		name_field(fields, field->target);
+	}
+}
+
+/* Fields of an updated record that hold neither what was sent nor what was there before; those that
+ * have their value back are taken out of what is to be written. */
+static void updated_changes(
+	struct osy_lbatch *batch, unsigned i, bool force, struct osy_buf *fields)
+{
+	struct osy_lrow *row = &batch->rows[i];
+	const struct osy_str *old = batch->undo->olds[i];
+
+	for (unsigned c = 0; c < batch->column_count; c++) {
+		const struct osy_spec_field *field = batch->columns[c].field;
+		uint64_t bit = 1ull << (c % 64);
+		if (!(row->written[c / 64] & bit))
+			continue;
+		struct osy_str left = row->values[c], now = row->before[c];
+		if (is_same(field, now, old[c]))
+			row->written[c / 64] &= ~bit;
+		else if (!force && !osy_is_left_out(left) && !is_same(field, now, left))
+			name_field(fields, field->target);
+	}
+}
+
+static bool any_written(const struct osy_lbatch *batch, const struct osy_lrow *row)
+{
+	for (unsigned w = 0; w <= batch->column_count / 64; w++) {
+		if (row->written[w])
+			return true;
+	}
+	return false;
+}
+
+void osy_undo_row_done(struct osy_lbatch *batch, unsigned i)
+{
+	struct osy_lrow *row = &batch->rows[i];
+
+	row->action = OSY_ACT_NONE;
+	row->ask = row->put = false;
+	if (batch->undo->ops[i] != OSY_UNDO_DELETE) {
+		row->outcome = OSY_UPDATED;
+		return;
+	}
+	row->outcome = OSY_INSERTED; /* counts as an insert that is undone */
+	if (osy_lrun(batch)->undo->dry)
+		return;
+	row->gone = batch->undo->targets[i];
+	row->target = (struct osy_id){{0}};
+}
+
+static void say_changed(struct osy_lbatch *batch, unsigned i, const struct osy_buf *fields)
+{
+	char id[19];
+
+	osy_id_18(&batch->undo->targets[i], id);
+	osy_load_fail(batch, i, OSY_FAIL_CHANGED, osy_buf_str(fields),
+		"%s %s was changed by somebody else since the run wrote it (%.*s); it was left as "
+		"it "
+		"is",
+		batch->object->target, id, (int)fields->len, fields->p ? fields->p : "");
+}
+
+static void decide_row(struct osy_lbatch *batch, unsigned i)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf fields = OSY_BUF(1000);
+	struct osy_lrow *row = &batch->rows[i];
+	bool force = osy_lrun(batch)->undo->force, delete = batch->undo->ops[i] == OSY_UNDO_DELETE;
+
+	row->ask = false;
+	if (!row->fetched || !osy_id_is_set(&row->target)) {
+		if (delete) {
+			osy_undo_row_done(batch, i); /* gone already */
+			return;
+		}
+		name_field(&fields, "IsDeleted");
+		say_changed(batch, i, &fields);
+		return;
+	}
+	if (delete) {
+		if (!force)
+			inserted_changes(batch, row, &fields);
+	} else if (!row->written || !batch->undo->olds[i]) {
+		osy_load_fail(batch, i, OSY_FAIL_NO_SNAPSHOT, OSY_STR(""),
+			"the run kept no values before its update of %s (option snapshots)",
+			batch->object->target);
+		return;
+	} else {
+		updated_changes(batch, i, force, &fields);
+	}
+	if (fields.len) {
+		say_changed(batch, i, &fields);
+		return;
+	}
+	if (!delete &&!any_written(batch, row)) {
+		osy_undo_row_done(batch, i);
+		return;
+	}
+	row->action = OSY_ACT_UPDATE; /* something is to be sent */
+}
+
+/* ---- What later runs have written ---- */
+static void fail_later(struct osy_lbatch *batch, const struct osy_lindex *index,
+	const struct osy_id *target, struct osy_str run)
+{
+	size_t at = OSY_LINDEX_START;
+	int64_t i;
+
+	while ((i = osy_lindex_next(index, osy_lindex_id(target), &at)) >= 0) {
+		if (!osy_id_equal(&batch->undo->targets[i], target) ||
+			!osy_is_pending(&batch->rows[i]))
+			continue;
+		osy_load_fail(batch, (unsigned)i, OSY_FAIL_CHANGED, OSY_STR(""),
+			"run %.*s has written %s since; it was left as it is: roll that run back "
+			"first",
+			(int)run.len, run.p, batch->object->target);
+	}
+}
+
+static bool check_later(struct osy_lbatch *batch)
+{
+	const struct osy_undo_object *object =
+		&osy_lrun(batch)->undo->objects[batch->object->index];
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+	struct osy_lindex index;
+
+	if (!object->later_count || osy_lrun(batch)->undo->force)
+		return true;
+	osy_lindex_init(&index, &batch->arena, batch->row_count);
+	for (unsigned i = 0; i < batch->row_count; i++)
+		osy_lindex_add(&index, osy_lindex_id(&batch->undo->targets[i]), i);
+	if (osy_pg_do(osy_lworker(batch)->pg, &result, &err,
+		    "SELECT b.run, b.records, b.outcome FROM batch b JOIN run_object o ON o.run = "
+		    "b.run AND o.object = b.object WHERE b.run = ANY($1) AND o.target_name = $2 "
+		    "AND "
+		    "b.inserted + b.updated > 0 AND b.outcome IS NOT NULL",
+		    OSY_PG_TEXTS(object->later, object->later_count),
+		    OSY_PG_Z(batch->object->target)))
+		return osy_load_trouble(batch->load->loader, "undo.later", &err);
+	for (size_t i = 0; i < osy_pg_rows(result); i++) {
+		unsigned count = (unsigned)osy_pg_i64(result, i, 1, 0);
+		OSY_AUTO_FREE struct osy_outcome_row *rows = osy_xcalloc(count + 1, sizeof(*rows));
+		if (osy_outcomes_read(osy_pg_str(result, i, 2), batch->object->target_prefix, rows,
+			    count, &err))
+			continue;
+		for (unsigned r = 0; r < count; r++) {
+			if (rows[r].outcome == OSY_INSERTED || rows[r].outcome == OSY_UPDATED)
+				fail_later(
+					batch, &index, &rows[r].target, osy_pg_str(result, i, 0));
+		}
+	}
+	return true;
+}
+
+void osy_undo_decide(struct osy_lbatch *batch)
+{
+	if (!check_later(batch))
+		return;
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (osy_is_pending(&batch->rows[i]))
+			decide_row(batch, i);
+	}
+	osy_load_step(batch, OSY_STEP_UNDO);
+}

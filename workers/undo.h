@@ -1,0 +1,60 @@
+/*
+ * Rollback: what a worker does with the batches of a run that is undone. A rollback is a pass of
+ * the run (osy_wrun.undo is set): of each lane the batches of the open stage that have written
+ * something are taken again from the journal, the last ones first, and go through the steps of
+ * load_internal.h:
+ *
+ *   RESOLVE   lookups through the id map: what was left in the target is known again
+ *   MATCH     the targets are read
+ *   UNDO      a record that holds what the run left in it is deleted, when the run has inserted it,
+ *             or gets its values before; any other is left and told (CHANGED_MEANWHILE). A delete
+ *             that would take other people's records along is left (HAS_CHILDREN)
+ *   RECORD    as in any pass; mappings of what was deleted are dropped
+ *
+ * Nothing of it needs an intent: what was done already is found done by whoever does it again.
+ */
+#ifndef OSY_UNDO_H
+#define OSY_UNDO_H
+
+#include "osy/spec.h"
+
+/* A lookup whose records go when the one that they point to is deleted. */
+struct osy_undo_child {
+	const char *object, *field;
+};
+
+struct osy_undo_object {
+	const struct osy_undo_child *children;
+	size_t child_count;
+	const struct osy_str *later; /* runs that wrote the object since */
+	size_t later_count;
+};
+
+struct osy_undo {
+	bool dry;			 /* nothing is written */
+	bool force;			 /* what somebody has changed is undone too */
+	int loaded_pass;		 /* passes up to this one are undone */
+	struct osy_undo_object *objects; /* as many as the spec's */
+	struct osy_arena *arena_;
+};
+
+/* run.rollback, as the coordinator has planned it. */
+enum osy_code osy_undo_read(struct osy_str json, int loaded_pass, const struct osy_spec *spec,
+	struct osy_undo **ret, struct osy_err *err) OSY_CHECKED;
+struct osy_undo *osy_undo_free(struct osy_undo *undo);
+
+/* What is done with a row. */
+enum osy_undo_op { OSY_UNDO_NOTHING, OSY_UNDO_DELETE, OSY_UNDO_RESTORE };
+
+/* A batch that is undone, in its arena. */
+struct osy_lundo {
+	enum osy_undo_op *ops; /* a row each, and so are the others */
+	struct osy_id *targets;
+	struct osy_str **olds; /* values before, a column each; NULL: none */
+	/* deletes: children that are asked for */
+	size_t child, from; /* the next: its lookup, and the row from which on */
+	/* the call under way: rows in the order of its parts */
+	unsigned *sent, parts[5], part_count;
+};
+
+#endif

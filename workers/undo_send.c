@@ -1,0 +1,350 @@
+/* Rollback: children that a delete would take along, and the calls that undo. See undo.h. */
+#include <stdlib.h>
+
+#include "load_internal.h"
+#include "osy/clock.h"
+#include "osy/failpoint.h"
+#include "osy/log.h"
+#include "pulse.h"
+#include "undo.h"
+
+#include "osy/banned.h"
+
+#define IDS_A_QUERY 400
+#define CHILD_TRIES 4 /* of a record that others of the run keep from being deleted */
+
+static bool is_to_delete(const struct osy_lbatch *batch, unsigned i)
+{
+	return osy_is_pending(&batch->rows[i]) && batch->undo->ops[i] == OSY_UNDO_DELETE;
+}
+
+static void again(struct osy_lbatch *batch, const struct osy_err *err)
+{
+	osy_load_step(batch, OSY_STEP_UNDO);
+	osy_load_wait(batch, osy_load_pause(batch, err));
+}
+
+/* ---- Children ---- */
+static const struct osy_undo_object *plan_of(const struct osy_lbatch *batch)
+{
+	return &osy_lrun(batch)->undo->objects[batch->object->index];
+}
+
+/* Records of the run itself are gone before their parents, but for a dry run. */
+static bool is_of_run(const struct osy_lbatch *batch, const char *object)
+{
+	const struct osy_spec *spec = osy_lspec(batch);
+
+	for (size_t i = 0; i < spec->object_count; i++) {
+		if (strcasecmp(spec->objects[i].target, object) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The next lookup that is to be asked; false: none is left. */
+static bool next_child(struct osy_lbatch *batch)
+{
+	struct osy_lundo *undo = batch->undo;
+	const struct osy_undo_object *plan = plan_of(batch);
+
+	for (; undo->child < plan->child_count; undo->child++, undo->from = 0) {
+		if (osy_lrun(batch)->undo->dry &&
+			is_of_run(batch, plan->children[undo->child].object))
+			continue;
+		while (undo->from < batch->row_count && !is_to_delete(batch, (unsigned)undo->from))
+			undo->from++;
+		if (undo->from < batch->row_count)
+			return true;
+	}
+	return false;
+}
+
+/* Parents' ids from undo->from on, as many as a query takes; ret: the row behind them. */
+static size_t add_ids(struct osy_lbatch *batch, struct osy_buf *soql)
+{
+	size_t i = batch->undo->from;
+
+	for (unsigned n = 0; i < batch->row_count && n < IDS_A_QUERY; i++) {
+		char id[19];
+		if (!is_to_delete(batch, (unsigned)i))
+			continue;
+		osy_id_18(&batch->undo->targets[i], id);
+		osy_buf_addf(soql, "%s'%s'", n++ ? "," : "", id);
+	}
+	return i;
+}
+
+static enum osy_code on_child(const struct osy_str *values, void *arg, struct osy_err *err)
+{
+	struct osy_lbatch *batch = arg;
+	const struct osy_undo_child *child = &plan_of(batch)->children[batch->undo->child];
+	struct osy_id id;
+
+	(void)err;
+	if (!values || !values[1].p || !osy_id_parse_json(values[1], &id))
+		return OSY_OK;
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (is_to_delete(batch, i) && osy_id_equal(&batch->undo->targets[i], &id))
+			osy_load_fail(batch, i, OSY_FAIL_HAS_CHILDREN, osy_str(child->field),
+				"it has a %s that is not the run's and would be deleted with it; "
+				"it was "
+				"left as it is",
+				child->object);
+	}
+	return OSY_OK;
+}
+
+static void on_children(struct osy_lcall *call, struct osy_sf_reply *reply)
+{
+	struct osy_lbatch *batch = call->batch;
+	struct osy_err err = OSY_ERR_NONE;
+	struct osy_sf_page page = {.done = true};
+	struct osy_str body = OSY_STR_NULL;
+	int status = 0;
+
+	if (!batch)
+		return;
+	enum osy_code rc = reply->code;
+	if (rc)
+		err = reply->err;
+	else
+		rc = osy_sf_send_bodies(
+			&call->send, osy_buf_str(reply->body), &status, &body, &err, &err);
+	if (!rc && body.p) {
+		const char *names[] = {"Id", plan_of(batch)->children[batch->undo->child].field};
+		rc = osy_sf_page_read(body, false, names, 2, on_child, batch, &page, &err);
+	} else if (!rc) {
+		rc = err.code;
+	}
+	if (rc) {
+		again(batch, &err);
+		return;
+	}
+	batch->waits = 0;
+	/* Of a page that is not the last one the parents are known; the others are asked again. */
+	if (page.done)
+		batch->undo->from = (size_t)call->mark;
+	osy_load_step(batch, OSY_STEP_UNDO);
+}
+
+static void ask_children(struct osy_lbatch *batch)
+{
+	const struct osy_undo_child *child = &plan_of(batch)->children[batch->undo->child];
+	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(64u * 1024);
+	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(64u * 1024);
+	struct osy_err err = OSY_ERR_NONE;
+	struct osy_lcall *call =
+		osy_load_call_new(batch, batch->load->loader, osy_lrun(batch), on_children);
+
+	osy_buf_addf(&soql, "SELECT Id,%s FROM %s WHERE %s IN (", child->field, child->object,
+		child->field);
+	call->mark = (unsigned)add_ids(batch, &soql);
+	osy_buf_addc(&soql, ')');
+	osy_soql_path(osy_buf_str(&soql), false, &path);
+	osy_sf_send_begin(&call->send, 1);
+	osy_sf_send_get(&call->send, osy_buf_str(&path));
+	if (osy_load_call_start(call, NULL, 0, &err))
+		again(batch, &err);
+	else
+		osy_load_step(batch, OSY_STEP_UNDOING);
+}
+
+/* ---- Results ---- */
+static bool is_kept_by_children(struct osy_str code)
+{
+	return osy_str_is(code, "DELETE_FAILED") || osy_str_is(code, "DEPENDENCY_EXISTS");
+}
+
+static void row_failed(struct osy_lbatch *batch, unsigned i, const struct osy_sf_row_result *result)
+{
+	struct osy_lrow *row = &batch->rows[i];
+	bool delete = batch->undo->ops[i] == OSY_UNDO_DELETE;
+
+	if (delete &&osy_str_is(result->status_code, "ENTITY_IS_DELETED")) {
+		osy_undo_row_done(batch, i);
+		return;
+	}
+	row->tries++;
+	if (osy_sf_verdict(result->status_code, result->message_raw) == OSY_SF_RETRY_ROW &&
+		row->tries < OSY_LOAD_TRIES)
+		return;
+	if (is_kept_by_children(result->status_code) && row->tries < CHILD_TRIES)
+		return;
+	osy_load_refuse(batch, i, result);
+}
+
+static unsigned row_of(const struct osy_lundo *undo, unsigned part, size_t index)
+{
+	return undo->sent[undo->parts[part] + index];
+}
+
+static enum osy_code on_row(unsigned part, size_t index, const struct osy_sf_row_result *result,
+	void *arg, struct osy_err *err)
+{
+	struct osy_lbatch *batch = arg;
+	unsigned i = row_of(batch->undo, part, index);
+
+	(void)err;
+	if (!osy_is_pending(&batch->rows[i]))
+		return OSY_OK;
+	if (result->success)
+		osy_undo_row_done(batch, i);
+	else
+		row_failed(batch, i, result);
+	return OSY_OK;
+}
+
+/* A part that was refused as a whole; all of it is sent again unless that is final. */
+static void part_failed(
+	struct osy_lbatch *batch, unsigned part, size_t count, const struct osy_err *err)
+{
+	for (size_t n = 0; n < count; n++) {
+		unsigned i = row_of(batch->undo, part, n);
+		if (osy_is_pending(&batch->rows[i]) && err->code == OSY_E_SALESFORCE &&
+			(err->cls != OSY_RETRY || ++batch->rows[i].tries >= OSY_LOAD_TRIES))
+			osy_load_refuse_err(batch, i, err);
+	}
+}
+
+static void on_sent(struct osy_lcall *call, struct osy_sf_reply *reply)
+{
+	struct osy_lbatch *batch = call->batch;
+	int status[OSY_SF_COMPOSITE_MAX];
+	struct osy_err errs[OSY_SF_COMPOSITE_MAX], err = OSY_ERR_NONE;
+	bool failed = false, left = false;
+
+	if (!batch)
+		return;
+	(void)OSY_FAILPOINT("worker.undo_replied");
+	enum osy_code rc = reply->code;
+	if (rc)
+		err = reply->err;
+	else
+		rc = osy_sf_send_read(
+			&call->send, osy_buf_str(reply->body), status, errs, on_row, batch, &err);
+	for (unsigned p = 0; p < call->send.parts; p++) {
+		if (!rc && status[p] >= 200 && status[p] < 300)
+			continue;
+		failed = true;
+		part_failed(batch, p, call->send.part_records[p], rc ? &err : &errs[p]);
+	}
+	if (!failed)
+		batch->waits = 0;
+	osy_load_org_replied(call);
+	osy_load_step(batch, OSY_STEP_UNDO);
+	for (unsigned i = 0; i < batch->row_count; i++)
+		left |= osy_is_pending(&batch->rows[i]) && batch->rows[i].tries;
+	if (failed || left)
+		osy_load_wait(batch, osy_load_pause(batch, rc ? &err : NULL));
+}
+
+/* ---- Sending ---- */
+static void add_record(struct osy_sf_send *send, const struct osy_lbatch *batch, unsigned i)
+{
+	const struct osy_lrow *row = &batch->rows[i];
+	char id[19];
+
+	osy_id_18(&batch->undo->targets[i], id);
+	osy_sf_send_record(send, id);
+	for (unsigned c = 0; batch->undo->ops[i] == OSY_UNDO_RESTORE && c < batch->column_count;
+		c++) {
+		if ((row->written[c / 64] >> (c % 64)) & 1)
+			osy_sf_send_field(
+				send, batch->columns[c].field->target, batch->undo->olds[i][c]);
+	}
+}
+
+/* Rows of one operation, in parts of 200, as far as the request has room. */
+static void choose(
+	struct osy_lbatch *batch, enum osy_undo_op op, unsigned *count, enum osy_undo_op *part_ops)
+{
+	struct osy_lundo *undo = batch->undo;
+	unsigned in_part = OSY_SF_COLLECTION_MAX;
+
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (!osy_is_pending(&batch->rows[i]) || undo->ops[i] != op)
+			continue;
+		if (in_part == OSY_SF_COLLECTION_MAX) {
+			if (undo->part_count == OSY_SF_COMPOSITE_MAX)
+				return;
+			part_ops[undo->part_count] = op;
+			undo->parts[undo->part_count++] = *count;
+			in_part = 0;
+		}
+		undo->sent[(*count)++] = i;
+		in_part++;
+	}
+}
+
+static void start(struct osy_lbatch *batch)
+{
+	struct osy_lundo *undo = batch->undo;
+	enum osy_undo_op part_ops[OSY_SF_COMPOSITE_MAX];
+	struct osy_err err = OSY_ERR_NONE;
+	unsigned count = 0;
+	struct osy_lcall *call =
+		osy_load_call_new(batch, batch->load->loader, osy_lrun(batch), on_sent);
+
+	call->org = osy_load_org(batch);
+	undo->part_count = 0;
+	choose(batch, OSY_UNDO_RESTORE, &count, part_ops);
+	choose(batch, OSY_UNDO_DELETE, &count, part_ops);
+	osy_sf_send_begin(&call->send, undo->part_count);
+	for (unsigned p = 0; p < undo->part_count; p++) {
+		unsigned end = p + 1 < undo->part_count ? undo->parts[p + 1] : count;
+		osy_sf_send_collection(&call->send,
+			part_ops[p] == OSY_UNDO_DELETE ? OSY_SF_DELETE : OSY_SF_UPDATE,
+			batch->object->target);
+		for (unsigned n = undo->parts[p]; n < end; n++)
+			add_record(&call->send, batch, undo->sent[n]);
+	}
+	(void)OSY_FAILPOINT("worker.undo_sends");
+	if (osy_load_call_start(call, NULL, 0, &err))
+		again(batch, &err);
+	else
+		osy_load_step(batch, OSY_STEP_UNDOING);
+}
+
+static bool is_any_pending(const struct osy_lbatch *batch)
+{
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (osy_is_pending(&batch->rows[i]))
+			return true;
+	}
+	return false;
+}
+
+static void would_be_done(struct osy_lbatch *batch)
+{
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (osy_is_pending(&batch->rows[i]))
+			osy_undo_row_done(batch, i);
+	}
+}
+
+static void undo(struct osy_lbatch *batch)
+{
+	if (next_child(batch)) {
+		if (osy_load_slot(batch, false))
+			ask_children(batch);
+		return;
+	}
+	if (osy_lrun(batch)->undo->dry)
+		would_be_done(batch);
+	if (!is_any_pending(batch)) {
+		batch->record_as = OSY_RECORD_DONE;
+		osy_load_step(batch, OSY_STEP_RECORD);
+	} else if (osy_load_slot(batch, true) && osy_pulse_may_send(osy_lworker(batch)->pulse)) {
+		start(batch);
+	}
+}
+
+void osy_undo_send(struct osy_loader *loader)
+{
+	struct osy_lbatch *batches[OSY_LOAD_GATHER];
+	size_t n = osy_load_pick(loader, OSY_STEP_UNDO, batches, OSY_COUNT(batches));
+
+	for (size_t i = 0; i < n; i++)
+		undo(batches[i]);
+}
