@@ -267,7 +267,7 @@ for template in keyed keyless; do
 	for state in Open InProgress; do
 		wanted "$template abort $state" || continue
 		begin_trial $template
-		settings '{"bulkBatchMs":1000}'
+		settings '{"bulkBatchMs":8000}'
 		start_worker w1
 		wait_for 60 has_job $state
 		orgsync run abort "$RUN" >/dev/null
