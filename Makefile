@@ -21,6 +21,10 @@ test: build ## every test
 bench: build ## the benchmarks
 	@tests/bench/run
 
+.PHONY: chaos
+chaos: build ## run after run under a seeded hand that kills and cuts: SEED=n MINUTES=m API=rest|bulk
+	@tests/chaos/run
+
 .PHONY: fuzz
 fuzz: ## the fuzzers, a short while each
 	@tools/install-deps --dev

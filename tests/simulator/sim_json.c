@@ -306,7 +306,10 @@ double sim_json_num(const struct sim_json *obj, const char *key, double def)
 
 int64_t sim_json_i64(const struct sim_json *obj, const char *key, int64_t def)
 {
-	return (int64_t)sim_json_num(obj, key, (double)def);
+	const struct sim_json *v = sim_json_get(obj, key);
+
+	/* a default of INT64_MAX is no double */
+	return v && v->type == SIM_J_NUM ? (int64_t)sim_json_num(obj, key, 0) : def;
 }
 
 bool sim_json_bool(const struct sim_json *obj, const char *key, bool def)
