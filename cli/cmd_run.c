@@ -131,6 +131,26 @@ void cli_run_print_objects(const struct cli *cli, const struct osy_json *run)
 	cli_print_rows(cli, rows, object_columns);
 }
 
+void cli_run_print_rollback(const struct osy_json *run)
+{
+	const struct osy_json *done = osy_json_get(run, "rollback");
+	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(1024);
+	bool dry = osy_json_get_bool(done, "dryRun", false);
+
+	if (!done)
+		return;
+	osy_buf_addz(&text, dry ? "A rollback would delete " : "The rollback has deleted ");
+	cli_number(osy_json_get_i64(done, "deleted", 0), &text);
+	osy_buf_addz(&text, dry ? ", give " : ", given ");
+	cli_number(osy_json_get_i64(done, "restored", 0), &text);
+	osy_buf_addz(&text, dry ? " their values back and leave " : " their values back and left ");
+	cli_number(osy_json_get_i64(done, "left", 0), &text);
+	printf("%s as they are.\n", text.p);
+	if (osy_json_get_i64(done, "left", 0))
+		printf("`orgsync run errors %.*s --kind rollback` tells why.\n",
+			(int)osy_json_get_str(run, "id").len, osy_json_get_str(run, "id").p);
+}
+
 enum osy_code cli_run_show(struct cli *cli, struct osy_err *err)
 {
 	OSY_AUTO(osy_json_free_at) struct osy_json *run = NULL;
@@ -147,6 +167,7 @@ enum osy_code cli_run_show(struct cli *cli, struct osy_err *err)
 		if (osy_json_count(osy_json_get(run, "objects")))
 			printf("\n");
 		cli_run_print_objects(cli, run);
+		cli_run_print_rollback(run);
 	}
 	return OSY_OK;
 }

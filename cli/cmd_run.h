@@ -11,6 +11,8 @@ enum osy_code cli_run_ask(struct cli *cli, const char *method, const char *patte
 	struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
 /* The objects' counts with a line of totals; nothing when there are none. */
 void cli_run_print_objects(const struct cli *cli, const struct osy_json *run);
+/* What its last rollback has done, or would do; nothing when there was none. */
+void cli_run_print_rollback(const struct osy_json *run);
 /* The summary of a run that has ended, in the asked format. */
 enum osy_code cli_run_print_summary(
 	struct cli *cli, const struct osy_json *run, struct osy_err *err) OSY_CHECKED;

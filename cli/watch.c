@@ -312,19 +312,12 @@ static enum osy_code follow(struct watcher *w, struct osy_err *err)
 static enum osy_code conclude_rollback(struct watcher *w)
 {
 	const struct osy_json *done = osy_json_get(w->run, "rollback");
-	bool dry = osy_json_get_bool(done, "dryRun", false);
 	int64_t left = osy_json_get_i64(done, "left", 0);
 
 	if (w->cli->words.format == CLI_JSON)
 		cli_print_json(w->run);
 	else
-		printf("run %s: %s%lld records deleted, %lld given their values back, %lld left as "
-		       "they "
-		       "are%s\n",
-			w->what->run, dry ? "a rollback would leave " : "rolled back: ",
-			(long long)osy_json_get_i64(done, "deleted", 0),
-			(long long)osy_json_get_i64(done, "restored", 0), (long long)left,
-			left ? "; `orgsync run errors` tells why" : "");
+		cli_run_print_rollback(w->run);
 	if (left)
 		w->cli->exit_status = 1;
 	return OSY_OK;
