@@ -62,6 +62,7 @@ struct osy_ljob {
 	unsigned waits, refusals; /* of one call in a row */
 	bool gone;		  /* the org does not know it any more */
 	bool told;		  /* to abort */
+	bool stuck;		  /* the org does not close it */
 	struct osy_lcall *call;
 };
 
@@ -124,6 +125,7 @@ struct osy_lbulk {
 	unsigned column_count[2];
 	int key_column;	     /* of the inserts: unique in the org; -1: none */
 	int64_t first, last; /* offsets */
+	int64_t since;	     /* adopted: from here on rows may have got results already */
 	unsigned batches, rows;
 	int64_t added_at; /* mono ms */
 	bool adopted;	  /* from a former owner */

@@ -171,7 +171,9 @@ void osy_load_bulk_added(struct osy_lbatch *batch)
 	bulk->last = batch->offset;
 	bulk->batches++;
 	bulk->added_at = osy_mono_ms();
-	osy_load_left_add(batch->load, batch->offset)->bulk = true;
+	struct osy_lleft *left = osy_load_left_add(batch->load, batch->offset);
+	left->bulk = true;
+	left->taken = false; /* a former owner's too is no batch in work any more */
 	if (are_claims_lost(batch))
 		bulk->phase = OSY_LBULK_LEAVE;
 	osy_load_step(batch, OSY_STEP_OVER);

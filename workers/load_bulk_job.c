@@ -185,7 +185,7 @@ static void on_closed(struct osy_lcall *call, struct osy_sf_reply *reply)
 	if (!read_job(job, reply, &err)) {
 		step(job, OSY_LJOB_LOOK, FIRST_LOOK_MS);
 	} else {
-		(void)osy_lbulk_failed(job, "job.close", &err);
+		job->stuck = osy_lbulk_failed(job, "job.close", &err) == OSY_LTROUBLE_REFUSED;
 		job->step = is_not_executed(&err) ? OSY_LJOB_CLOSE : OSY_LJOB_LOOK;
 	}
 	job->moved_at = osy_mono_ms();
@@ -207,28 +207,37 @@ static bool hangs(const struct osy_ljob *job)
 	       job->bulk->load->loader->worker->settings->request_limit_ms;
 }
 
-static void look_again(struct osy_ljob *job)
+static unsigned longer_pause(struct osy_ljob *job)
 {
 	unsigned ms = FIRST_LOOK_MS;
 
 	for (unsigned i = 0; i < job->looks && ms < LONGEST_LOOK_MS; i++)
 		ms = ms * 8 / 5;
 	job->looks++;
-	step(job, OSY_LJOB_LOOK, ms < LONGEST_LOOK_MS ? ms : LONGEST_LOOK_MS);
+	return ms < LONGEST_LOOK_MS ? ms : LONGEST_LOOK_MS;
+}
+
+/* A call to close it was lost; or it was refused: then nothing of it was executed, nor will be. */
+static void still_open(struct osy_ljob *job)
+{
+	unsigned ms = job->stuck ? longer_pause(job) : 0;
+
+	job->bulk->load->no_bulk |= job->stuck;
+	step(job, job->stuck ? OSY_LJOB_ABORT : OSY_LJOB_CLOSE, ms);
 }
 
 static void looked(struct osy_ljob *job)
 {
 	switch (job->seen.state) {
 	case OSY_BULK_OPEN:
-		step(job, OSY_LJOB_CLOSE, 0); /* a call to close it was lost */
+		still_open(job);
 		return;
 	case OSY_BULK_UPLOADED:
 	case OSY_BULK_RUNNING:
 		if (hangs(job))
 			step(job, OSY_LJOB_ABORT, 0);
 		else
-			look_again(job);
+			step(job, OSY_LJOB_LOOK, longer_pause(job));
 		return;
 	case OSY_BULK_COMPLETE:
 	case OSY_BULK_FAILED:
@@ -283,8 +292,11 @@ static void on_aborted(struct osy_lcall *call, struct osy_sf_reply *reply)
 {
 	struct osy_ljob *job = take(call);
 
-	if (job) /* whatever came: its state says more */
-		step(job, OSY_LJOB_LOOK, reply->code ? FIRST_LOOK_MS : 0);
+	if (!job)
+		return;
+	step(job, OSY_LJOB_LOOK, 0); /* whatever came: its state says more */
+	if (reply->code)
+		job->told = osy_lbulk_failed(job, "job.abort", &reply->err) == OSY_LTROUBLE_REFUSED;
 }
 
 static void abort_job(struct osy_ljob *job)

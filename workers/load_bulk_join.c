@@ -95,7 +95,7 @@ static bool is_of_jobs(const struct osy_lbulk *bulk, struct osy_str insert, stru
 static enum osy_code read_batches(struct osy_lbulk *bulk, struct osy_err *err)
 {
 	const struct osy_wlane *lane = bulk->load->lane;
-	int64_t from = bulk->first;
+	int64_t from = bulk->adopted ? bulk->since : bulk->first;
 	enum osy_code rc = OSY_OK;
 	size_t got = INTENTS_AT_ONCE;
 

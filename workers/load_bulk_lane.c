@@ -66,7 +66,8 @@ static void adopt_batch(struct osy_load *load, const struct osy_pg_result *resul
 	bulk->adopted = true;
 	bulk->closing = osy_pg_i64(result, i, 5, 0) != 0;
 	bulk->phase = bulk->closing ? OSY_LBULK_RUN : OSY_LBULK_LEAVE;
-	bulk->first = osy_pg_i64(result, i, 6, bulk->first < offset ? bulk->first : offset);
+	bulk->first = bulk->first < offset ? bulk->first : offset;
+	bulk->since = osy_pg_i64(result, i, 6, bulk->first);
 	bulk->last = offset;
 	bulk->batches++;
 	adopt_job(&bulk->jobs[0], osy_pg_str(result, i, 3));
