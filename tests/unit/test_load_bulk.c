@@ -247,6 +247,63 @@ static void a_source_id_has_its_column(void **state)
 	assert_string_equal(bulk->columns[1][bulk->column_count[1] - 1], "Source__c");
 }
 
+/* ---- What a job takes ---- */
+static bool takes(struct world *w, struct osy_lbulk *bulk)
+{
+	w->batch.step = OSY_STEP_READY;
+	w->batch.rest = false;
+	bulk->cut = false;
+	for (int i = 0; i < 2; i++)
+		bulk->jobs[i].step = OSY_LJOB_OPEN;
+	return osy_load_bulk_add(&w->batch) && !bulk->cut;
+}
+
+static void a_job_has_an_end(void **state)
+{
+	struct world *w = *state;
+	struct osy_lbulk *bulk = osy_lbulk_new(&w->load, &w->object, 1);
+	struct osy_spec_object other = w->object;
+
+	w->run.active = true;
+	add_row(w, OSY_ACT_INSERT, (const char *[FIELDS]){"\"a\""});
+	assert_true(takes(w, bulk));
+	bulk->rows = OSY_LBULK_ROWS - OSY_BATCH_MAX_RECORDS;
+	assert_true(takes(w, bulk));
+	bulk->rows++;
+	assert_false(takes(w, bulk));
+	assert_true(bulk->cut);
+	bulk->rows = 0;
+	for (int i = 0; i < 2; i++) {
+		bulk->jobs[i].size = OSY_LBULK_BYTES - OSY_BATCH_MAX_BYTES + 1;
+		assert_false(takes(w, bulk));
+		bulk->jobs[i].size = 0;
+	}
+	w->batch.object = &other;
+	assert_false(takes(w, bulk));
+	w->batch.object = &w->object;
+	w->batch.head.stage = 2;
+	assert_false(takes(w, bulk));
+	assert_true(bulk->cut);
+}
+
+/* Without one row that goes in it, the batch is no part of the job. */
+static void a_batch_of_the_rest_is_not_taken(void **state)
+{
+	struct world *w = *state;
+	struct osy_lbulk *bulk = osy_lbulk_new(&w->load, &w->object, 1);
+
+	w->run.active = true;
+	add_row(w, OSY_ACT_INSERT, (const char *[FIELDS]){"\"#N/A\""});
+	assert_false(takes(w, bulk));
+	assert_true(w->batch.rest);
+	assert_false(osy_load_goes_bulk(&w->batch));
+	/* What is not recorded yet is recorded first, for the batch leaves memory. */
+	add_row(w, OSY_ACT_NONE, (const char *[FIELDS]){"\"b\""})->outcome = OSY_EXISTING;
+	assert_false(takes(w, bulk));
+	assert_int_equal(w->batch.step, OSY_STEP_RECORD);
+	assert_int_equal(w->batch.record_as, OSY_RECORD_PART);
+}
+
 /* ---- Identity ---- */
 struct results {
 	struct osy_lbulk *bulk;
@@ -578,6 +635,8 @@ int main(void)
 		TEST(an_empty_row_stays_out),
 		TEST(only_what_is_to_be_sent_goes_in),
 		TEST(a_source_id_has_its_column),
+		TEST(a_job_has_an_end),
+		TEST(a_batch_of_the_rest_is_not_taken),
 		TEST(found_by_all_that_was_sent),
 		TEST(numbers_that_are_spelled_anew),
 		TEST(updates_are_found_by_their_id),
