@@ -141,8 +141,11 @@ for template in keyed keyless equal; do
 		kill9 "$WORKER_PID"
 		diag "killed with $(sql "SELECT count(*) FILTER (WHERE state = 'done') || ' of ' || count(*) FROM batch WHERE run = '$RUN'") batches done"
 		settings '{"resultTurn":5000}' # equal rows: another one has the same result now
+		curl -sf -X DELETE "$DST/__sim/stats" >/dev/null
 		start_worker w2
 		judge "$template: killed while $moment"
+		[[ $moment != settling ]] || is "$(curl -sf "$DST/__sim/stats" | json 'd["byCall"].get("POST composite/sobjects/*", 0)')" 0 \
+			"$template: killed while $moment: what was recorded is not taken again"
 	done
 done
 
