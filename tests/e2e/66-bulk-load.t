@@ -436,8 +436,9 @@ is "$(jobs)" "insert Contact Aborted" "and it is aborted"
 no_faults
 
 # ---- A job that hangs -------------------------------------------------------------------------------------
+dead() { ! kill -0 "$1" 2>/dev/null; }
 kill -TERM "$WORKER_PID"
-wait_for 30 eval '! kill -0 "$WORKER_PID" 2>/dev/null'
+wait_for 30 dead "$WORKER_PID"
 ORGSYNC_REQUEST_LIMIT_MS=3000 worker impatient
 empty_target
 forget_jobs
