@@ -247,10 +247,14 @@ static void take_any(
 	if (target && no_write(target)) {
 		why = "cannot be written in the target";
 		at = write_at(target);
-	} else if (source->type == OSY_T_ENCRYPTED)
+	} else if (source->type == OSY_T_ENCRYPTED) {
 		why = "is encrypted and perhaps masked for our user";
-	else if (target && target->type == OSY_T_REFERENCE && source->type != OSY_T_REFERENCE)
+		at = PLAN_TODO("permission", source->name, false, "exclude it");
+	} else if (target && target->type == OSY_T_REFERENCE && source->type != OSY_T_REFERENCE) {
 		why = "is a lookup in the target only";
+		at = PLAN_TODO(
+			"type", source->name, true, "map it to another field, or exclude it");
+	}
 	if (!why && !target_taken(node, target))
 		add(build, node, source, target);
 	else if (why && real)
