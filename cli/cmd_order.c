@@ -33,6 +33,16 @@ static void print_source(const struct osy_json *order)
 		       "side.\n");
 }
 
+/* One a line, as --set takes them with commas between. */
+static void print_names(const struct osy_json *names)
+{
+	for (size_t i = 0; i < osy_json_count(names); i++) {
+		OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(4096);
+		cli_show(osy_json_str(osy_json_at(names, i)), &text);
+		printf("%s\n", text.p);
+	}
+}
+
 static enum osy_code print_order(struct cli *cli, struct osy_err *err)
 {
 	OSY_AUTO(osy_json_free_at) struct osy_json *order = NULL;
@@ -40,8 +50,12 @@ static enum osy_code print_order(struct cli *cli, struct osy_err *err)
 
 	if (rc)
 		return rc;
+	if (cli->words.quiet) {
+		print_names(osy_json_get(order, "order"));
+		return OSY_OK;
+	}
 	cli_print_list(cli, order, osy_json_get(order, "objects"), columns, "name");
-	if (cli->words.format == CLI_TABLE && !cli->words.quiet)
+	if (cli->words.format == CLI_TABLE)
 		print_source(order);
 	return OSY_OK;
 }
@@ -79,8 +93,7 @@ static enum osy_code write_names(const char *text, struct osy_buf *out, struct o
 static enum osy_code change(struct cli *cli, const char *names, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done)
-	struct osy_buf path = OSY_BUF(CLI_PATH_BYTES),
-		       body = OSY_BUF(1024 * 1024);
+	struct osy_buf path = OSY_BUF(CLI_PATH_BYTES), body = OSY_BUF(1024 * 1024);
 	struct cli_watch watch = {.run = cli->words.args[0], .scan = true};
 	struct cli_call call = {.method = names ? "PUT" : "DELETE"};
 	enum osy_code rc = names ? write_names(names, &body, err) : OSY_OK;

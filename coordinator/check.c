@@ -187,7 +187,7 @@ static enum osy_code take_calls(struct purse *purse, const char *org, const char
 	if (rc || taken)
 		return rc;
 	osy_budget_usage(budget, &usage);
-	return osy_fail(err, OSY_E_INVALID,
+	return osy_fail(err, OSY_E_STATE,
 		"org '%s' has used %lld of today's %lld API calls, and %lld are kept in reserve; "
 		"the check takes about %u: check again when there are more",
 		org, (long long)usage.used, (long long)usage.max, (long long)usage.reserve, calls);

@@ -106,7 +106,7 @@ enum osy_code osy_check_ask(struct osy_check *check, struct osy_http *http,
 /* ---- The whole ---- */
 /*
  * Checks a run, within the orgs' budgets, and keeps the report with it. OSY_E_NOT_FOUND;
- * OSY_E_INVALID when the calls would use an org's reserve.
+ * OSY_E_STATE when the calls would use an org's reserve.
  */
 enum osy_code osy_check_run(struct osy_pg *pg, const struct osy_settings *settings, const char *run,
 	struct osy_err *err) OSY_CHECKED;

@@ -214,19 +214,22 @@ static enum osy_code take_lists(
 	enum osy_code rc = OSY_OK;
 	unsigned part = 0;
 
-	if (parts->code && parts->code != OSY_E_SALESFORCE) {
+	if (parts->code == OSY_E_SALESFORCE) {
+		tell_refused(asking,
+			tooling ? "validation rules, workflow rules and Apex triggers"
+				: "flows and duplicate rules",
+			parts->err.msg);
+		return OSY_OK;
+	}
+	if (parts->code) {
 		*err = parts->err;
 		return parts->code;
 	}
 	for (size_t i = 0; !rc && i < OSY_COUNT(lists); i++) {
 		OSY_AUTO(osy_buf_done) struct osy_buf why = OSY_BUF(4096);
-		const struct osy_json *body = NULL;
 		if (lists[i].tooling != tooling)
 			continue;
-		if (parts->code)
-			osy_buf_addz(&why, parts->err.msg);
-		else
-			body = check_parts_body(parts, part++, &why);
+		const struct osy_json *body = check_parts_body(parts, part++, &why);
 		if (body)
 			rc = take_pages(asking, &lists[i], body, err);
 		else

@@ -195,8 +195,13 @@ void osy_order_write(const struct osy_spec *spec, struct osy_json_writer *w)
 	in_order(spec, objects);
 	osy_jw_key(w, "order");
 	osy_jw_array(w);
-	for (size_t i = 0; i < count; i++)
-		osy_jw_str(w, osy_str(objects[i]->name));
+	for (size_t i = 0; i < count; i++) {
+		bool told = false;
+		for (size_t k = 0; k < i; k++)
+			told |= strcmp(objects[k]->name, objects[i]->name) == 0;
+		if (!told)
+			osy_jw_str(w, osy_str(objects[i]->name));
+	}
 	osy_jw_array_end(w);
 	osy_jw_key(w, "objects");
 	osy_jw_array(w);

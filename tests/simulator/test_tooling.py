@@ -129,6 +129,13 @@ class Tooling(Base):
         self.assertIn(("Reseller", "A reseller", True), [(t["developerName"], t["name"], t["active"]) for t in types])
         self.assertEqual(self.org.refused("Account", Name="x")["statusCode"], "FIELD_CUSTOM_VALIDATION_EXCEPTION")
 
+    def test_faults_without_a_count_go_on(self):
+        self.org.admin("POST", "faults", {"match": "tooling/composite", "kind": "refused"})
+        for _ in range(3):
+            self.assertEqual(self.org.call("POST", DATA + "/tooling/composite", {"compositeRequest": []})[0], 400)
+        self.assertEqual(self.org.admin("GET", "faults")[0]["hits"], 3)
+        self.org.admin("DELETE", "faults")
+
     def test_pages(self):
         self.org.admin("POST", "settings", {"pageRows": 2})
         try:
