@@ -89,13 +89,15 @@ static enum osy_code write_names(const char *text, struct osy_buf *out, struct o
 	return OSY_OK;
 }
 
-/* Saves, and waits until the plan is made anew. */
-static enum osy_code change(struct cli *cli, const char *names, struct osy_err *err)
+/* Saves, and waits until the plan is made anew. A run without a plan stays so. */
+static enum osy_code change(
+	struct cli *cli, const char *names, bool *ret_planned, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done)
 	struct osy_buf path = OSY_BUF(CLI_PATH_BYTES), body = OSY_BUF(1024 * 1024);
 	struct cli_watch watch = {.run = cli->words.args[0], .scan = true};
 	struct cli_call call = {.method = names ? "PUT" : "DELETE"};
+	OSY_AUTO(osy_json_free_at) struct osy_json *run = NULL;
 	enum osy_code rc = names ? write_names(names, &body, err) : OSY_OK;
 
 	if (rc)
@@ -104,23 +106,24 @@ static enum osy_code change(struct cli *cli, const char *names, struct osy_err *
 	call.path = path.p;
 	if (names)
 		call.body = osy_buf_str(&body);
-	rc = cli_call(cli, &call, NULL, err);
-	if (rc || cli_value(&cli->words, "no-wait"))
-		return rc;
-	return cli_watch(cli, &watch, err);
+	rc = cli_call(cli, &call, &run, err);
+	*ret_planned = osy_str_is(osy_json_get_str(run, "state"), "Scan In Progress") &&
+		       !cli_value(&cli->words, "no-wait");
+	return rc || !*ret_planned ? rc : cli_watch(cli, &watch, err);
 }
 
 enum osy_code cli_run_order(struct cli *cli, struct osy_err *err)
 {
 	const char *names = cli_value(&cli->words, "set");
 	bool reset = cli_value(&cli->words, "reset") != NULL;
+	bool planned = true;
 	enum osy_code rc = OSY_OK;
 
 	if (names && reset)
 		return osy_fail(err, OSY_E_USAGE, "--set and --reset do not go together");
 	if (names || reset)
-		rc = change(cli, names, err);
-	if (rc || cli->exit_status || ((names || reset) && cli_value(&cli->words, "no-wait")))
+		rc = change(cli, names, &planned, err);
+	if (rc || cli->exit_status || !planned)
 		return rc;
 	return print_order(cli, err);
 }

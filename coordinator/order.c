@@ -223,8 +223,9 @@ void osy_order_write(const struct osy_spec *spec, struct osy_json_writer *w)
 }
 
 /* ---- Saving ---- */
-static enum osy_code lock_run(
-	struct osy_pg *pg, const char *run, struct osy_spec **ret, struct osy_err *err)
+/* The run's row, locked; its spec, NULL when it is Not Started. */
+static enum osy_code lock_run(struct osy_pg *pg, const char *run, bool may_be_unplanned,
+	struct osy_spec **ret, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
 	enum osy_run_state state;
@@ -239,6 +240,8 @@ static enum osy_code lock_run(
 			"there is no run '%s'; `orgsync run list` shows those that are", run);
 	if (!osy_run_state_parse(osy_pg_str(row, 0, 0), &state))
 		return osy_fail(err, OSY_E_INTERNAL, "run %s is in an unknown state", run);
+	if (state == OSY_RUN_NOT_STARTED && may_be_unplanned)
+		return OSY_OK;
 	if (state == OSY_RUN_NOT_STARTED)
 		return osy_fail(err, OSY_E_STATE,
 			"run %s has not been scanned yet; `orgsync run scan %s` finds its order",
@@ -276,7 +279,8 @@ static enum osy_code save(struct osy_pg *pg, const char *run, const char *const 
 		OSY_PG_Z(run), names ? OSY_PG_TEXT(osy_buf_str(&text)) : OSY_PG_NULL, OSY_PG_Z(by));
 	if (!rc)
 		rc = osy_pg_do(pg, NULL, err,
-			"UPDATE run SET state = 'Scan In Progress', problem = NULL WHERE id = $1",
+			"UPDATE run SET state = 'Scan In Progress', problem = NULL WHERE id = $1 "
+			"AND state = 'Scanned'",
 			OSY_PG_Z(run));
 	return rc ? rc : osy_pg_do(pg, NULL, err, "UPDATE world SET version = version + 1");
 }
@@ -288,7 +292,7 @@ enum osy_code osy_order_save(struct osy_pg *pg, const char *run, const char *con
 	enum osy_code rc = osy_pg_begin(pg, err);
 
 	if (!rc)
-		rc = lock_run(pg, run, &spec, err);
+		rc = lock_run(pg, run, !names, &spec, err);
 	if (!rc && names)
 		rc = osy_order_check(spec, names, count, err);
 	osy_spec_free(spec);

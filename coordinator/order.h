@@ -23,7 +23,9 @@ void osy_order_write(const struct osy_spec *spec, struct osy_json_writer *w);
 
 /*
  * Saves an order (names NULL: back to the computed one) as the next version and asks for the
- * recalculation. OSY_E_NOT_FOUND; OSY_E_STATE unless the run is Scanned; OSY_E_INVALID.
+ * recalculation. OSY_E_NOT_FOUND; OSY_E_STATE unless the run is Scanned; OSY_E_INVALID. A run that
+ * is Not Started, because it cannot be planned with the order that was saved, may go back too: it
+ * is not scanned by that.
  */
 enum osy_code osy_order_save(struct osy_pg *pg, const char *run, const char *const *names,
 	size_t count, const char *by, struct osy_err *err) OSY_CHECKED;

@@ -136,6 +136,24 @@ orgsync template apply -f "$T/short.yaml" >/dev/null 2>"$T/err"
 is $? 2 "one that does not name all is refused at once"
 like "$(cat "$T/err")" "line 2.*order does not name Contact" "with its line"
 
+# ---- an order that cannot be any more ----------------------------------------------------------------------
+run=$(create_run crm)
+orgsync run scan "$run" >/dev/null 2>&1
+required() { # true or false: a contact's account
+	curl -sf -d "{\"objects\":[{\"name\":\"Contact\",\"fields\":[{\"name\":\"AccountId\",\"nillable\":$1}]}]}" "$DST/__sim/schema" >/dev/null
+}
+required false
+orgsync run order "$run" --set Contact,Account,Project__c,Milestone__c >/dev/null 2>"$T/err"
+is $? 4 "an order that has become impossible: status 4"
+like "$(cat "$T/err")" "Contact: it cannot come before Account" "with the reason"
+is "$(run_get "$run" 'd["state"]')" "Not Started" "the run is Not Started"
+orgsync run start "$run" --wait >/dev/null 2>&1
+is $? 4 "it is not started with it"
+runs "but may go back" orgsync run order "$run" --reset
+runs "and be scanned" orgsync run scan "$run"
+is "$(order "$run" '[d["source"], d["order"][0]]')" "['computed', 'Account']" "in the computed order"
+required true
+
 # ---- the switches and children ---------------------------------------------------------------------------
 totals() { # RUN OBJECT: inserted, updated, existing, skipped, failed
 	run_get "$1" "[[o[k] for k in ('inserted','updated','existing','skipped','failed')] for o in d['objects'] if o['name'] == '$2'][0]"
