@@ -204,4 +204,12 @@ ORGSYNC_API_TOKEN_FILE=$T/viewer orgsync run check "$RUN" >/dev/null 2>&1
 is $? 4 "a viewer may not check"
 ORGSYNC_API_TOKEN_FILE=$T/viewer orgsync run check "$RUN" --last >/dev/null 2>&1
 is $? 0 "but look at what was found"
+curl -sf -d '{"dailyMax":1000,"dailyRemaining":1000}' "$DST/__sim/limits" >/dev/null
+orgsync org limits dst >/dev/null
+kill9 "$SIM_PID"
+orgsync run check "$RUN" >/dev/null 2>"$T/err"
+is $? 3 "an org that cannot be reached: status 3"
+like "$(cat "$T/err")" "org (src|dst|'src'|'dst')" "and which"
+orgsync run check "$RUN" --last -o json >"$T/last.json"
+is "$(json 'd["findings"]' <"$T/last.json")" "$(json 'd["findings"]' <"$T/check.json")" "the last report stays"
 e2e_end
