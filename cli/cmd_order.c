@@ -33,6 +33,23 @@ static void print_source(const struct osy_json *order)
 		       "side.\n");
 }
 
+/* A table that is never cut: a reason without its end is none. */
+static void print_table(const struct osy_json *objects)
+{
+	OSY_AUTO(cli_table_done) struct cli_table table = {0};
+
+	for (const struct cli_column *c = columns; c->head; c++)
+		cli_table_column(&table, c->head, c->kind == CLI_COUNT);
+	for (size_t i = 0; i < osy_json_count(objects); i++) {
+		for (const struct cli_column *c = columns; c->head; c++) {
+			OSY_AUTO(osy_buf_done) struct osy_buf cell = OSY_BUF(256 * 1024);
+			cli_cell(osy_json_get(osy_json_at(objects, i), c->key), c->kind, &cell);
+			cli_table_add(&table, osy_buf_str(&cell));
+		}
+	}
+	cli_table_print(&table, 0, stdout);
+}
+
 /* One a line, as --set takes them with commas between. */
 static void print_names(const struct osy_json *names)
 {
@@ -54,9 +71,12 @@ static enum osy_code print_order(struct cli *cli, struct osy_err *err)
 		print_names(osy_json_get(order, "order"));
 		return OSY_OK;
 	}
-	cli_print_list(cli, order, osy_json_get(order, "objects"), columns, "name");
-	if (cli->words.format == CLI_TABLE)
+	if (cli->words.format == CLI_TABLE) {
+		print_table(osy_json_get(order, "objects"));
 		print_source(order);
+		return OSY_OK;
+	}
+	cli_print_list(cli, order, osy_json_get(order, "objects"), columns, "name");
 	return OSY_OK;
 }
 
