@@ -1,4 +1,4 @@
-/* run scan, run order */
+/* run scan */
 #include <stdio.h>
 
 #include "cli.h"
@@ -103,7 +103,7 @@ static void print_notices(const struct osy_json *notices)
 	}
 }
 
-static enum osy_code print_report(struct cli *cli, bool whole, struct osy_err *err)
+static enum osy_code print_report(struct cli *cli, struct osy_err *err)
 {
 	OSY_AUTO(osy_json_free_at) struct osy_json *report = NULL, *objects = NULL;
 	enum osy_code rc = cli_run_ask(cli, "GET", "/runs/{}/scan", &report, err);
@@ -115,10 +115,10 @@ static enum osy_code print_report(struct cli *cli, bool whole, struct osy_err *e
 	if (cli->words.quiet) {
 		cli_print_ids(objects, "name");
 	} else if (cli->words.format == CLI_JSON) {
-		cli_print_json(whole ? report : osy_json_get(report, "order"));
+		cli_print_json(report);
 	} else {
 		cli_print_rows(cli, objects, object_columns);
-		if (whole && cli->words.format == CLI_TABLE) {
+		if (cli->words.format == CLI_TABLE) {
 			print_missing(osy_json_get(report, "missingParents"));
 			print_cost(report);
 			print_notices(osy_json_get(report, "notices"));
@@ -137,16 +137,11 @@ enum osy_code cli_run_scan(struct cli *cli, struct osy_err *err)
 		return rc;
 	if (!cli_value(&cli->words, "no-wait")) {
 		rc = cli_watch(cli, &watch, err);
-		return rc || cli->exit_status ? rc : print_report(cli, true, err);
+		return rc || cli->exit_status ? rc : print_report(cli, err);
 	}
 	if (cli->words.format == CLI_JSON && !cli->words.quiet)
 		cli_print_json(run);
 	else
 		printf("%s\n", cli->words.args[0]);
 	return OSY_OK;
-}
-
-enum osy_code cli_run_order(struct cli *cli, struct osy_err *err)
-{
-	return print_report(cli, false, err);
 }

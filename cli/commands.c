@@ -44,6 +44,16 @@ static const struct cli_option run_scan[] = {
 	{"no-wait", 0, NULL, false, "return at once"},
 	END,
 };
+static const struct cli_option run_check[] = {
+	{"last", 0, NULL, false, "show what the last check found, without a new one"},
+	END,
+};
+static const struct cli_option run_order[] = {
+	{"set", 0, "A,B,C", false, "load the objects in this order; names all of them"},
+	{"reset", 0, NULL, false, "go back to the computed order"},
+	{"no-wait", 0, NULL, false, "do not wait until the run is planned anew"},
+	END,
+};
 static const struct cli_option wait[] = {WAIT, END};
 static const struct cli_option run_rollback[] = {
 	{"dry-run", 0, NULL, false, "only say what would be deleted, restored and left"},
@@ -94,9 +104,13 @@ const struct cli_command cli_commands[] = {
 	{"template", "remove", "NAME", NULL, "removes it; runs keep their own copy",
 		cli_template_remove},
 	{"run", "create", "", run_create, "makes a run and prints its id", cli_run_create},
+	{"run", "check", "RUN", run_check,
+		"metadata mismatch, permissions, automation; exit 4 when something blocks",
+		cli_run_check},
 	{"run", "scan", "RUN", run_scan, "counts, order, missing parents, cost; nothing is written",
 		cli_run_scan},
-	{"run", "order", "RUN", NULL, "the objects by stage, as they were scanned", cli_run_order},
+	{"run", "order", "RUN", run_order, "the order of the objects and why; or another one",
+		cli_run_order},
 	{"run", "start", "RUN", wait, "starts it; scans first when that was not done",
 		cli_run_start},
 	{"run", "watch", "RUN", NULL, "follows it until it ends; Ctrl-C leaves it running",

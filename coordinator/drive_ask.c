@@ -9,6 +9,7 @@
 struct asked {
 	enum osy_run_state state;
 	bool published, wants;
+	bool reorders; /* the plan with the order that was saved is not made yet */
 	const char *run;
 };
 
@@ -20,8 +21,9 @@ static enum osy_code ask_begin(
 
 	if (!rc)
 		rc = osy_pg_do(pg, &row, err,
-			"SELECT state, published, wanted IS NOT NULL FROM run WHERE id = $1 FOR "
-			"UPDATE",
+			"SELECT state, published, wanted IS NOT NULL, order_version < (SELECT "
+			"coalesce(max(version), 0) FROM run_order o WHERE o.run = r.id) FROM run r "
+			"WHERE id = $1 FOR UPDATE OF r",
 			OSY_PG_Z(run));
 	if (!rc && osy_pg_rows(row) == 0)
 		rc = osy_fail(err, OSY_E_NOT_FOUND,
@@ -34,6 +36,7 @@ static enum osy_code ask_begin(
 	}
 	ret->published = osy_pg_i64(row, 0, 1, 0) != 0;
 	ret->wants = osy_pg_i64(row, 0, 2, 0) != 0;
+	ret->reorders = osy_pg_i64(row, 0, 3, 0) != 0;
 	ret->run = run;
 	return OSY_OK;
 }
@@ -95,6 +98,11 @@ enum osy_code osy_drive_ask_start(struct osy_pg *pg, const char *run, struct osy
 			"NULL WHERE "
 			"id = $1",
 			err);
+	if (asked.state == OSY_RUN_SCANNING && asked.reorders) {
+		osy_pg_rollback(pg);
+		return osy_fail(err, OSY_E_STATE,
+			"run %s works its order out anew; start it when it is Scanned", run);
+	}
 	if (asked.state == OSY_RUN_SCANNING || asked.state == OSY_RUN_SCANNED)
 		return ask_end(pg, &asked, "UPDATE run SET wanted = 'start' WHERE id = $1", err);
 	return refuse(pg, &asked, "started", err);

@@ -26,24 +26,29 @@ static enum osy_code check_object(
 	const struct osy_sf_object *source = node->source, *target = node->target;
 
 	if (!source->queryable)
-		return plan_fail(build, node, err, "%s cannot be queried in org '%s'", source->name,
-			build->source_org);
+		return plan_fail(build, node,
+			PLAN_TODO("permission", NULL, false, "grant our user Read on the object"),
+			err, "%s cannot be queried in org '%s'", source->name, build->source_org);
 	if (!source->key_prefix[0] || !target->key_prefix[0])
-		return plan_fail(build, node, err,
-			"%s has records without a key prefix, which cannot be synced",
+		return plan_fail(build, node,
+			PLAN_TODO("object", NULL, source->key_prefix[0] != 0,
+				"take the object out of the template"),
+			err, "%s has records without a key prefix, which cannot be synced",
 			source->key_prefix[0] ? target->name : source->name);
 	if (object->match_only)
 		return OSY_OK;
 	if (object->insert && !target->createable)
-		return plan_fail(build, node, err,
+		return plan_fail(build, node, PLAN_AT("permission", NULL, true), err,
 			"records of %s cannot be inserted in org '%s' by our user; grant it Create "
 			"or set insert: false",
 			target->name, build->target_org);
 	if (object->update && !target->updateable)
-		osy_plan_notice(build->plan,
+		plan_note(build, node,
+			PLAN_TODO("permission", NULL, true,
+				"grant our user Edit on the object, or set update: false"),
+			false,
 			"records of %s cannot be updated in the target; those that are there stay "
-			"as "
-			"they are",
+			"as they are",
 			target->name);
 	return OSY_OK;
 }
@@ -60,10 +65,22 @@ static void note_missing(struct plan_build *build, const struct plan_node *node)
 		for (size_t j = 0; !filled && j < node->field_count; j++)
 			filled = !node->fields[j].dropped && node->fields[j].target == field;
 		if (!filled && osy_sf_field_required(field))
-			osy_plan_notice(build->plan,
+			plan_note(build, node,
+				PLAN_TODO("required", field->name, true,
+					"copy or map a field into it, give it a default, or set "
+					"insert: false"),
+				true,
 				"%s.%s is required in the target but nothing is copied into it: "
 				"inserts will fail",
 				node->target->name, field->name);
+	}
+}
+
+void plan_required_fields(struct plan_build *build)
+{
+	for (size_t i = 0; i < build->node_count; i++) {
+		if (i == 0 || build->nodes[i].template != build->nodes[i - 1].template)
+			note_missing(build, &build->nodes[i]);
 	}
 }
 
@@ -104,7 +121,7 @@ static void split_legs(struct plan_build *build, const struct plan_node *node)
 	second->leg_where = "Pricebook2.IsStandard = false";
 }
 
-static enum osy_code build_nodes(struct plan_build *build, struct osy_sf_object *const *sources,
+enum osy_code plan_nodes(struct plan_build *build, struct osy_sf_object *const *sources,
 	struct osy_sf_object *const *targets, struct osy_err *err)
 {
 	const struct osy_template *template = build->template;
@@ -247,7 +264,8 @@ static enum osy_code make_spec(struct plan_build *build, struct osy_err *err)
 		plan->apis[i] = build->nodes[i].template->api;
 		spec_object(build, &build->nodes[i], &plan->objects[i]);
 		if (plan->objects[i].field_count > 900)
-			return plan_fail(build, &build->nodes[i], err,
+			return plan_fail(build, &build->nodes[i], PLAN_AT("object", NULL, false),
+				err,
 				"%zu fields are more than orgsync can copy at once (900); exclude "
 				"some",
 				plan->objects[i].field_count);
@@ -276,17 +294,16 @@ enum osy_code osy_plan_build(struct osy_plan *plan, const struct osy_template *t
 		.template = template,
 		.source_org = source_org,
 		.target_org = target_org};
-	enum osy_code rc = build_nodes(&build, sources, targets, err);
+	enum osy_code rc = plan_nodes(&build, sources, targets, err);
 
 	if (!rc)
 		rc = plan_lookups(&build, err);
 	if (!rc)
 		rc = plan_stages(&build, err);
-	for (size_t i = 0; !rc && i < build.node_count; i++) {
-		if (i == 0 || build.nodes[i].template != build.nodes[i - 1].template)
-			note_missing(&build, &build.nodes[i]);
-	}
-	return rc ? rc : make_spec(&build, err);
+	if (rc)
+		return rc;
+	plan_required_fields(&build);
+	return make_spec(&build, err);
 }
 
 void osy_plan_done(struct osy_plan *plan)

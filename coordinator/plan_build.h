@@ -27,17 +27,44 @@ struct plan_node {
 	int stage;
 };
 
+/* What a sentence is about. */
+struct plan_at {
+	const char *kind;  /* as a check tells it: "field", "permission", ... (check.h) */
+	const char *field; /* NULL: the object as a whole */
+	bool in_target;	   /* the org where something is to be done */
+	const char *todo;  /* for a check, where the sentence does not end with it */
+};
+#define PLAN_AT(k, f, t) ((struct plan_at){.kind = (k), .field = (f), .in_target = (t)})
+#define PLAN_TODO(k, f, t, d) \
+	((struct plan_at){.kind = (k), .field = (f), .in_target = (t), .todo = (d)})
+
+/* With a sink nothing ends at the first refusal: each is told, and what it is about left out. */
+struct plan_sink {
+	void (*found)(void *arg, bool blocks, const struct plan_node *node,
+		const struct plan_at *at, const char *text);
+	void *arg;
+};
+
 struct plan_build {
 	struct osy_plan *plan;
+	const struct plan_sink *sink; /* NULL: the first refusal is an error */
 	const struct osy_template *template;
 	const char *source_org, *target_org;
 	struct plan_node *nodes;
 	size_t node_count;
 };
 
-/* "template 'crm', object Account: ..." */
+/* "template 'crm', object Account: ..."; OSY_OK when there is a sink. */
 enum osy_code plan_fail(const struct plan_build *build, const struct plan_node *node,
-	struct osy_err *err, const char *format, ...) __attribute__((format(printf, 4, 5)));
+	struct plan_at at, struct osy_err *err, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+/* A notice of the scan. blocks: in the eyes of a check it is worse than that. */
+void plan_note(const struct plan_build *build, const struct plan_node *node, struct plan_at at,
+	bool blocks, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* plan.c: the nodes with their fields; then what the target wants and nobody fills. */
+enum osy_code plan_nodes(struct plan_build *build, struct osy_sf_object *const *sources,
+	struct osy_sf_object *const *targets, struct osy_err *err) OSY_CHECKED;
+void plan_required_fields(struct plan_build *build);
 /* plan_fields.c: the fields of a node, those of its match key too. */
 enum osy_code plan_fields(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
@@ -45,6 +72,10 @@ enum osy_code plan_fields(
  * cuts and stages. */
 enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err) OSY_CHECKED;
 enum osy_code plan_stages(struct plan_build *build, struct osy_err *err) OSY_CHECKED;
+/* plan_given.c: stages of the order that the template gives, and which lookups it cuts; after
+ * osy_order(), whose cuts it replaces. */
+enum osy_code plan_given(struct plan_build *build, struct osy_order_lookup *lookups, size_t count,
+	int *stages, struct osy_err *err) OSY_CHECKED;
 bool plan_required(const struct plan_field *field);
 /* Index of the field with this name in the target among those that are kept, else in the source;
  * -1. */

@@ -3,8 +3,17 @@
 
 #include "plan_build.h"
 
+/* A sentence about a node: to the sink, with one. */
+static bool tell_sink(const struct plan_build *build, const struct plan_node *node, bool blocks,
+	const struct plan_at *at, const char *text)
+{
+	if (build->sink)
+		build->sink->found(build->sink->arg, blocks, node, at, text);
+	return build->sink != NULL;
+}
+
 enum osy_code plan_fail(const struct plan_build *build, const struct plan_node *node,
-	struct osy_err *err, const char *format, ...)
+	struct plan_at at, struct osy_err *err, const char *format, ...)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(64 * 1024);
 	va_list args;
@@ -12,8 +21,23 @@ enum osy_code plan_fail(const struct plan_build *build, const struct plan_node *
 	va_start(args, format);
 	osy_buf_vaddf(&text, format, args);
 	va_end(args);
+	if (tell_sink(build, node, true, &at, text.p))
+		return OSY_OK;
 	return osy_fail(err, OSY_E_INVALID, "template '%s', object %s: %s", build->template->name,
 		node->template->name, text.p);
+}
+
+void plan_note(const struct plan_build *build, const struct plan_node *node, struct plan_at at,
+	bool blocks, const char *format, ...)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(64 * 1024);
+	va_list args;
+
+	va_start(args, format);
+	osy_buf_vaddf(&text, format, args);
+	va_end(args);
+	if (!tell_sink(build, node, blocks, &at, text.p))
+		osy_plan_notice(build->plan, "%s", text.p);
 }
 
 static bool is_one_of(const char *name, const char *const *names, size_t count)
@@ -76,6 +100,15 @@ static const char *no_write(const struct osy_sf_field *field)
 	return NULL;
 }
 
+/* A field that our user may not write, or nobody may. */
+static struct plan_at write_at(const struct osy_sf_field *field)
+{
+	if (field->permissionable && !field->calculated && !field->auto_number)
+		return PLAN_TODO("permission", field->name, true,
+			"grant our user Edit on the field, or exclude it");
+	return PLAN_TODO("field", field->name, true, "exclude it");
+}
+
 static const char *mapped(const struct osy_template_object *object, const char *name)
 {
 	for (size_t i = 0; i < object->map_count; i++) {
@@ -99,8 +132,10 @@ static enum osy_code unknown_field(const struct plan_build *build, const struct 
 {
 	const char *near = nearest_field(object, name);
 
-	return plan_fail(build, node, err,
-		"field '%s' is not on %s in org '%s' (or our user may not see it)%s%s%s", name,
+	return plan_fail(build, node,
+		PLAN_TODO("field", name, object == node->target,
+			"deploy it, or grant our user the right to see it"),
+		err, "field '%s' is not on %s in org '%s' (or our user may not see it)%s%s%s", name,
 		object->name, org, near ? "; did you mean '" : "", near ? near : "",
 		near ? "'?" : "");
 }
@@ -150,36 +185,45 @@ static enum osy_code take_named(
 		return unknown_field(
 			build, node, node->target, build->target_org, target_name, err);
 	if (!source || !target) {
-		osy_plan_notice(build->plan, "%s.%s is not in both orgs and is left out",
-			node->source->name, name);
+		plan_note(build, node,
+			PLAN_TODO("field", name, source != NULL,
+				"deploy it, or take it out of the template"),
+			false, "%s.%s is not in both orgs and is left out", node->source->name,
+			name);
 		return OSY_OK;
 	}
 	const char *why = no_value(source);
 	if (why)
-		return plan_fail(build, node, err, "field '%s' %s and cannot be copied", name, why);
+		return plan_fail(build, node, PLAN_TODO("field", name, false, "exclude it"), err,
+			"field '%s' %s and cannot be copied", name, why);
 	if (is_audit(target->name))
-		return plan_fail(build, node, err,
-			"field '%s' is an audit field; writing those is not supported yet",
+		return plan_fail(build, node, PLAN_TODO("field", target->name, true, "exclude it"),
+			err, "field '%s' is an audit field; writing those is not supported yet",
 			target->name);
 	why = no_write(target);
 	if (why && !lenient)
-		return plan_fail(build, node, err, "field '%s' %s in org '%s'; exclude it",
-			target->name, why, build->target_org);
+		return plan_fail(build, node, write_at(target), err,
+			"field '%s' %s in org '%s'; exclude it", target->name, why,
+			build->target_org);
 	if (why) {
-		osy_plan_notice(build->plan, "%s.%s %s in the target and is left out",
-			node->target->name, target->name, why);
+		plan_note(build, node, write_at(target), false,
+			"%s.%s %s in the target and is left out", node->target->name, target->name,
+			why);
 		return OSY_OK;
 	}
 	if (target->type == OSY_T_REFERENCE && source->type != OSY_T_REFERENCE)
-		return plan_fail(build, node, err,
-			"field '%s' is a lookup in the target, but '%s' is none in the source",
+		return plan_fail(build, node,
+			PLAN_TODO("type", target->name, true, "exclude it, or map another field"),
+			err, "field '%s' is a lookup in the target, but '%s' is none in the source",
 			target->name, source->name);
 	struct plan_field *taken = target_taken(node, target);
 	if (taken && taken->source == source)
 		return OSY_OK;
 	if (taken)
-		return plan_fail(build, node, err, "fields '%s' and '%s' both go to '%s'",
-			taken->source->name, source->name, target->name);
+		return plan_fail(build, node,
+			PLAN_TODO("field", target->name, true, "exclude one of them"), err,
+			"fields '%s' and '%s' both go to '%s'", taken->source->name, source->name,
+			target->name);
 	add(build, node, source, target)->explicit_ = true;
 	return OSY_OK;
 }
@@ -198,16 +242,23 @@ static void take_any(
 		return;
 	const struct osy_sf_field *target = osy_sf_find_field(node->target, source->name);
 	const char *why = !target ? "is not in the target" : NULL;
-	if (target && no_write(target))
+	struct plan_at at = PLAN_TODO("field", source->name, true,
+		"deploy it or grant our user the right to see it, or exclude it");
+	if (target && no_write(target)) {
 		why = "cannot be written in the target";
-	else if (source->type == OSY_T_ENCRYPTED)
+		at = write_at(target);
+	} else if (source->type == OSY_T_ENCRYPTED) {
 		why = "is encrypted and perhaps masked for our user";
-	else if (target && target->type == OSY_T_REFERENCE && source->type != OSY_T_REFERENCE)
+		at = PLAN_TODO("permission", source->name, false, "exclude it");
+	} else if (target && target->type == OSY_T_REFERENCE && source->type != OSY_T_REFERENCE) {
 		why = "is a lookup in the target only";
+		at = PLAN_TODO(
+			"type", source->name, true, "map it to another field, or exclude it");
+	}
 	if (!why && !target_taken(node, target))
 		add(build, node, source, target);
 	else if (why && real)
-		osy_plan_notice(build->plan, "%s.%s %s and is left out", node->source->name,
+		plan_note(build, node, at, false, "%s.%s %s and is left out", node->source->name,
 			source->name, why);
 }
 
@@ -229,12 +280,15 @@ static enum osy_code take_key(
 	if (!source)
 		return unknown_field(build, node, node->source, build->source_org, name, err);
 	if (no_value(source) || !target->filterable)
-		return plan_fail(build, node, err, "field '%s' cannot be a match key: it %s", name,
+		return plan_fail(build, node,
+			PLAN_TODO("match", name, !no_value(source), "match by another field"), err,
+			"field '%s' cannot be a match key: it %s", name,
 			no_value(source) ? no_value(source)
 					 : "cannot be filtered by in the target");
 	if (target->type == OSY_T_REFERENCE && source->type != OSY_T_REFERENCE)
-		return plan_fail(
-			build, node, err, "match key '%s' is a lookup in the target only", name);
+		return plan_fail(build, node,
+			PLAN_TODO("match", name, true, "match by another field"), err,
+			"match key '%s' is a lookup in the target only", name);
 	add(build, node, source, target)->key = true;
 	return OSY_OK;
 }
@@ -250,13 +304,15 @@ static enum osy_code check_source_id(
 		return unknown_field(build, node, node->target, build->target_org, name, err);
 	if (!target->external_id || !target->createable || target->type != OSY_T_STRING ||
 		target->length < 18)
-		return plan_fail(build, node, err,
+		return plan_fail(build, node,
+			PLAN_TODO("match", name, true, "add such a field, or match by another"),
+			err,
 			"match: sourceId needs a writable external-id text field of at least 18 "
 			"characters; '%s' in org '%s' is none",
 			name, build->target_org);
 	struct plan_field *taken = target_taken(node, target);
 	if (taken && taken->explicit_)
-		return plan_fail(build, node, err,
+		return plan_fail(build, node, PLAN_TODO("match", name, true, "exclude it"), err,
 			"field '%s' is to hold the source's id and cannot be copied into as well",
 			name);
 	if (taken)
@@ -267,11 +323,13 @@ static enum osy_code check_source_id(
 static enum osy_code check_external_id(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err)
 {
-	const struct plan_field *field =
-		&node->fields[plan_find(node, node->template->match_fields[0])];
+	int index = plan_find(node, node->template->match_fields[0]);
 
+	if (index < 0) /* told to the sink already */
+		return OSY_OK;
+	const struct plan_field *field = &node->fields[index];
 	if (!field->target->external_id && !field->target->id_lookup && !field->target->unique)
-		return plan_fail(build, node, err,
+		return plan_fail(build, node, PLAN_AT("match", field->target->name, true), err,
 			"match: externalId needs an external id or unique field; '%s' in org '%s' "
 			"is neither; use keys: [%s] to match by it all the same",
 			field->target->name, build->target_org, field->target->name);

@@ -50,17 +50,19 @@ static enum osy_code drop_orphan(struct plan_build *build, struct plan_node *nod
 	const char *parent = field->source->reference_count ? field->source->reference_to[0] : "?";
 
 	if (field->key)
-		return plan_fail(build, node, err,
+		return plan_fail(build, node, PLAN_AT("match", field->source->name, true), err,
 			"match key '%s' is a lookup to %s, which is not in the template; add %s",
 			field->source->name, parent, parent);
 	if (plan_required(field) && node->template->insert && !node->template->match_only)
-		return plan_fail(build, node, err,
+		return plan_fail(build, node, PLAN_AT("lookup", field->target->name, true), err,
 			"lookup '%s' to %s is required in the target, but %s is not in the "
 			"template; add it, or set insert: false",
 			field->target->name, parent, parent);
 	field->dropped = true;
-	osy_plan_notice(build->plan,
-		"%s.%s points to %s%s, which is not in the template, and is left out",
+	plan_note(build, node,
+		PLAN_TODO("lookup", field->source->name, true,
+			"add it to the template, or exclude the field"),
+		false, "%s.%s points to %s%s, which is not in the template, and is left out",
 		node->source->name, field->source->name, parent,
 		field->source->reference_count > 1 ? " and others" : "");
 	return OSY_OK;
@@ -192,7 +194,7 @@ static enum osy_code take_cut(struct plan_build *build, struct plan_node *node,
 	struct plan_field *field, struct osy_err *err)
 {
 	if (field->key)
-		return plan_fail(build, node, err,
+		return plan_fail(build, node, PLAN_AT("match", field->source->name, true), err,
 			"match key '%s' lies in a cycle of lookups; match by another field",
 			field->source->name);
 	if (field->target->updateable) {
@@ -200,7 +202,10 @@ static enum osy_code take_cut(struct plan_build *build, struct plan_node *node,
 		return OSY_OK;
 	}
 	field->dropped = true;
-	osy_plan_notice(build->plan,
+	plan_note(build, node,
+		PLAN_TODO("lookup", field->source->name, true,
+			"exclude the field, or give an order in which its parent comes first"),
+		false,
 		"%s.%s closes a cycle of lookups, cannot be updated afterwards, and is left out",
 		node->source->name, field->source->name);
 	return OSY_OK;
@@ -267,12 +272,15 @@ enum osy_code plan_stages(struct plan_build *build, struct osy_err *err)
 	gather(build, lookups, origins);
 	for (size_t i = 0; i < nodes; i++)
 		names[i] = build->nodes[i].source->name;
-	enum osy_code rc = osy_order(names, nodes, lookups, add_legs(build, lookups, fields),
-		stages, &build->plan->spec.stages, err);
+	size_t count = add_legs(build, lookups, fields);
+	enum osy_code rc =
+		osy_order(names, nodes, lookups, count, stages, &build->plan->spec.stages, err);
 	if (rc) {
 		osy_err_prefix(err, "template '%s'", build->template->name);
 		return rc;
 	}
+	if (build->template->order_count)
+		rc = plan_given(build, lookups, count, stages, err);
 	for (size_t i = 0; !rc && i < fields; i++) {
 		struct plan_node *node = &build->nodes[origins[i].node];
 		if (lookups[i].link)

@@ -26,13 +26,20 @@ static enum osy_code load_template(struct scan *scan, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
 	enum osy_code rc = osy_pg_do(scan->drive->pg, &row, err,
-		"SELECT doc FROM run WHERE id = $1", OSY_PG_Z(scan->drive->run));
+		"SELECT doc, coalesce(o.version, 0), o.objects FROM run LEFT JOIN LATERAL (SELECT "
+		"version, objects FROM run_order WHERE run = id ORDER BY version DESC LIMIT 1) o "
+		"ON true WHERE id = $1",
+		OSY_PG_Z(scan->drive->run));
 
 	if (rc)
 		return rc;
 	if (osy_pg_rows(row) == 0)
 		return osy_fail(err, OSY_E_FENCED, "run %s is gone", scan->drive->run);
-	return osy_template_read(osy_pg_str(row, 0, 0), &scan->template, err);
+	rc = osy_template_read(osy_pg_str(row, 0, 0), &scan->template, err);
+	scan->order_version = (int)osy_pg_i64(row, 0, 1, 0);
+	if (!rc && !osy_pg_is_null(row, 0, 2))
+		rc = osy_template_give_order(scan->template, osy_pg_str(row, 0, 2), err);
+	return rc;
 }
 
 static enum osy_code keep_identity(struct osy_drive *drive, const char *name,
@@ -151,10 +158,11 @@ static enum osy_code write_run(struct scan *scan, struct osy_err *err)
 		"'start' THEN "
 		"now() END, phase = 'Initializing', open_stage = 0, published = false, wanted = "
 		"CASE WHEN "
-		"wanted = 'abort' THEN wanted END WHERE id = $1",
+		"wanted = 'abort' THEN wanted END, order_version = $7 WHERE id = $1",
 		OSY_PG_Z(drive->run), OSY_PG_TEXT(osy_buf_str(&spec)),
 		OSY_PG_TEXT(osy_buf_str(&report)), OSY_PG_I32(scan->plan.spec.pair),
-		OSY_PG_I64(source_calls), OSY_PG_I64(target_calls));
+		OSY_PG_I64(source_calls), OSY_PG_I64(target_calls),
+		OSY_PG_I32(scan->order_version));
 }
 
 static enum osy_code write_down(struct scan *scan, struct osy_err *err)

@@ -15,6 +15,7 @@ struct scan_missing {
 struct scan {
 	struct osy_drive *drive;
 	struct osy_template *template;
+	int order_version; /* of the order that a user has given; 0: none */
 	struct osy_org_identity source, target;
 	struct osy_sf_object **sources, **targets; /* describes, in the template's order */
 	struct osy_plan plan;

@@ -135,7 +135,7 @@ static enum MHD_Result health(
 
 /* ---- Routing ---- */
 static const struct osy_route *const parts[] = {osy_routes_orgs, osy_routes_templates,
-	osy_routes_runs, osy_routes_errors, osy_routes_admin};
+	osy_routes_runs, osy_routes_errors, osy_routes_admin, osy_routes_check, osy_routes_order};
 
 /* Matches path against "/runs/{}/errors"; params are copies (free()). */
 static bool match(const char *pattern, const char *path, char *params[OSY_API_PARAMS])
@@ -214,6 +214,17 @@ static enum MHD_Result send_call(struct osy_call *call)
 	return queue(call->connection, 200, call->type, response);
 }
 
+/* A handler may ask an org for longer than a connection may be idle. */
+static enum osy_code handle_call(
+	struct osy_call *call, const struct osy_route *route, struct osy_err *err)
+{
+	MHD_set_connection_option(call->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+	enum osy_code rc = route->handler(call, err);
+	MHD_set_connection_option(
+		call->connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)READ_TIMEOUT_S);
+	return rc;
+}
+
 static enum MHD_Result serve(struct osy_api *api, struct MHD_Connection *connection,
 	const char *method, const char *path, struct osy_str body)
 {
@@ -239,7 +250,7 @@ static enum MHD_Result serve(struct osy_api *api, struct MHD_Connection *connect
 	if (!rc)
 		rc = authorize(&call, route, &err);
 	if (!rc)
-		rc = route->handler(&call, &err);
+		rc = handle_call(&call, route, &err);
 	result = rc ? problem(connection, &err) : send_call(&call);
 	give_pg(api, call.pg);
 	osy_buf_done(&call.out);

@@ -56,12 +56,18 @@ struct osy_template {
 	bool continue_on_error, skip_missing_fields, snapshots;
 	int api_reserve_percent, lanes;
 	const char *duplicate_rules;
+	const char *const
+		*order; /* names of all objects in the order wanted; computed when empty */
+	size_t order_count;
 	struct osy_arena arena_;
 };
 
 /* Reads a normalised doc. */
 enum osy_code osy_template_read(
 	struct osy_str doc, struct osy_template **ret, struct osy_err *err) OSY_CHECKED;
+/* Another order than the template's: a JSON list of names, as it was saved. */
+enum osy_code osy_template_give_order(
+	struct osy_template *template, struct osy_str names, struct osy_err *err) OSY_CHECKED;
 struct osy_template *osy_template_free(struct osy_template *template);
 void osy_template_free_at(struct osy_template **template);
 

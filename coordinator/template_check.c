@@ -77,6 +77,7 @@ static const struct key user_keys[] = {
 static const struct key top_keys[] = {
 	TEXT("name", 63),
 	{"objects", KEY_OBJECTS, NULL, 0, 0, NULL, NULL},
+	{"order", KEY_NAMES, NULL, 0, 0, NULL, NULL},
 	{"users", KEY_OBJECT, NULL, 0, 0, NULL, user_keys},
 	ONLY("recordTypes", "\"developerName\""),
 	{"options", KEY_OBJECT, OPTION_DEFAULTS, 0, 0, NULL, option_keys},
@@ -216,6 +217,42 @@ static enum osy_code check_objects(const struct check *check, const struct osy_j
 	return OSY_OK;
 }
 
+static bool has_name(const struct osy_json *list, const char *key, struct osy_str name)
+{
+	for (size_t i = 0; i < osy_json_count(list); i++) {
+		const struct osy_json *item = osy_json_at(list, i);
+		struct osy_str other = key ? osy_json_get_str(item, key) : osy_json_str(item);
+		if (osy_str_equal_nocase(other, name))
+			return true;
+	}
+	return false;
+}
+
+/* The order must name each object, and nothing else. */
+static enum osy_code check_order(const struct check *check, const struct osy_json *root,
+	const struct osy_json *out, struct osy_err *err)
+{
+	const struct osy_json *order = osy_json_get(out, "order");
+	const struct osy_json *objects = osy_json_get(out, "objects");
+
+	for (size_t i = 0; i < osy_json_count(order); i++) {
+		struct osy_str name = osy_json_str(osy_json_at(order, i));
+		if (!has_name(objects, "name", name))
+			return check_fail(check, root, "order", 0, err,
+				"order names %.*s, which is not among the objects", (int)name.len,
+				name.p);
+	}
+	for (size_t i = 0; order && i < osy_json_count(objects); i++) {
+		struct osy_str name = osy_json_get_str(osy_json_at(objects, i), "name");
+		if (!has_name(order, NULL, name))
+			return check_fail(check, root, "order", 0, err,
+				"order does not name %.*s; name every object once, or leave order "
+				"out",
+				(int)name.len, name.p);
+	}
+	return OSY_OK;
+}
+
 static bool is_template_name(struct osy_str name)
 {
 	if (!name.p || name.len < 1 || name.len > 63 || !isalnum((unsigned char)name.p[0]))
@@ -249,6 +286,9 @@ enum osy_code osy_template_check(struct osy_str text, const char *what, char ret
 		return check_fail(&check, root, "name", 0, err,
 			"the template needs a name of letters, digits, '.', '_' and '-', at most "
 			"63");
+	rc = check_order(&check, root, out, err);
+	if (rc)
+		return rc;
 	memcpy(ret_name, name.p, name.len);
 	ret_name[name.len] = 0;
 	osy_json_write(out, false, ret_doc);

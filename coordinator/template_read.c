@@ -179,8 +179,20 @@ enum osy_code osy_template_read(struct osy_str doc, struct osy_template **ret, s
 	template->lanes = (int)osy_json_get_i64(options, "lanes", 64);
 	const char *rules = text(arena, osy_json_get_str(options, "duplicateRules"));
 	template->duplicate_rules = rules ? rules : "allow-save";
+	template->order = names(arena, osy_json_get(json, "order"), &template->order_count, NULL);
 	*ret = template;
 	return OSY_OK;
+}
+
+enum osy_code osy_template_give_order(
+	struct osy_template *template, struct osy_str text, struct osy_err *err)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *list = NULL;
+	enum osy_code rc = osy_json_parse(text, "an order", &list, err);
+
+	if (!rc)
+		template->order = names(&template->arena_, list, &template->order_count, NULL);
+	return rc;
 }
 
 struct osy_template *osy_template_free(struct osy_template *template)

@@ -309,17 +309,22 @@ static void say_missing(struct osy_lbatch *batch, unsigned i, const struct osy_s
 	struct osy_lref *ref)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(4096);
+	const struct osy_spec_object *parent =
+		ref->parent < 0 ? NULL : &osy_lspec(batch)->objects[ref->parent];
 	char id[19] = "";
 
 	if (osy_id_is_set(&ref->source))
 		osy_id_18(&ref->source, id);
 	ref->state = OSY_REF_OUT;
-	if (ref->parent < 0)
+	if (!parent)
 		osy_buf_addf(&text, "%s points to %s, whose object is not in the run", field->name,
 			id[0] ? id : "something that is no record id");
 	else
-		osy_buf_addf(&text, "%s points to %s %s, which is not in the target", field->name,
-			osy_lspec(batch)->objects[ref->parent].name, id);
+		osy_buf_addf(&text, "%s points to %s %s, which %s%s%s", field->name, parent->name,
+			id,
+			parent->insert ? "is not in the target"
+				       : "has no match in the target (insert is off for ",
+			parent->insert ? "" : parent->name, parent->insert ? "" : ")");
 	if (field->required || batch->head.links)
 		parent_problem(batch, i, OSY_FAIL_PARENT_MISSING, field, text.p);
 	else

@@ -131,6 +131,7 @@ static const struct flag {
 	FLAG("htmlFormatted", html, false),
 	FLAG("cascadeDelete", cascade_delete, false),
 	FLAG("restrictedDelete", restricted_delete, false),
+	FLAG("permissionable", permissionable, false),
 #undef FLAG
 };
 
@@ -200,6 +201,26 @@ static void read_children(
 	object->children = children;
 }
 
+static void read_record_types(
+	struct osy_arena *arena, const struct osy_json *array, struct osy_sf_object *object)
+{
+	size_t count = osy_json_type(array) == OSY_JSON_ARRAY ? osy_json_count(array) : 0;
+	struct osy_sf_record_type *types = osy_arena_calloc(arena, count + 1, sizeof(*types));
+
+	for (size_t i = 0; i < count; i++) {
+		const struct osy_json *json = osy_json_at(array, i);
+		struct osy_sf_record_type *type = &types[object->record_type_count];
+		type->name = text(arena, json, "developerName");
+		if (!type->name || osy_json_get_bool(json, "master", false))
+			continue;
+		type->label = text_or(arena, json, "name", type->name);
+		type->active = osy_json_get_bool(json, "active", true);
+		type->available = osy_json_get_bool(json, "available", true);
+		object->record_type_count++;
+	}
+	object->record_types = types;
+}
+
 static enum osy_code read_object(
 	const struct osy_json *json, struct osy_sf_object *object, struct osy_err *err)
 {
@@ -218,6 +239,7 @@ static enum osy_code read_object(
 	object->queryable = osy_json_get_bool(json, "queryable", false);
 	object->custom = osy_json_get_bool(json, "custom", false);
 	read_children(arena, osy_json_get(json, "childRelationships"), object);
+	read_record_types(arena, osy_json_get(json, "recordTypeInfos"), object);
 	return read_fields(arena, osy_json_get(json, "fields"), object, err);
 }
 

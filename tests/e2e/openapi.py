@@ -234,6 +234,24 @@ def templates(plan):
     call("delete", "/templates/{name}", 204, name=plan["templateName"])
 
 
+def checks(run):
+    call("get", "/runs/{id}/check", 409, None, "before a check", id=run)
+    made = call("post", "/runs/{id}/check", 200, id=run)
+    say([] if made == call("get", "/runs/{id}/check", 200, id=run) else ["another"], "what was found is kept")
+    call("post", "/runs/{id}/check", 404, None, "no such run", id="nobody")
+
+
+def orders(run):
+    call("get", "/runs/{id}/order", 200, id=run)
+    call("put", "/runs/{id}/order", 422, {"objects": ["Account"]}, "not all objects", id=run)
+    call("put", "/runs/{id}/order", 422, {"objects": "Account"}, "no list", id=run)
+    call("put", "/runs/{id}/order", 202, {"objects": ["Contact", "Account"]}, id=run)
+    until(run, "Scanned")
+    call("get", "/runs/{id}/order", 200, None, "a given one", id=run)
+    call("delete", "/runs/{id}/order", 202, id=run)
+    call("get", "/runs/{id}/order", 200, None, "while it is recalculated", id=run)
+
+
 def runs(plan):
     new = {"template": plan["runTemplate"], "source": "src", "target": "dst"}
     call("get", "/runs", 200)
@@ -243,6 +261,7 @@ def runs(plan):
     call("post", "/runs", 404, dict(new, template="nobody"), "no such template")
     run = (call("post", "/runs", 201, dict(new, name="by the API")) or {}).get("id")
     call("get", "/runs/{id}/scan", 409, None, "before the scan", id=run)
+    call("get", "/runs/{id}/order", 409, None, "before the scan", id=run)
     call("post", "/runs/{id}/replay", 409, None, "before the run", id=run)
     slow(plan, 150)
     shows(call("post", "/runs/{id}/scan", 202, id=run), "Scan In Progress", "Initializing")
@@ -251,6 +270,9 @@ def runs(plan):
     got = [report.get("order"), report.get("missingParents")]
     want = [["Account", "Contact"], [{"object": "Contact", "field": "AccountId", "parent": "Account", "count": 2}]]
     say([] if got == want else ["got %s" % got], "the scan tells the order, and children whose parents are left out")
+    checks(run)
+    orders(run)
+    until(run, "Scanned")
     call("post", "/runs/{id}/start", 202, id=run)
     until(run, "Sync In Progress")
     slow(plan, 0)

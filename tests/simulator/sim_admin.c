@@ -73,7 +73,7 @@ static void sim_a_count(struct sim_req *req, struct sim_resp *resp)
 
 	sim_buf_ch(&resp->body, '{');
 	for (unsigned i = 0; i < req->org->nobjects; i++)
-		if (req->org->object[i]->store->live) {
+		if (req->org->object[i]->store->live && !req->org->object[i]->meta) {
 			sim_buf_fmt(&resp->body, "%s\"%s\":%llu", first ? "" : ",",
 				req->org->object[i]->name,
 				(unsigned long long)req->org->object[i]->store->live);
@@ -227,7 +227,9 @@ static void sim_a_reset(struct sim_req *req, struct sim_resp *resp)
 {
 	pthread_rwlock_wrlock(&req->org->db);
 	for (unsigned i = 0; i < req->org->nobjects; i++)
-		sim_store_clear(req->org->object[i]->store, req->org->object[i]->store->builtin);
+		if (!req->org->object[i]->meta)
+			sim_store_clear(
+				req->org->object[i]->store, req->org->object[i]->store->builtin);
 	sim_names_clear(req->org);
 	pthread_rwlock_unlock(&req->org->db);
 	sim_ok(resp);

@@ -136,6 +136,10 @@ static void sim_sub_call(struct sim_comp *c, const struct sim_json *one, struct 
 	head = sim_cut(&path, '/');
 	sub->version = sim_arena_dup(c->req->arena, head).p;
 	sub->path = path;
+	if (sim_starts(path, "tooling/") != c->req->tooling) {
+		sim_resp_error(resp, 404, "NOT_FOUND", "The requested resource does not exist");
+		return;
+	}
 	if (sim_starts(path, "composite") && !sim_starts(path, "composite/sobjects")) {
 		sim_resp_error(
 			resp, 400, "INVALID_INPUT", "A composite call cannot hold another one");
@@ -298,6 +302,12 @@ void sim_composite(struct sim_req *req, struct sim_resp *resp)
 		sim_comp_roll_back(&c, bad);
 	sim_undo_free(&undo);
 	sim_comp_reply(&c, &resp->body);
+}
+
+void sim_tooling_composite(struct sim_req *req, struct sim_resp *resp)
+{
+	req->tooling = true;
+	sim_composite(req, resp);
 }
 
 void sim_batch(struct sim_req *req, struct sim_resp *resp)

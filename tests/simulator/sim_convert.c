@@ -95,6 +95,8 @@ static bool sim_writable(
 {
 	if (t->seed || sim_audit_settable(t, row, f))
 		return f->kept != SIM_K_NONE || f->sys;
+	if (f->read_only)
+		return false;
 	switch (row->op) {
 	case SIM_INSERT:
 		return f->createable;

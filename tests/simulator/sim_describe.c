@@ -61,8 +61,8 @@ static void sim_d_field(struct sim_buf *b, const struct sim_object *o, const str
 	sim_d_str(b, "compoundFieldName", f->compound);
 	sim_d_str(b, "controllerName", f->controller);
 	sim_d_bool(b, "createable",
-		f->createable || (audit_settable && f->sys >= SIM_SYS_CREATED &&
-					 f->sys <= SIM_SYS_MODIFIED_BY));
+		(f->createable && !f->read_only) || (audit_settable && f->sys >= SIM_SYS_CREATED &&
+							    f->sys <= SIM_SYS_MODIFIED_BY));
 	sim_d_bool(b, "custom", f->custom);
 	if (f->type == SIM_T_BOOLEAN)
 		sim_d_bool(b, "defaultValue", f->default_true);
@@ -115,7 +115,7 @@ static void sim_d_field(struct sim_buf *b, const struct sim_object *o, const str
 	sim_d_bool(b, "sortable", t->sortable && !big);
 	sim_d_str(b, "type", t->name);
 	sim_d_bool(b, "unique", f->unique);
-	sim_d_bool(b, "updateable", f->updateable);
+	sim_d_bool(b, "updateable", f->updateable && !f->read_only);
 	sim_d_bool(b, "writeRequiresMasterRead", false);
 	sim_buf_ch(b, '}');
 }
@@ -350,6 +350,7 @@ static void sim_d_entry(struct sim_buf *b, const struct sim_object *o, const cha
 void sim_global_describe(struct sim_req *req, struct sim_resp *resp)
 {
 	int64_t changed = 0;
+	bool first = true;
 
 	for (unsigned i = 0; i < req->org->nobjects; i++)
 		if (req->org->object[i]->changed_ms > changed)
@@ -358,8 +359,11 @@ void sim_global_describe(struct sim_req *req, struct sim_resp *resp)
 		return;
 	sim_buf_str(&resp->body, "{\"encoding\":\"UTF-8\",\"maxBatchSize\":200,\"sobjects\":[");
 	for (unsigned i = 0; i < req->org->nobjects; i++) {
-		if (i)
+		if (req->org->object[i]->tooling || req->org->object[i]->hidden)
+			continue;
+		if (!first)
 			sim_buf_ch(&resp->body, ',');
+		first = false;
 		sim_d_entry(&resp->body, req->org->object[i], req->version);
 	}
 	sim_buf_str(&resp->body, "]}");

@@ -87,6 +87,7 @@ static char *sim_gen_text(struct sim_gen *g, const struct sim_field *f)
 		return sim_arena_fmt(&g->arena, "aGVsbG8=");
 	case SIM_T_STRING:
 	case SIM_T_ENCRYPTED:
+	case SIM_T_COMPLEX:
 	case SIM_T_ANYTYPE:
 		return sim_gen_string(g, f);
 	case SIM_T_ID:

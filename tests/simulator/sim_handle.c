@@ -130,9 +130,10 @@ struct sim_object *sim_req_object(struct sim_req *req, struct sim_resp *resp, st
 {
 	struct sim_object *o = sim_object_find(req->org, name);
 
-	if (!o)
-		sim_resp_error(resp, 404, "NOT_FOUND", "The requested resource does not exist");
-	return o;
+	if (o && !o->tooling && !o->hidden)
+		return o;
+	sim_resp_error(resp, 404, "NOT_FOUND", "The requested resource does not exist");
+	return NULL;
 }
 
 static const struct sim_route {
@@ -170,7 +171,10 @@ static const struct sim_route {
 	{"POST", "composite/sobjects/*", sim_collect_retrieve},
 	{"PATCH", "composite/sobjects/*/*", sim_collect_upsert},
 	{"GET", "tooling/query", sim_tooling_query},
-	{"GET", "tooling/sobjects", sim_empty_tooling},
+	{"GET", "tooling/query/*", sim_query_more},
+	{"GET", "tooling/sobjects", sim_tooling_objects},
+	{"GET", "tooling/sobjects/*/*", sim_tooling_get},
+	{"POST", "tooling/composite", sim_tooling_composite},
 	{"POST", "jobs/query", sim_bulk_query_create},
 	{"GET", "jobs/query", sim_bulk_query_list},
 	{"GET", "jobs/query/*", sim_bulk_query_get},

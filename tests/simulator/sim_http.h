@@ -46,6 +46,7 @@ struct sim_req {
 	int64_t base_us; /* latency that is still to be slept */
 	struct sim_err fault_err;
 	bool fault_rows, fault_fail, inner;
+	bool tooling; /* inside of a composite of the Tooling API */
 	double fault_share;
 	int64_t fault_batches;
 	struct sim_str token;
@@ -112,6 +113,7 @@ sim_handler sim_versions, sim_resources, sim_global_describe, sim_describe, sim_
 	sim_bulk_query_create, sim_bulk_query_list, sim_bulk_query_get, sim_bulk_query_patch,
 	sim_bulk_query_delete, sim_bulk_query_results, sim_bulk_query_pages, sim_ingest_create,
 	sim_ingest_upload, sim_ingest_patch, sim_ingest_get, sim_ingest_delete, sim_ingest_list,
-	sim_ingest_good, sim_ingest_failed, sim_ingest_unprocessed, sim_empty_tooling, sim_tree;
+	sim_ingest_good, sim_ingest_failed, sim_ingest_unprocessed, sim_tooling_objects,
+	sim_tooling_get, sim_tooling_composite, sim_tree;
 
 #endif

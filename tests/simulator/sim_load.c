@@ -1,5 +1,6 @@
 /* Schema files: our own form, or a recorded describe reply, laid over what is there. */
 #include "sim_json.h"
+#include "sim_meta.h"
 #include "sim_org.h"
 #include "sim_store.h"
 
@@ -24,6 +25,7 @@ static const struct {
 	{"htmlFormatted", offsetof(struct sim_field, html)},
 	{"restrictedDelete", offsetof(struct sim_field, restrict_delete)},
 	{"hidden", offsetof(struct sim_field, hidden)},
+	{"readOnly", offsetof(struct sim_field, read_only)},
 };
 
 static const struct {
@@ -161,6 +163,7 @@ static const char *sim_load_object(struct sim_org *org, const struct sim_json *v
 	o->updateable = sim_json_bool(v, "updateable", o->updateable);
 	o->deletable = sim_json_bool(v, "deletable", o->deletable);
 	o->queryable = sim_json_bool(v, "queryable", o->queryable);
+	o->hidden = sim_json_bool(v, "hidden", o->hidden);
 	error = sim_load_fields(org, o, sim_json_get(v, "fields"));
 	o->changed_ms = sim_now_ms();
 	return error;
@@ -203,7 +206,7 @@ const char *sim_schema_load(struct sim_org *org, const struct sim_json *doc)
 	const char *error = NULL;
 
 	pthread_rwlock_wrlock(&org->db);
-	if (!objects && !rules)
+	if (!objects && !rules && !sim_meta_has(doc))
 		error = sim_load_object(org, doc);
 	for (const struct sim_json *v = objects ? objects->child : NULL; v && !error; v = v->next)
 		error = sim_load_object(org, v);
@@ -211,5 +214,5 @@ const char *sim_schema_load(struct sim_org *org, const struct sim_json *doc)
 		sim_load_rule(org, v);
 	sim_schema_settle(org);
 	pthread_rwlock_unlock(&org->db);
-	return error;
+	return error ? error : sim_meta_load(org, doc);
 }

@@ -1,5 +1,6 @@
 /* Making an org: identity, built-in records. */
 #include "sim_lock.h"
+#include "sim_meta.h"
 #include "sim_seed.h"
 
 #include <stdlib.h>
@@ -63,6 +64,9 @@ void sim_builtin(struct sim_org *org)
 	org->std_pricebook = sim_oid(sim_object_find(org, SIM_S("Pricebook2"))->idx, 1);
 	sim_id_text(org, sim_oid(sim_object_find(org, SIM_S("Organization"))->idx, 1), org->id);
 	sim_buf_done(&b);
+	error = sim_meta_load(org, NULL);
+	if (error)
+		fprintf(stderr, "simulator: built-in metadata: %s\n", error);
 	for (unsigned i = 0; i < org->nobjects; i++)
 		org->object[i]->store->builtin = org->object[i]->store->top;
 }

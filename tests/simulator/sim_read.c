@@ -90,14 +90,21 @@ static bool sim_page(struct sim_req *req, struct sim_resp *resp, struct sim_curs
 	char loc[64];
 
 	sim_pause(req, n);
-	sim_buf_fmt(b, "{\"totalSize\":%zu,\"done\":%s", c->res.n, n < left ? "false" : "true");
+	if (c->q->tooling)
+		sim_buf_fmt(b, "{\"size\":%zu,\"totalSize\":%zu,\"done\":%s,\"queryLocator\":null",
+			n, c->res.n, n < left ? "false" : "true");
+	else
+		sim_buf_fmt(
+			b, "{\"totalSize\":%zu,\"done\":%s", c->res.n, n < left ? "false" : "true");
 	if (n < left) {
 		if (!c->no)
 			sim_cursor_keep(req->org, c);
 		sim_locator(c, at + n, loc);
-		sim_buf_fmt(
-			b, ",\"nextRecordsUrl\":\"/services/data/%s/query/%s\"", req->version, loc);
+		sim_buf_fmt(b, ",\"nextRecordsUrl\":\"/services/data/%s/%squery/%s\"", req->version,
+			c->q->tooling ? "tooling/" : "", loc);
 	}
+	if (c->q->tooling)
+		sim_buf_fmt(b, ",\"entityTypeName\":\"%s\"", c->q->obj->name);
 	sim_buf_str(b, ",\"records\":[");
 	c->q->version = req->version;
 	if (n)
@@ -127,7 +134,26 @@ static void sim_query_reply(struct sim_req *req, struct sim_resp *resp, struct s
 		sim_cursor_free(c);
 }
 
-static void sim_run_soql(struct sim_req *req, struct sim_resp *resp, bool all)
+/* what an org works out row by row is given for one row at a time */
+static bool sim_one_whole(const struct sim_query *q, size_t rows, struct sim_resp *resp)
+{
+	char msg[300];
+	bool whole = false;
+
+	for (const struct sim_item *it = q->items; it; it = it->next)
+		whole |= it->path.field && (it->path.field->type == SIM_T_COMPLEX ||
+						   !strcmp(it->path.field->name, "FullName"));
+	if (!q->tooling || !whole || rows <= 1)
+		return true;
+	snprintf(msg, sizeof(msg),
+		"When retrieving results with Metadata or FullName fields, the query "
+		"qualifications must specify no more than one row for retrieval. Result size: %zu",
+		rows);
+	sim_resp_error(resp, 400, "MALFORMED_QUERY", msg);
+	return false;
+}
+
+static void sim_run_soql(struct sim_req *req, struct sim_resp *resp, bool all, bool tooling)
 {
 	struct sim_str text = sim_req_arg(req, "q");
 	struct sim_cursor *c;
@@ -139,7 +165,8 @@ static void sim_run_soql(struct sim_req *req, struct sim_resp *resp, bool all)
 	}
 	c = sim_zalloc(sizeof(*c));
 	pthread_rwlock_rdlock(&req->org->db);
-	c->q = sim_soql_parse(req->org, &c->arena, text, &err);
+	c->q = tooling ? sim_soql_parse_tooling(req->org, &c->arena, text, &err)
+		       : sim_soql_parse(req->org, &c->arena, text, &err);
 	pthread_rwlock_unlock(&req->org->db);
 	if (!c->q) {
 		sim_resp_err(resp, 400, &err);
@@ -158,17 +185,20 @@ static void sim_run_soql(struct sim_req *req, struct sim_resp *resp, bool all)
 		c->res.n = c->q->obj->store->live;
 	else
 		sim_query_run(c->q, 0, &c->res);
-	sim_query_reply(req, resp, c);
+	if (!sim_one_whole(c->q, c->res.n, resp))
+		sim_cursor_free(c);
+	else
+		sim_query_reply(req, resp, c);
 }
 
 void sim_query_call(struct sim_req *req, struct sim_resp *resp)
 {
-	sim_run_soql(req, resp, false);
+	sim_run_soql(req, resp, false, false);
 }
 
 void sim_query_all_call(struct sim_req *req, struct sim_resp *resp)
 {
-	sim_run_soql(req, resp, true);
+	sim_run_soql(req, resp, true, false);
 }
 
 void sim_query_more(struct sim_req *req, struct sim_resp *resp)
@@ -202,15 +232,50 @@ void sim_query_more(struct sim_req *req, struct sim_resp *resp)
 
 void sim_tooling_query(struct sim_req *req, struct sim_resp *resp)
 {
-	(void)req;
-	sim_buf_str(&resp->body, "{\"size\":0,\"totalSize\":0,\"done\":true,\"queryLocator\":null,"
-				 "\"entityTypeName\":null,\"records\":[]}");
+	sim_run_soql(req, resp, false, true);
 }
 
-void sim_empty_tooling(struct sim_req *req, struct sim_resp *resp)
+void sim_tooling_objects(struct sim_req *req, struct sim_resp *resp)
 {
-	(void)req;
-	sim_buf_str(&resp->body, "{\"encoding\":\"UTF-8\",\"maxBatchSize\":200,\"sobjects\":[]}");
+	bool first = true;
+
+	sim_buf_str(&resp->body, "{\"encoding\":\"UTF-8\",\"maxBatchSize\":200,\"sobjects\":[");
+	for (unsigned i = 0; i < req->org->nobjects; i++) {
+		const struct sim_object *o = req->org->object[i];
+
+		if (!o->meta)
+			continue;
+		sim_buf_fmt(&resp->body,
+			"%s{\"keyPrefix\":\"%s\",\"label\":\"%s\",\"name\":\"%s\",\"queryable\":"
+			"true}",
+			first ? "" : ",", o->prefix, o->label, o->name);
+		first = false;
+	}
+	sim_buf_str(&resp->body, "]}");
+}
+
+void sim_tooling_get(struct sim_req *req, struct sim_resp *resp)
+{
+	struct sim_object *o = sim_object_find(req->org, req->part[0]);
+	struct sim_err err = {0};
+	struct sim_query *q;
+	struct sim_rec *r;
+	uint64_t oid = 0;
+	uint32_t serial;
+
+	if (o && o->meta)
+		sim_id_parse(req->org, req->part[1], &oid);
+	r = oid && sim_oid_obj(oid) == o->idx ? sim_take_rec(req->org, oid) : NULL;
+	if (!r) {
+		sim_resp_error(resp, 404, "NOT_FOUND", "The requested resource does not exist");
+		return;
+	}
+	q = sim_soql_parse_tooling(req->org, req->arena,
+		sim_cstr(sim_arena_fmt(req->arena, "SELECT FIELDS(ALL) FROM %s", o->name)), &err);
+	serial = (uint32_t)sim_oid_serial(oid);
+	q->version = req->version;
+	sim_query_rows(q, &resp->body, &serial, 1);
+	sim_rec_unref(r);
 }
 
 void sim_limits(struct sim_req *req, struct sim_resp *resp)

@@ -26,7 +26,7 @@ static void sim_attributes(struct sim_buf *b, const struct sim_query *q,
 	sim_buf_str(b, obj->name);
 	sim_buf_add(b, "\",\"url\":\"/services/data/", 24);
 	sim_buf_str(b, q->version);
-	sim_buf_add(b, "/sobjects/", 10);
+	sim_buf_str(b, q->tooling ? "/tooling/sobjects/" : "/sobjects/");
 	sim_buf_str(b, obj->name);
 	sim_buf_ch(b, '/');
 	sim_buf_add(b, id, 18);

@@ -28,6 +28,8 @@ const struct sim_type_info sim_types[SIM_T_COUNT] = {
 	[SIM_T_LOCATION] = {"location", "urn:location", SIM_K_NONE, false, false, false, false},
 	[SIM_T_ENCRYPTED] = {"encryptedstring", "xsd:string", SIM_K_TEXT, true, false, false,
 		false},
+	[SIM_T_COMPLEX] = {"complexvalue", "tns:complexvalue", SIM_K_TEXT, true, false, false,
+		false},
 	[SIM_T_ANYTYPE] = {"anyType", "xsd:anyType", SIM_K_TEXT, true, false, false, false},
 };
 
@@ -287,6 +289,8 @@ static void sim_def_object(struct sim_org *org, const struct sim_def_object *d)
 		o->undeletable &= *c != 'd' && *c != 'n';
 		o->replicateable &= *c != 'r';
 		o->setup |= *c == 's';
+		o->tooling |= *c == 't';
+		o->meta |= *c == 't' || *c == 'm';
 	}
 	for (size_t i = 0; i < d->nfields; i++)
 		sim_def_row(org, o, &d->fields[i]);
@@ -404,5 +408,7 @@ void sim_schema_init(struct sim_org *org)
 		sim_def_object(org, &sim_std_sales[i]);
 	for (size_t i = 0; i < sim_std_custom_count; i++)
 		sim_def_object(org, &sim_std_custom[i]);
+	for (size_t i = 0; i < sim_std_meta_count; i++)
+		sim_def_object(org, &sim_std_meta[i]);
 	sim_schema_settle(org);
 }

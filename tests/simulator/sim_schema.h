@@ -32,6 +32,7 @@ enum sim_type {
 	SIM_T_LOCATION,
 	SIM_T_ENCRYPTED,
 	SIM_T_ANYTYPE,
+	SIM_T_COMPLEX, /* kept as the JSON text that it is shown as */
 	SIM_T_COUNT
 };
 
@@ -75,7 +76,7 @@ struct sim_field {
 	bool createable, updateable, nillable, defaulted, name_field, external_id, id_lookup,
 		unique, case_sensitive, calculated, auto_number, restricted, html, cascade,
 		cascade_shown, restrict_delete, locks, master, custom, no_filter, no_perm,
-		default_true, polymorphic, hidden,
+		default_true, polymorphic, hidden, read_only,
 		soft; /* soft: the value may be set past createable by the org only */
 	char *def_text, *formula, *compound, *rel_name, *child_rel, *extra, *controller;
 	char **ref_to;
@@ -100,6 +101,10 @@ struct sim_object {
 	unsigned idx;
 	bool custom, createable, updateable, deletable, queryable, undeletable, replicateable,
 		setup, has_owner;
+	bool meta;	 /* no record: not counted, outlives a reset */
+	bool tooling;	 /* seen by the Tooling API alone */
+	bool hidden;	 /* our user has no right to see it */
+	uint64_t entity; /* its EntityDefinition */
 	struct sim_field *field[SIM_MAX_FIELDS];
 	unsigned nfields;
 	unsigned short slot[SIM_NAME_SLOTS]; /* name -> field idx + 1 */
@@ -136,6 +141,8 @@ extern const struct sim_def_object sim_std_sales[];
 extern const size_t sim_std_sales_count;
 extern const struct sim_def_object sim_std_custom[];
 extern const size_t sim_std_custom_count;
+extern const struct sim_def_object sim_std_meta[];
+extern const size_t sim_std_meta_count;
 extern const struct sim_type_info sim_types[SIM_T_COUNT];
 
 #define SIM_HEAD                                      \

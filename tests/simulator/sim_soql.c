@@ -344,7 +344,8 @@ static bool sim_from(struct sim_sp *s, struct sim_object *child_of)
 	} else {
 		s->obj = sim_object_find(s->org, name);
 	}
-	if (!s->obj || !s->obj->queryable) {
+	if (!s->obj || !s->obj->queryable || s->obj->hidden ||
+		(s->tooling ? !s->obj->meta : s->obj->tooling)) {
 		sim_err_set(s->err, s->a, "INVALID_TYPE", NULL,
 			"%ssObject type '%.*s' is not supported. If you are attempting to use a "
 			"custom object, be sure "
@@ -396,6 +397,7 @@ static struct sim_query *sim_select(struct sim_sp *s, struct sim_object *child_o
 	q->org = s->org;
 	q->arena = s->a;
 	q->limit = -1;
+	q->tooling = s->tooling;
 	s->q = q;
 	if (!sim_sp_want(s, "SELECT"))
 		return NULL;
@@ -412,10 +414,11 @@ static struct sim_query *sim_select(struct sim_sp *s, struct sim_object *child_o
 	return q;
 }
 
-struct sim_query *sim_soql_parse(
-	struct sim_org *org, struct sim_arena *a, struct sim_str text, struct sim_err *err)
+static struct sim_query *sim_parse(struct sim_org *org, struct sim_arena *a, struct sim_str text,
+	bool tooling, struct sim_err *err)
 {
-	struct sim_sp s = {.org = org, .a = a, .text = sim_arena_dup(a, text), .err = err};
+	struct sim_sp s = {
+		.org = org, .a = a, .text = sim_arena_dup(a, text), .tooling = tooling, .err = err};
 	struct sim_query *q;
 
 	if (text.len > 100000) {
@@ -431,4 +434,16 @@ struct sim_query *sim_soql_parse(
 		return NULL;
 	}
 	return err->code ? NULL : q;
+}
+
+struct sim_query *sim_soql_parse(
+	struct sim_org *org, struct sim_arena *a, struct sim_str text, struct sim_err *err)
+{
+	return sim_parse(org, a, text, false, err);
+}
+
+struct sim_query *sim_soql_parse_tooling(
+	struct sim_org *org, struct sim_arena *a, struct sim_str text, struct sim_err *err)
+{
+	return sim_parse(org, a, text, true, err);
 }

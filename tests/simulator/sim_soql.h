@@ -99,7 +99,8 @@ struct sim_query {
 	int ngroup;
 	int64_t limit, offset;			/* limit -1: none */
 	bool all, count_only, aggregate, macro; /* macro: FIELDS(...) */
-	const struct sim_field *link;		/* a sub-query: the lookup to the parent */
+	bool tooling;
+	const struct sim_field *link; /* a sub-query: the lookup to the parent */
 	const char *version;
 };
 
@@ -110,6 +111,8 @@ struct sim_result {
 
 /* NULL with err set */
 struct sim_query *sim_soql_parse(
+	struct sim_org *org, struct sim_arena *a, struct sim_str text, struct sim_err *err);
+struct sim_query *sim_soql_parse_tooling(
 	struct sim_org *org, struct sim_arena *a, struct sim_str text, struct sim_err *err);
 /* finds the records; takes the org's read lock in short stretches */
 void sim_query_run(struct sim_query *q, uint64_t parent, struct sim_result *ret);

@@ -10,7 +10,7 @@ struct sim_sp {
 	struct sim_str text;
 	size_t at, tok_at;
 	struct sim_str tok; /* quoted strings without their quotes */
-	bool quoted, end;
+	bool quoted, end, tooling;
 	struct sim_err *err;
 	struct sim_object *obj;
 	struct {

@@ -156,6 +156,8 @@ void sim_value_out(struct sim_buf *b, const struct sim_org *org, const struct si
 	case SIM_K_NONE:
 		if (f->type == SIM_T_BASE64)
 			sim_out_blob(b, org, obj, r, f);
+		else if (f->type == SIM_T_COMPLEX)
+			sim_buf_s(b, s);
 		else if (dirty)
 			sim_buf_json(b, s);
 		else

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "check.h"
 #include "osy/batch.h"
 #include "osy/mem.h"
 #include "osy/names.h"
@@ -173,9 +174,37 @@ static void numbers_of_outcomes(void **state)
 	hold("docs/messages.md", "outcomes", &out);
 }
 
+/* Every kind of finding is on the check's page and in the API's description. */
+static void kinds_of_findings(void **state)
+{
+	static const char *const kinds[] = {
+#define X(name) name,
+		OSY_CHECK_KINDS(X)
+#undef X
+	};
+	OSY_AUTO(osy_buf_done)
+	struct osy_buf page = OSY_BUF(PAGE_BYTES), api = OSY_BUF(PAGE_BYTES), list = OSY_BUF(4096);
+
+	(void)state;
+	read_page("docs/check.md", &page);
+	read_page("schemas/openapi.yaml", &api);
+	osy_buf_addz(&list, "kind: {type: string, enum: [");
+	for (size_t i = 0; i < OSY_COUNT(kinds); i++) {
+		char quoted[64];
+		snprintf(quoted, sizeof(quoted), "`%s`", kinds[i]);
+		if (!strstr(page.p, quoted))
+			fail_msg("docs/check.md does not tell of %s", kinds[i]);
+		osy_buf_addf(&list, "%s%s", i ? ", " : "", kinds[i]);
+	}
+	osy_buf_addz(&list, "]}");
+	if (!strstr(api.p, list.p))
+		fail_msg("schemas/openapi.yaml has not: %s", list.p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kinds_of_findings),
 		cmocka_unit_test(settings_table),
 		cmocka_unit_test(batch_head),
 		cmocka_unit_test(numbers_of_outcomes),

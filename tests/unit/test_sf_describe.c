@@ -38,6 +38,11 @@ static const char small[] =
 	"{\"cascadeDelete\":false,\"childSObject\":\"Line__c\",\"field\":\"Thing__c\","
 	"\"relationshipName\":null,\"restrictedDelete\":true},"
 	"{\"childSObject\":\"Line__c\",\"field\":\"Other_Thing__c\"}"
+	"],\"recordTypeInfos\":["
+	"{\"active\":true,\"available\":false,\"developerName\":\"A\",\"master\":false,\"name\":"
+	"\"An "
+	"A\"},"
+	"{\"active\":true,\"available\":true,\"developerName\":\"Master\",\"master\":true}"
 	"],\"name\":\"Thing__c\",\"keyPrefix\":\"a01\",\"custom\":true,\"queryable\":true}";
 
 static void reads_a_describe(void **state)
@@ -49,6 +54,9 @@ static void reads_a_describe(void **state)
 	assert_int_equal(osy_sf_describe_parse(osy_str(small), &object, &err), OSY_OK);
 	assert_string_equal(object->name, "Thing__c");
 	assert_string_equal(object->key_prefix, "a01");
+	assert_int_equal(object->record_type_count, 1);
+	assert_string_equal(object->record_types[0].name, "A");
+	assert_true(object->record_types[0].active && !object->record_types[0].available);
 	assert_true(object->updateable && object->custom && object->queryable);
 	assert_false(object->createable || object->deletable);
 	assert_int_equal(object->field_count, 7);

@@ -37,7 +37,7 @@ struct osy_sf_field {
 	int length, precision, scale, digits;
 	bool createable, updateable, nillable, defaulted_on_create, calculated, auto_number,
 		external_id, id_lookup, unique, case_sensitive, restricted_picklist, filterable,
-		polymorphic, html, cascade_delete, restricted_delete;
+		polymorphic, html, cascade_delete, restricted_delete, permissionable;
 	int relationship_order;		 /* 0, 1: master-detail; -1: lookup or none */
 	const char *const *reference_to; /* NULL-terminated; never NULL */
 	size_t reference_count;
@@ -50,6 +50,11 @@ struct osy_sf_child {
 	bool cascade_delete, restricted_delete;
 };
 
+struct osy_sf_record_type {
+	const char *name, *label; /* developer name */
+	bool active, available;	  /* available: to our user */
+};
+
 struct osy_sf_object {
 	const char *name, *label;
 	char key_prefix[4]; /* "" when the org gives none */
@@ -58,6 +63,8 @@ struct osy_sf_object {
 	size_t field_count;
 	const struct osy_sf_child *children; /* without those that name no object or no field */
 	size_t child_count;
+	const struct osy_sf_record_type *record_types; /* without the master */
+	size_t record_type_count;
 	struct osy_arena *arena_; /* owns it all */
 };
 

@@ -1,0 +1,100 @@
+#include <stdlib.h>
+
+#include "check_internal.h"
+#include "osy/sf_query.h"
+
+#define BODY_BYTES (4u * 1024 * 1024)
+#define PATH_BYTES (400u * 1024)
+#define IN_FLIGHT 4
+
+void check_parts_begin(struct check_parts *parts, struct osy_org *org, const char *path)
+{
+	*parts = (struct check_parts){.org = org, .path = path, .body = OSY_BUF(BODY_BYTES)};
+	parts->w = osy_json_writer(&parts->body);
+	osy_jw_object(&parts->w);
+	osy_jw_put_bool(&parts->w, "allOrNone", false);
+	osy_jw_key(&parts->w, "compositeRequest");
+	osy_jw_array(&parts->w);
+}
+
+void check_parts_get(struct check_parts *parts, struct osy_str path)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf url = OSY_BUF(PATH_BYTES), ref = OSY_BUF(32);
+
+	OSY_ASSERT(parts->count < CHECK_PARTS_MAX);
+	osy_buf_addf(&ref, "r%u", parts->count++);
+	osy_buf_addz(&url, "/services/data/v" OSY_SF_API_VERSION "/");
+	osy_buf_add_str(&url, path);
+	osy_jw_object(&parts->w);
+	osy_jw_put_str(&parts->w, "method", OSY_STR("GET"));
+	osy_jw_put_str(&parts->w, "url", osy_buf_str(&url));
+	osy_jw_put_str(&parts->w, "referenceId", osy_buf_str(&ref));
+	osy_jw_object_end(&parts->w);
+}
+
+void check_parts_query(struct check_parts *parts, struct osy_str soql)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(PATH_BYTES);
+
+	if (strncmp(parts->path, "tooling/", 8) == 0)
+		osy_buf_addz(&path, "tooling/");
+	osy_soql_path(soql, false, &path);
+	check_parts_get(parts, osy_buf_str(&path));
+}
+
+void check_parts_send(struct osy_http *http, struct check_parts *parts, size_t count)
+{
+	OSY_AUTO_FREE struct osy_sf_many *calls = osy_xcalloc(count + 1, sizeof(*calls));
+
+	for (size_t i = 0; i < count; i++) {
+		osy_jw_array_end(&parts[i].w);
+		osy_jw_object_end(&parts[i].w);
+		calls[i] = (struct osy_sf_many){.org = parts[i].org,
+			.request = {.method = "POST",
+				.path = osy_str(parts[i].path),
+				.body = osy_buf_str(&parts[i].body)},
+			.body = OSY_BUF(1)};
+	}
+	osy_sf_run_many(http, calls, count, IN_FLIGHT);
+	for (size_t i = 0; i < count; i++) {
+		parts[i].code = calls[i].code;
+		parts[i].err = calls[i].err;
+		if (!parts[i].code)
+			parts[i].code = osy_json_parse(osy_buf_str(&calls[i].body),
+				"a composite's reply", &parts[i].reply, &parts[i].err);
+		osy_buf_done(&calls[i].body);
+	}
+}
+
+static void why_of(const struct osy_json *body, struct osy_buf *out)
+{
+	const struct osy_json *error = osy_json_at(body, 0);
+	struct osy_str code = osy_json_get_str(error, "errorCode");
+	struct osy_str text = osy_json_get_str(error, "message");
+
+	osy_buf_addf(out, "%.*s: %.*s", (int)(code.len < 80 ? code.len : 80),
+		code.len ? code.p : "?", (int)(text.len < 300 ? text.len : 300),
+		text.len ? text.p : "no reason given");
+}
+
+const struct osy_json *check_parts_body(
+	const struct check_parts *parts, unsigned index, struct osy_buf *ret_why)
+{
+	const struct osy_json *list = osy_json_get(parts->reply, "compositeResponse");
+	const struct osy_json *part = osy_json_at(list, index);
+	const struct osy_json *body = osy_json_get(part, "body");
+
+	if (osy_json_get_i64(part, "httpStatusCode", 0) == 200 &&
+		osy_json_type(body) == OSY_JSON_OBJECT)
+		return body;
+	why_of(osy_json_type(body) == OSY_JSON_ARRAY && osy_json_count(body) ? body : NULL,
+		ret_why);
+	return NULL;
+}
+
+void check_parts_done(struct check_parts *parts)
+{
+	osy_buf_done(&parts->body);
+	osy_json_free(parts->reply);
+	*parts = (struct check_parts){0};
+}

@@ -1,0 +1,39 @@
+/*
+ * Inside of the check's questions.
+ */
+#ifndef CHECK_INTERNAL_H
+#define CHECK_INTERNAL_H
+
+#include "check.h"
+#include "osy/json.h"
+
+/* check_describe.c */
+enum osy_code check_describe(struct osy_check *check, struct osy_http *http,
+	struct osy_org *const orgs[OSY_CHECK_SIDES], struct osy_err *err) OSY_CHECKED;
+
+/* check_composite.c: GETs gathered into composites, of both orgs side by side. */
+#define CHECK_PARTS_MAX 25
+
+struct check_parts {
+	struct osy_org *org;
+	const char *path; /* "composite" or "tooling/composite" */
+	struct osy_buf body;
+	unsigned count;
+	struct osy_json_writer w;
+	/* the answer */
+	struct osy_json *reply;
+	enum osy_code code; /* of the call as a whole */
+	struct osy_err err;
+};
+void check_parts_begin(struct check_parts *parts, struct osy_org *org, const char *path);
+/* path: below /services/data/vXX.X/ */
+void check_parts_get(struct check_parts *parts, struct osy_str path);
+void check_parts_query(struct check_parts *parts, struct osy_str soql);
+/* Sends all of them and parses what comes. */
+void check_parts_send(struct osy_http *http, struct check_parts *parts, size_t count);
+/* The body of a part; NULL with why it was refused ("CODE: message"). */
+const struct osy_json *check_parts_body(
+	const struct check_parts *parts, unsigned index, struct osy_buf *ret_why);
+void check_parts_done(struct check_parts *parts);
+
+#endif
