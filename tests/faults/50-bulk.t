@@ -3,10 +3,11 @@
 # deleted by somebody, an emptied Redis, a lane that moves. Each run ends by itself, nothing is lost, nothing is there twice.
 # Of some sixty trials these are made unless ONLY is another pattern of their names; ONLY=. makes all (20 minutes).
 . "$(dirname "$0")/lib.sh"
-USUAL='(keyless|equal) by hand|keyed by hand running|keyless fault (drop-after|session|results cut|a job that fails$|row locks)'
+USUAL='(keyless|equal) by hand|keyless worker.job_(closing|results)|keyed by hand running|keyless fault (drop-after|session|results cut|a job that fails$|row locks)'
 USUAL+='|keyed fault (drop-after|jobs refused)|keyless meddle (aborted by somebody|Redis emptied$|a second worker$)'
 USUAL+='|keyed meddle (aborted and deleted|SIGTERM while gathering)|keyless abort'
 e2e_begin own
+faulty_programs
 ACCOUNTS=${ACCOUNTS:-400} CONTACTS=${CONTACTS:-24000}
 simulators
 coordinator
@@ -112,20 +113,18 @@ mappings() { # sources and targets in the log of the id map: 9 bytes each, in tu
 dead() { ! kill -0 "$1" 2>/dev/null; }
 
 # ---- Workers that die -----------------------------------------------------------------------------------
-if grep -q ORGSYNC_FAILPOINTS "$BIN/orgsync-worker"; then
-	for template in keyed keyless; do
-		for point in worker.job_created@1 worker.job_gathered@1 worker.job_gathered@7 worker.job_uploaded@1 worker.job_closing@1 worker.job_closed@1 \
-			worker.job_results@1 worker.after_intent@3 worker.after_record@9 worker.after_idmap@8; do
-			wanted "$template $point" || continue
-			begin_trial $template
-			settings '{"bulkBatchMs":150}'
-			start_worker w1 "${point%@*}=kill@${point#*@}"
-			wait_for 60 dead "$WORKER_PID" || diag "it was not killed"
-			start_worker w2
-			judge "$template: killed at $point"
-		done
+for template in keyed keyless; do
+	for point in worker.job_created@1 worker.job_gathered@1 worker.job_gathered@7 worker.job_uploaded@1 worker.job_closing@1 worker.job_closed@1 \
+		worker.job_results@1 worker.after_intent@3 worker.after_record@9 worker.after_idmap@8; do
+		wanted "$template $point" || continue
+		begin_trial $template
+		settings '{"bulkBatchMs":150}'
+		start_worker w1 "${point%@*}=kill@${point#*@}"
+		wait_for 60 dead "$WORKER_PID" || diag "it was not killed"
+		start_worker w2
+		judge "$template: killed at $point"
 	done
-fi
+done
 for template in keyed keyless equal; do
 	for moment in open gathering running settling; do
 		wanted "$template by hand $moment" || continue

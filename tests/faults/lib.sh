@@ -14,6 +14,15 @@ RANDOM=$SEED
 # Short, because the simulator's requests are short.
 export ORGSYNC_REQUEST_LIMIT_MS=${ORGSYNC_REQUEST_LIMIT_MS:-3000}
 
+# From now on coordinators and workers are those that have failpoints.
+faulty_programs() {
+	local faulty=${ORGSYNC_FAULTY:-$ROOT/build/faulty}
+	[[ -x $faulty/orgsync-worker && -x $faulty/orgsync-coordinator ]] || bail "$faulty has no programs; run make build"
+	mkdir -p "$T/bin"
+	ln -sf "$BIN/orgsync" "$BIN/orgsync-simulator" "$faulty/orgsync-worker" "$faulty/orgsync-coordinator" "$T/bin/"
+	BIN=$T/bin PATH=$T/bin:$PATH
+}
+
 faults_begin() {
 	e2e_begin own
 	diag "SEED=$SEED"
