@@ -31,28 +31,6 @@ static bool is_full(const struct osy_lbulk *bulk)
 
 /* ---- A batch ---- */
 
-/* What is settled before anything is sent, and what was left out, is recorded first: the batch
- * leaves memory. */
-static bool has_unrecorded(const struct osy_lbatch *batch)
-{
-	for (const struct osy_lfailure *f = batch->failures; f; f = f->next) {
-		if (!f->recorded)
-			return true;
-	}
-	for (unsigned i = 0; i < batch->row_count; i++) {
-		if (!osy_is_pending(&batch->rows[i]) && !batch->rows[i].recorded)
-			return true;
-	}
-	return false;
-}
-
-static void record_part(struct osy_lbatch *batch)
-{
-	batch->record_as = OSY_RECORD_PART;
-	batch->after = OSY_STEP_READY;
-	osy_load_step(batch, OSY_STEP_RECORD);
-}
-
 static bool needs(const struct osy_lbatch *batch, enum osy_action action)
 {
 	for (unsigned i = 0; i < batch->row_count; i++) {
@@ -120,10 +98,8 @@ bool osy_load_bulk_add(struct osy_lbatch *batch)
 		bulk->cut = true;
 	if (bulk->phase != OSY_LBULK_GATHER || bulk->cut)
 		return false;
-	if (has_unrecorded(batch)) {
-		record_part(batch);
-		return false;
-	}
+	if (osy_load_record_first(batch))
+		return false; /* the batch leaves memory */
 	if (!has_jobs(bulk, batch))
 		return false;
 	if (osy_lbulk_write(bulk, batch, &err)) {

@@ -122,6 +122,29 @@ static bool has_room(const struct gather *gather, const struct osy_lbatch *batch
 	return before < osy_load_org_room(org, batch->load->loader);
 }
 
+static bool has_unrecorded(const struct osy_lbatch *batch)
+{
+	for (const struct osy_lfailure *f = batch->failures; f; f = f->next) {
+		if (!f->recorded)
+			return true;
+	}
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (!osy_is_pending(&batch->rows[i]) && !batch->rows[i].recorded)
+			return true;
+	}
+	return false;
+}
+
+bool osy_load_record_first(struct osy_lbatch *batch)
+{
+	if (!has_unrecorded(batch))
+		return false;
+	batch->record_as = OSY_RECORD_PART;
+	batch->after = OSY_STEP_READY;
+	osy_load_step(batch, OSY_STEP_RECORD);
+	return true;
+}
+
 /* Once its run is to end, nothing more of a batch is sent but updates that may have happened. */
 static void end_unsent(struct osy_lbatch *batch)
 {
@@ -154,6 +177,9 @@ static void collect(struct osy_loader *loader, struct gather *gather)
 		if (!osy_load_has_actions(batch)) {
 			batch->record_as = OSY_RECORD_DONE;
 			osy_load_step(batch, OSY_STEP_RECORD);
+		} else if (batch->in_table && osy_load_record_first(batch)) {
+			continue; /* what a former attempt did is known now, and the intent forgets
+				     it */
 		} else if (osy_load_goes_bulk(batch)) {
 			if (may_send && bytes < GATHER_BYTES && osy_load_bulk_add(batch))
 				bytes += add(gather, batch);

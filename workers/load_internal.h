@@ -494,6 +494,9 @@ void osy_load_snapshot_pack(const struct osy_lbatch *batch, struct osy_buf *out)
  * False: it was begun, or Postgres fails. */
 bool osy_load_unintend(struct osy_lbatch *batch);
 bool osy_load_has_actions(const struct osy_lbatch *batch);
+/* Rows that are settled, and what was left out of others, are recorded before the rest of the batch
+ * goes on; false: all of it is. */
+bool osy_load_record_first(struct osy_lbatch *batch);
 bool osy_load_has_keyless(const struct osy_lbatch *batch);
 /* Advisory lock of the inserts of a target object without a key; class 0: intents, 1: reconciling.
  */
