@@ -131,6 +131,7 @@ struct osy_lbulk {
 	bool adopted;	  /* from a former owner */
 	bool cut;	  /* takes no more */
 	bool closing;	  /* the lane's row says so: no way back */
+	bool counted;	  /* the attempt at its results */
 	struct osy_ljoin *join;
 };
 

@@ -192,6 +192,8 @@ void osy_lbulk_gather(struct osy_lbulk *bulk)
 		struct osy_ljob *job = &bulk->jobs[i];
 		if (job->size)
 			job->step = OSY_LJOB_UPLOAD;
+		else if (job->step == OSY_LJOB_CREATE && !job->call)
+			job->step = OSY_LJOB_NONE;
 		else
 			osy_lbulk_abort_open(job);
 		job->moved_at = osy_mono_ms();

@@ -122,9 +122,13 @@ static void on_created(struct osy_lcall *call, struct osy_sf_reply *reply)
 		(void)OSY_FAILPOINT("worker.job_created");
 		if (job->bulk->phase != OSY_LBULK_GATHER)
 			osy_lbulk_abort_open(job); /* nothing is to go into it any more */
-	} else if (osy_lbulk_failed(job, "job.create", &err) == OSY_LTROUBLE_REFUSED) {
+		job->bulk->load->jobs_failed = 0;
+	} else {
 		/* The org does not take the object by Bulk, or no more jobs today. */
-		job->bulk->load->no_bulk = true;
+		enum osy_ltrouble trouble = osy_lbulk_failed(job, "job.create", &err);
+		job->bulk->load->no_bulk |= trouble == OSY_LTROUBLE_REFUSED ||
+					    (trouble == OSY_LTROUBLE_AGAIN &&
+						    ++job->bulk->load->jobs_failed >= REFUSALS);
 	}
 }
 
@@ -321,7 +325,7 @@ void osy_lbulk_abort_open(struct osy_ljob *job)
 	struct osy_sf_request request;
 	struct osy_err ignored = OSY_ERR_NONE;
 
-	if (!job->id[0] || job->bulk->closing)
+	if (!job->id[0] || (job->bulk->closing && (job->size || job->bulk->adopted)))
 		return;
 	struct osy_lcall *call = osy_lbulk_call(job, nobody_waits);
 	osy_bulk_ingest_abort(call->ask, job->id, &request);

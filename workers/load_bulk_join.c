@@ -126,14 +126,18 @@ static enum osy_code read_batches(struct osy_lbulk *bulk, struct osy_err *err)
 }
 
 /* Jobs whose results a worker cannot bear must not bring down one worker after the other. */
-static enum osy_code count_attempt(const struct osy_lbulk *bulk, struct osy_err *err)
+static enum osy_code count_attempt(struct osy_lbulk *bulk, struct osy_err *err)
 {
 	const struct osy_wlane *lane = bulk->load->lane;
 
-	return osy_pg_do(bulk->load->loader->worker->pg, NULL, err,
+	if (bulk->counted)
+		return OSY_OK;
+	enum osy_code rc = osy_pg_do(bulk->load->loader->worker->pg, NULL, err,
 		"UPDATE batch SET attempts = attempts + 1 WHERE run = $1 AND pass = $2 AND lane = "
 		"$3 AND state = 'intent' AND (insert_job IS NOT NULL OR update_job IS NOT NULL)",
 		OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->pass), OSY_PG_I32(lane->lane));
+	bulk->counted = !rc;
+	return rc;
 }
 
 static uint64_t hash_of_id(const char *id)

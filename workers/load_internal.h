@@ -222,6 +222,7 @@ struct osy_load {
 	struct osy_lleft *left;
 	struct osy_lbulk *bulk;	 /* ingest jobs that hold its batches; NULL: none */
 	bool no_bulk;		 /* they failed again and again, or the org refuses them */
+	unsigned jobs_failed;	 /* to be made, in a row */
 	unsigned uploads_failed; /* of jobs, in a row */
 	bool looked;		 /* left has been read */
 	int undone_stage;	 /* of a rollback: nothing of this stage is left here; 0: none */
