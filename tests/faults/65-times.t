@@ -20,18 +20,26 @@ wait_reached "$RUN" 20
 dead=$(sql "SELECT DISTINCT owner FROM lane l JOIN process p ON p.id = l.owner WHERE p.pid = $ONE AND run = '$RUN'")
 [[ -n $dead ]] || bail "worker one has no lane"
 kill9 "$ONE"
-taken_over() { [[ $(sql "SELECT count(*) FROM lane WHERE run = '$RUN' AND owner = '$dead'") == 0 ]]; }
+lanes=$(sql "SELECT string_agg(lane::text, ',') FROM lane WHERE run = '$RUN' AND owner = '$dead'")
+before=$(sql "SELECT count(*) FROM batch WHERE run = '$RUN' AND lane IN ($lanes) AND state = 'done'")
+# Another one has them, and something of them is recorded.
+taken_over() {
+	[[ $(sql "SELECT count(*) FROM lane WHERE run = '$RUN' AND owner = '$dead'") == 0 ]] &&
+		[[ $(sql "SELECT count(*) FROM batch WHERE run = '$RUN' AND lane IN ($lanes) AND state = 'done'") -gt $before ]]
+}
 took=$(ms taken_over)
 diag "the lanes of a killed worker: $took ms"
 is "$((took < 10000))" 1 "the lanes of a killed worker are taken over within ten seconds"
 
-# Its coordinator: what moves is the run's epoch, and then the records that come in. The API is its own, so Postgres is asked.
+# Its coordinator: the API is its own, so Postgres is asked for the run's epoch, and for records in the journal.
 epoch() { sql "SELECT epoch FROM run WHERE id = '$RUN'"; }
 before=$(epoch)
 kill9 "$COORDINATOR_PID"
 begin=${EPOCHREALTIME//./}
 coordinator again
-driven() { [[ $(epoch) -gt $before ]]; }
+published() { sql "SELECT sum(published) FROM run_object WHERE run = '$RUN'"; }
+journal=$(published)
+driven() { [[ $(epoch) -gt $before && ($(published) -gt $journal || $(published) -eq $EXPECTED) ]]; }
 wait_for 60 driven
 took=$(((${EPOCHREALTIME//./} - begin) / 1000))
 diag "the runs of a killed coordinator: $took ms"

@@ -762,6 +762,14 @@ class Trouble(Base):
     def count(self):
         return self.org.admin("GET", "count").get("Account", 0)
 
+    def test_fault_without_count(self):
+        self.org.admin("DELETE", "faults")
+        self.org.admin("POST", "faults", {"match": "GET /limits", "kind": "refused"})
+        for _ in range(3):
+            self.assertEqual(self.org.call("GET", DATA + "/limits")[0], 400)
+        self.assertEqual(self.org.admin("GET", "faults")[0]["hits"], 3)
+        self.org.admin("DELETE", "faults")
+
     def test_faults(self):
         post = lambda: self.org.call("POST", DATA + "/composite/sobjects", {"records": [rec("Account", Name="f")]})
         self.fault("drop-before", "POST /composite")
