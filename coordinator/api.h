@@ -97,6 +97,11 @@ unsigned osy_api_port(const struct osy_api *api); /* useful when settings->liste
 extern const struct osy_route osy_routes_orgs[], osy_routes_templates[], osy_routes_runs[],
 	osy_routes_errors[], osy_routes_admin[], osy_routes_check[], osy_routes_order[];
 
+/* By a method and a path below /api/v1; NULL: there is none. params gets copies of what the {} stand for (free()).
+ * *ret_path_known: the path is there, be it with other methods only. */
+const struct osy_route *osy_api_route(
+	const char *method, const char *path, char *params[OSY_API_PARAMS], bool *ret_path_known);
+
 /* ---- Tokens ---- */
 /* Looks a bearer token up; OSY_ROLE_NONE when it is none of ours. */
 enum osy_code osy_token_check(struct osy_pg *pg, struct osy_str token, enum osy_role *ret_role,

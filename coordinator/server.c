@@ -133,47 +133,7 @@ static enum MHD_Result health(
 	return answer(connection, 200, "text/plain", NULL, OSY_STR("ok\n"));
 }
 
-/* ---- Routing ---- */
-static const struct osy_route *const parts[] = {osy_routes_orgs, osy_routes_templates,
-	osy_routes_runs, osy_routes_errors, osy_routes_admin, osy_routes_check, osy_routes_order};
-
-/* Matches path against "/runs/{}/errors"; params are copies (free()). */
-static bool match(const char *pattern, const char *path, char *params[OSY_API_PARAMS])
-{
-	unsigned n = 0;
-
-	while (*pattern && *path) {
-		if (strncmp(pattern, "{}", 2) == 0) {
-			size_t len = strcspn(path, "/");
-			if (!len || n == OSY_API_PARAMS)
-				return false;
-			free(params[n]);
-			params[n] = osy_xstrndup(path, len);
-			n++;
-			pattern += 2;
-			path += len;
-		} else if (*pattern++ != *path++) {
-			return false;
-		}
-	}
-	return !*pattern && !*path;
-}
-
-static const struct osy_route *find(
-	const char *method, const char *path, char *params[OSY_API_PARAMS], bool *ret_path_known)
-{
-	for (size_t p = 0; p < OSY_COUNT(parts); p++) {
-		for (const struct osy_route *route = parts[p]; route->method; route++) {
-			if (!match(route->path, path, params))
-				continue;
-			*ret_path_known = true;
-			if (strcmp(route->method, method) == 0)
-				return route;
-		}
-	}
-	return NULL;
-}
-
+/* ---- Calls ---- */
 static enum osy_code authorize(
 	struct osy_call *call, const struct osy_route *route, struct osy_err *err)
 {
@@ -232,7 +192,7 @@ static enum MHD_Result serve(struct osy_api *api, struct MHD_Connection *connect
 	char *params[OSY_API_PARAMS] = {NULL};
 	bool known = false;
 	enum MHD_Result result;
-	const struct osy_route *route = find(method, path, params, &known);
+	const struct osy_route *route = osy_api_route(method, path, params, &known);
 	struct osy_call call = {.context = &api->context,
 		.connection = connection,
 		.body = body,

@@ -65,6 +65,8 @@ static const char *cut_off(const struct osy_http_reply *reply)
 
 	if (!reply->call_->head_ended)
 		return "its headers are cut off";
+	if (status < 100 || status > 599)
+		return "its first line is none of HTTP";
 	curl_easy_getinfo(reply->call_->easy, CURLINFO_HTTP_VERSION, &version);
 	if (version != CURL_HTTP_VERSION_1_1 || status == 204 || status == 304 ||
 		reply->call_->no_reply_body || osy_http_reply_header(reply, "Content-Length").p ||
