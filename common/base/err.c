@@ -62,8 +62,8 @@ static bool is_cut(const char *p, const char *end)
 }
 
 /*
- * One line of whole characters, whatever came in from outside and wherever it was cut: Postgres takes no other text,
- * and no terminal should see another.
+ * One line of whole characters, whatever came in from outside and wherever it was cut: Postgres
+ * takes no other text, and no terminal should see another.
  */
 static void make_sentence(char *text)
 {

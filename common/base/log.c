@@ -64,12 +64,12 @@ void osy_log_raise(void)
 	atomic_store(&the_log.level, level >= OSY_DEBUG ? OSY_ERROR : level + 1);
 }
 
-/* What a terminal obeys instead of showing it, or what turns the order of a line around: C1 controls, separators of
- * lines, marks of direction. 0: none of these. */
+/* What a terminal obeys instead of showing it, or what turns the order of a line around: C1
+ * controls, separators of lines, marks of direction. 0: none of these. */
 static unsigned hidden_control(const char *p, unsigned n)
 {
 	const unsigned char *s = (const unsigned char *)p;
-	const unsigned c = n == 2 ? (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu)
+	const unsigned c = n == 2   ? (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu)
 			   : n == 3 ? (s[0] & 0x0fu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu)
 				    : 0;
 	const bool is_hidden = (c >= 0x80 && c < 0xa0) || c == 0x200e || c == 0x200f ||
@@ -105,8 +105,8 @@ static void put_escaped(struct osy_buf *line, struct osy_str s)
 static bool is_word(struct osy_str s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] <= ' ' || (unsigned char)s.p[i] >= 0x7f || s.p[i] == '"' || s.p[i] == '\\' ||
-			s.p[i] == '=')
+		if (s.p[i] <= ' ' || (unsigned char)s.p[i] >= 0x7f || s.p[i] == '"' ||
+			s.p[i] == '\\' || s.p[i] == '=')
 			return false;
 	return s.len > 0 && s.len < VALUE_BYTES;
 }

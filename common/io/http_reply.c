@@ -83,6 +83,12 @@ static void fill_error(
 	char origin[24];
 
 	snprintf(origin, sizeof(origin), "curl:%d", (int)curl);
+	if (code == OSY_E_UNREACHABLE && call->out_of_reach) {
+		reply->code = osy_fail_from(&reply->err, code, "reach",
+			"%s was not asked: its name leads to an address that is %s", call->where,
+			call->reach == OSY_HTTP_PUBLIC ? "not public" : "not of this machine");
+		return;
+	}
 	if (code == OSY_E_UNREACHABLE)
 		reply->code = osy_fail_from(
 			&reply->err, code, origin, "cannot reach %s: %s", call->where, text);

@@ -203,6 +203,21 @@ static bool take_host(struct osy_str *rest, struct osy_str *ret_host)
 	return true;
 }
 
+/*
+ * A name with a domain: no address in any of the ways to write one (its last label would be a
+ * number: 127.0.0.1, 2130706433, 0x7f.1), no name without a dot, which only a network of one's own
+ * knows.
+ */
+static bool is_domain(struct osy_str host)
+{
+	const char *dot = memrchr(host.p, '.', host.len), *end = host.p + host.len;
+
+	if (!dot || dot == host.p || dot + 1 == end || host.p[0] == '[' ||
+		memmem(host.p, host.len, "..", 2))
+		return false;
+	return !(dot[1] >= '0' && dot[1] <= '9');
+}
+
 enum osy_code osy_sf_url_check(
 	struct osy_str url, bool allow_http, bool path, const char *what, struct osy_err *err)
 {
@@ -229,6 +244,11 @@ enum osy_code osy_sf_url_check(
 		return osy_fail(err, OSY_E_INVALID,
 			"%s must end after its host: leave out \"%.*s\"", what,
 			(int)(rest.len < 60 ? rest.len : 60), rest.p);
+	if (secure && !is_domain(host))
+		return osy_fail(err, OSY_E_INVALID,
+			"%s must name the org's host by its domain, such as "
+			"https://MyDomain.my.salesforce.com, not by an address",
+			what);
 	if (plain && !(allow_http && is_loopback(host)))
 		return osy_fail(err, OSY_E_INVALID,
 			"%s must be https:// (http:// is for simulators: on loopback, with "

@@ -1,6 +1,7 @@
-/* The HTTP API: method, path, query, headers and body of a call, through its route to its handler, as an admin. Every
- * backend is down, so that a handler ends where it has read its call; a stand-in for libmicrohttpd gives query and
- * headers. Input: "METHOD /path?query", lines "Name: value", an empty line, the body. */
+/* The HTTP API: method, path, query, headers and body of a call, through its route to its handler,
+ * as an admin. Every backend is down, so that a handler ends where it has read its call; a stand-in
+ * for libmicrohttpd gives query and headers. Input: "METHOD /path?query", lines "Name: value", an
+ * empty line, the body. */
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,11 +213,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	decode(path);
 	while (*rest && *(line = take_line(&rest)))
 		take_value(line, ":", MHD_HEADER_KIND);
-	const struct osy_route *route = osy_api_route(line == path ? "" : text, path, params, &known);
+	const struct osy_route *route =
+		osy_api_route(line == path ? "" : text, path, params, &known);
 	OSY_ASSERT(!route || known);
 	if (route && strcmp(route->path, "/doctor") != 0)
 		handle(route, params,
-			(struct osy_str){(const char *)data + (rest - text), size - (size_t)(rest - text)});
+			(struct osy_str){
+				(const char *)data + (rest - text), size - (size_t)(rest - text)});
 	for (int i = 0; i < OSY_API_PARAMS; i++)
 		free(params[i]);
 	return 0;

@@ -1,5 +1,5 @@
-/* Messages of a run's topic: record batches, link batches, checkpoints. What is read is written and read again, to
- * the same end; slices lie in the message. */
+/* Messages of a run's topic: record batches, link batches, checkpoints. What is read is written and
+ * read again, to the same end; slices lie in the message. */
 #include "osy/batch.h"
 #include "osy/mem.h"
 
@@ -14,8 +14,7 @@ static void check_inside(struct osy_str slice, struct osy_str message)
 }
 
 /* Reads all rows, writes them when out is not NULL; whether the message was good to its end. */
-static bool read_batch(
-	struct osy_str message, struct osy_arena *arena, struct osy_buf *out)
+static bool read_batch(struct osy_str message, struct osy_arena *arena, struct osy_buf *out)
 {
 	OSY_AUTO(osy_batch_writer_done) struct osy_batch_writer writer;
 	struct osy_batch_reader reader;

@@ -1,5 +1,6 @@
-/* Replies of a server as they come over the wire, to the HTTP client: any bytes, then the end of the connection. A
- * reply counts as whole or has an error with a sentence; pieces handed out are never more than a bound. */
+/* Replies of a server as they come over the wire, to the HTTP client: any bytes, then the end of
+ * the connection. A reply counts as whole or has an error with a sentence; pieces handed out are
+ * never more than a bound. */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,8 +74,8 @@ static void close_now(int fd)
 	close(fd);
 }
 
-static void try(struct osy_http *http, unsigned port, int listen_fd, bool stream, const uint8_t *data,
-	size_t size)
+static void try(struct osy_http *http, unsigned port, int listen_fd, bool stream,
+	const uint8_t *data, size_t size)
 {
 	char url[64];
 	struct outcome outcome = {false, 0};

@@ -1,5 +1,5 @@
-/* What Postgres keeps packed of a batch: intents, snapshots, outcomes. What is read is written and read again, to
- * the same end. */
+/* What Postgres keeps packed of a batch: intents, snapshots, outcomes. What is read is written and
+ * read again, to the same end. */
 #include "osy/intent.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

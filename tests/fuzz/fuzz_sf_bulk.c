@@ -48,8 +48,7 @@ static enum osy_code row(
 	}
 	OSY_ASSERT(file->columns.id < (int)file->cells && file->columns.error < (int)file->cells);
 	for (size_t i = 0; i < file->columns.sent_count; i++)
-		OSY_ASSERT(file->columns.sent[i] >= -1 &&
-			   file->columns.sent[i] < (int)file->cells);
+		OSY_ASSERT(file->columns.sent[i] >= -1 && file->columns.sent[i] < (int)file->cells);
 	if (file->columns.error >= 0 && (size_t)file->columns.error < count) {
 		OSY_AUTO(osy_buf_done) struct osy_buf scratch = OSY_BUF(OSY_CSV_SCRATCH_BYTES);
 

@@ -1,5 +1,5 @@
-/* Replies of an org beside its records: errors, logins, the limits header, addresses, secrets as they were sealed.
- * The first two bytes choose status and type. */
+/* Replies of an org beside its records: errors, logins, the limits header, addresses, secrets as
+ * they were sealed. The first two bytes choose status and type. */
 #include <stdlib.h>
 
 #include "osy/mem.h"
@@ -7,7 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const int statuses[] = {200, 204, 300, 302, 400, 401, 403, 404, 408, 413, 420, 429, 500, 503};
+static const int statuses[] = {
+	200, 204, 300, 302, 400, 401, 403, 404, 408, 413, 420, 429, 500, 503};
 
 static void check_err(enum osy_code code, const struct osy_err *err)
 {

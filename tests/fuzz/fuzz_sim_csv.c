@@ -1,4 +1,5 @@
-/* The data of the simulator's ingest jobs: rows are found, each gives as many cells as the header. */
+/* The data of the simulator's ingest jobs: rows are found, each gives as many cells as the header.
+ */
 #include "sim.h"
 #include "sim_job.h"
 

@@ -1,20 +1,18 @@
-/* A request to the simulated org, from its line to its reply: "METHOD /path?query", an empty line, the body. Its
- * admin door is left out: it does what it is told. */
+/* A request to the simulated org, from its line to its reply: "METHOD /path?query", an empty line,
+ * the body. Its admin door is left out: it does what it is told. */
 #include "sim.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void handle(struct sim_org *org, const char *authorization, struct sim_str line,
-	struct sim_str body)
+static void handle(
+	struct sim_org *org, const char *authorization, struct sim_str line, struct sim_str body)
 {
 	struct sim_arena arena = {NULL};
 	struct sim_resp resp = {.status = 200};
-	struct sim_req req = {.org = org,
-		.arena = &arena,
-		.method = sim_cut(&line, ' '),
-		.uri = line};
+	struct sim_req req = {
+		.org = org, .arena = &arena, .method = sim_cut(&line, ' '), .uri = line};
 	char *copy = sim_alloc(body.len + 1);
 
 	if (body.len)

@@ -1,4 +1,5 @@
-/* The spec of a run, as JSON out of Postgres: what is taken has indexes that lead somewhere and comes back as it was. */
+/* The spec of a run, as JSON out of Postgres: what is taken has indexes that lead somewhere and
+ * comes back as it was. */
 #include "osy/spec.h"
 #include "osy/str.h"
 

@@ -1,4 +1,5 @@
-/* Templates: what the check takes has a normalised form that the check takes as it is and the reader reads. */
+/* Templates: what the check takes has a normalised form that the check takes as it is and the
+ * reader reads. */
 #include "template.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

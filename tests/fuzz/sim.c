@@ -3,9 +3,11 @@
 #include "sim.h"
 
 static const char seed[] =
-	"{\"attributes\":{\"type\":\"Account\"},\"Id\":\"@a\",\"Name\":\"Acme\",\"Industry\":\"Energy\",\"AnnualRevenue\":7}\n"
+	"{\"attributes\":{\"type\":\"Account\"},\"Id\":\"@a\",\"Name\":\"Acme\",\"Industry\":"
+	"\"Energy\",\"AnnualRevenue\":7}\n"
 	"{\"attributes\":{\"type\":\"Account\"},\"Id\":\"@b\",\"Name\":\"B\",\"ParentId\":\"@a\"}\n"
-	"{\"attributes\":{\"type\":\"Contact\"},\"LastName\":\"Li\",\"AccountId\":\"@a\",\"Email\":\"a@b.example\"}\n";
+	"{\"attributes\":{\"type\":\"Contact\"},\"LastName\":\"Li\",\"AccountId\":\"@a\",\"Email\":"
+	"\"a@b.example\"}\n";
 
 /* One request with its arena, as the server makes it; the reply is freed. */
 static void ask(struct sim_org *org, const char *method, const char *uri, const char *body,
@@ -14,10 +16,8 @@ static void ask(struct sim_org *org, const char *method, const char *uri, const 
 	struct sim_arena arena = {NULL};
 	struct sim_buf copy = {0};
 	struct sim_resp resp = {.status = 200};
-	struct sim_req req = {.org = org,
-		.arena = &arena,
-		.method = sim_cstr(method),
-		.uri = sim_cstr(uri)};
+	struct sim_req req = {
+		.org = org, .arena = &arena, .method = sim_cstr(method), .uri = sim_cstr(uri)};
 
 	sim_buf_str(&copy, body);
 	req.body = copy.p;
@@ -50,7 +50,9 @@ struct sim_org *fuzz_sim_org(const char **ret_authorization)
 		org->set.lock_wait_ms = 0;
 		org->set.bulk_keep_s = 0;
 		ask(org, "POST", "/services/oauth2/token",
-			"grant_type=client_credentials&client_id=orgsync&client_secret=orgsync-secret", &reply);
+			"grant_type=client_credentials&client_id=orgsync&client_secret=orgsync-"
+			"secret",
+			&reply);
 		sim_buf_ch(&reply, '\0');
 		const char *token = strstr(reply.p, "\"access_token\":\"");
 		if (!token || sscanf(token + 16, "%149[^\"]", authorization + 7) != 1)

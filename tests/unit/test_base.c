@@ -688,16 +688,16 @@ static void log_json(void)
 	osy_log_init("test", OSY_INFO, "json");
 	osy_fail_from(&err, OSY_E_TIMEOUT, "curl:28", "a \"b\" é");
 	osy_log(OSY_INFO, "x.y", OSY_KV("run", "r1"), OSY_KV_INT("n", -5),
-		OSY_KV_STR("none", OSY_STR_NULL), OSY_KV("say", "\n\x01\xff é\xc2\x9b[2J\u202e\u2028\u2066\u00a0"),
-		OSY_KV_ERR(&err));
+		OSY_KV_STR("none", OSY_STR_NULL),
+		OSY_KV("say", "\n\x01\xff é\xc2\x9b[2J\u202e\u2028\u2066\u00a0"), OSY_KV_ERR(&err));
 	osy_log(OSY_DEBUG, "x.hidden", OSY_KV("run", "r1"));
 }
 
 static void log_text(void)
 {
 	osy_log_init("test", OSY_WARN, "text");
-	osy_log(OSY_WARN, "x.y", OSY_KV("run", "r1"), OSY_KV("say", "a b\x1b[31m"), OSY_KV("word", "\xc2\x9b"),
-		OSY_KV("empty", ""));
+	osy_log(OSY_WARN, "x.y", OSY_KV("run", "r1"), OSY_KV("say", "a b\x1b[31m"),
+		OSY_KV("word", "\xc2\x9b"), OSY_KV("empty", ""));
 	osy_log(OSY_INFO, "x.hidden", OSY_KV("run", "r1"));
 }
 
@@ -744,7 +744,7 @@ static void log_lines(void **state)
 	free(text);
 	text = stderr_of(log_text);
 	assert_non_null(strstr(text, "Z warn  x.y run=r1 say=\"a b\\u001b[31m\" word=\"\\u009b\" "
-			     "empty=\"\"\n"));
+				     "empty=\"\"\n"));
 	assert_int_equal(count_of(text, "\n"), 1);
 	free(text);
 	text = stderr_of(log_repeating);
