@@ -1,9 +1,10 @@
 /*
  * The HTTP API (schemas/openapi.yaml): routes as rows of a table, handlers that write JSON.
  *
- * One thread a connection (libmicrohttpd), at most OSY_API_CONNECTIONS; a handler may block and has
- * a Postgres connection of its own for the time of the call. It changes runs only through the
- * osy_drive_ask functions.
+ * One thread a connection (libmicrohttpd), about OSY_API_CONNECTIONS (slow.h); a caller is let in
+ * by the head of its request, before its body is taken. A handler may block and has a Postgres
+ * connection of its own for the time of the call. It changes runs only through the osy_drive_ask
+ * functions.
  */
 #ifndef OSY_API_H
 #define OSY_API_H
@@ -19,6 +20,7 @@
 
 #define OSY_API_CONNECTIONS 64
 #define OSY_API_MAX_BODY (4u * 1024 * 1024)
+#define OSY_API_MAX_TEXT 255
 #define OSY_API_PARAMS 3
 
 enum osy_role { OSY_ROLE_NONE, OSY_ROLE_VIEWER, OSY_ROLE_OPERATOR, OSY_ROLE_ADMIN };
@@ -68,7 +70,7 @@ enum osy_code osy_call_limit(
 /* The body as a JSON object; an unknown member (not in the NULL-terminated names) is an error. */
 enum osy_code osy_call_json(const struct osy_call *call, const char *const *names,
 	struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
-/* A required text member. */
+/* A required text member: one line of at most OSY_API_MAX_TEXT bytes. */
 enum osy_code osy_call_text(const struct osy_json *body, const char *name, const char **ret,
 	struct osy_err *err) OSY_CHECKED;
 void osy_call_audit(struct osy_call *call, const char *action, const char *subject);

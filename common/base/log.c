@@ -64,18 +64,15 @@ void osy_log_raise(void)
 	atomic_store(&the_log.level, level >= OSY_DEBUG ? OSY_ERROR : level + 1);
 }
 
-/* What a terminal obeys instead of showing it, or what turns the order of a line around: C1
- * controls, separators of lines, marks of direction. 0: none of these. */
+/* What a terminal obeys instead of showing it, or what turns the order of a line around; 0: it is
+ * neither. */
 static unsigned hidden_control(const char *p, unsigned n)
 {
-	const unsigned char *s = (const unsigned char *)p;
-	const unsigned c = n == 2   ? (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu)
-			   : n == 3 ? (s[0] & 0x0fu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu)
-				    : 0;
-	const bool is_hidden = (c >= 0x80 && c < 0xa0) || c == 0x200e || c == 0x200f ||
-			       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+	const unsigned c = osy_utf8_code(p, n);
+	const bool is_direction = c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+				  (c >= 0x2066 && c <= 0x2069);
 
-	return is_hidden ? c : 0;
+	return osy_utf8_is_control(c) || is_direction ? c : 0;
 }
 
 /* Between quotes, for JSON and for text alike: one line, valid UTF-8, no terminal escapes. */
@@ -92,8 +89,6 @@ static void put_escaped(struct osy_buf *line, struct osy_str s)
 			osy_buf_add(line, (char[]){'\\', *p}, 2);
 		else if (*p == '\n')
 			osy_buf_addz(line, "\\n");
-		else if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			osy_buf_addf(line, "\\u%04x", (unsigned)*p);
 		else if (hidden_control(p, n))
 			osy_buf_addf(line, "\\u%04x", hidden_control(p, n));
 		else

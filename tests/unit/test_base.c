@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -529,6 +531,22 @@ static void secret_life(void **state)
 	osy_secret_done(&s);
 }
 
+static void secret_shuts_the_process(void **state)
+{
+	struct rlimit limit;
+	int status = -1;
+	const pid_t child = fork();
+
+	(void)state;
+	if (child == 0) {
+		osy_secret_shut_process();
+		_exit(getrlimit(RLIMIT_CORE, &limit) != 0 || limit.rlim_cur || limit.rlim_max ||
+			prctl(PR_GET_DUMPABLE) != 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static void secret_files(void **state)
 {
 	char path[] = "/tmp/osy-test-XXXXXX";
@@ -873,6 +891,7 @@ int main(void)
 		cmocka_unit_test(url_encoding),
 		cmocka_unit_test(secret_life),
 		cmocka_unit_test(secret_files),
+		cmocka_unit_test(secret_shuts_the_process),
 		cmocka_unit_test(clock_texts),
 		cmocka_unit_test(clock_round_trips),
 		cmocka_unit_test(clock_parses),
