@@ -162,10 +162,18 @@ enum osy_code osy_org_login_read_secrets(
 
 /* ---- Checking ---- */
 
+static bool is_number(struct osy_str host)
+{
+	for (size_t i = 0; i < host.len; i++)
+		if (!strchr("0123456789.", host.p[i]))
+			return false;
+	return true;
+}
+
 static bool is_loopback(struct osy_str host)
 {
 	return osy_str_equal_nocase(host, OSY_STR("localhost")) || osy_str_is(host, "[::1]") ||
-	       (osy_str_starts(host, "127.") && strspn(host.p, "0123456789.") >= host.len);
+	       (osy_str_starts(host, "127.") && is_number(host));
 }
 
 /* Takes "host[:port]" off the front; false when it is none. */

@@ -2,7 +2,7 @@
 #ifndef FUZZ_SIM_H
 #define FUZZ_SIM_H
 
-#include "sim_http.h"
+#include "../simulator/sim_http.h"
 
 /* An org with a few records and a session, made once. */
 struct sim_org *fuzz_sim_org(const char **ret_authorization);
