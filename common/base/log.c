@@ -131,6 +131,24 @@ static void put_i64(struct osy_buf *line, bool is_text, const char *key, int64_t
 	osy_buf_addf(line, "%lld", (long long)n);
 }
 
+/*
+ * An error as the log may hold it. What an org says about a call quotes the call, values of records
+ * with it, so of its words only the code is kept ("sf:CODE" in the origin); the whole sentence is
+ * for those who may read the run.
+ */
+static struct osy_str loggable(const struct osy_err *err)
+{
+	const bool is_orgs = strncmp(err->origin, "sf:", 3) == 0 &&
+			     (err->code == OSY_E_SALESFORCE || err->code == OSY_E_NO_REPLY);
+	const char *code = is_orgs ? err->origin + 3 : "",
+		   *at = *code ? strstr(err->msg, code) : NULL;
+
+	if (!is_orgs)
+		return osy_str(err->msg);
+	return at ? (struct osy_str){err->msg, (size_t)(at - err->msg) + strlen(code)}
+		  : osy_str(code);
+}
+
 static void put_kv(struct osy_buf *line, bool is_text, const struct osy_kv *kv)
 {
 	switch (kv->kind) {
@@ -141,7 +159,7 @@ static void put_kv(struct osy_buf *line, bool is_text, const struct osy_kv *kv)
 		put_i64(line, is_text, kv->key, kv->i64);
 		break;
 	case OSY_KV_IS_ERR:
-		put_str(line, is_text, kv->key, osy_str(kv->err->msg));
+		put_str(line, is_text, kv->key, loggable(kv->err));
 		put_str(line, is_text, "code", osy_str(osy_code_name(kv->err->code)));
 		if (kv->err->origin[0])
 			put_str(line, is_text, "origin", osy_str(kv->err->origin));

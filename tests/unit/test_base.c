@@ -729,6 +729,20 @@ static void log_repeating(void)
 	}
 }
 
+static void log_of_an_org(void)
+{
+	struct osy_err err;
+
+	osy_log_init("test", OSY_INFO, "text");
+	osy_fail_from(&err, OSY_E_SALESFORCE, "sf:MALFORMED_QUERY",
+		"run r1: MALFORMED_QUERY: WHERE Email = 'jane@example.com' (HTTP 400)");
+	osy_log(OSY_INFO, "a", OSY_KV_ERR(&err));
+	osy_fail_from(&err, OSY_E_NO_REPLY, "sf:UNKNOWN_EXCEPTION", "jane@example.com");
+	osy_log(OSY_INFO, "b", OSY_KV_ERR(&err));
+	osy_fail_from(&err, OSY_E_LIMIT, "sf:REQUEST_LIMIT_EXCEEDED:daily", "the limit is reached");
+	osy_log(OSY_INFO, "c", OSY_KV_ERR(&err));
+}
+
 static void log_huge(void)
 {
 	static char text[100000];
@@ -764,6 +778,13 @@ static void log_lines(void **state)
 	assert_non_null(strstr(text, "Z warn  x.y run=r1 say=\"a b\\u001b[31m\" word=\"\\u009b\" "
 				     "empty=\"\"\n"));
 	assert_int_equal(count_of(text, "\n"), 1);
+	free(text);
+	text = stderr_of(log_of_an_org);
+	assert_null(strstr(text, "jane"));
+	assert_non_null(
+		strstr(text, "error=\"run r1: MALFORMED_QUERY\" code=salesforce origin=sf:"));
+	assert_non_null(strstr(text, "error=UNKNOWN_EXCEPTION code=no_reply"));
+	assert_non_null(strstr(text, "error=\"the limit is reached\" code=limit"));
 	free(text);
 	text = stderr_of(log_repeating);
 	assert_int_equal(count_of(text, "mute.me"), 2);
