@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "api.h"
 #include "osy/log.h"
 #include "osy/mem.h"
-#include "osy/metrics.h"
 #include "slow.h"
 
 #define PREFIX "/api/v1"
@@ -77,84 +77,6 @@ static void give_pg(struct osy_api *api, struct osy_pg *pg)
 	osy_pg_free(pg);
 }
 
-/* ---- Answers ---- */
-static const struct {
-	const char *name, *value;
-} fixed_headers[] = {
-	{"Cache-Control", "no-store"},
-	{"X-Content-Type-Options", "nosniff"},
-	{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
-};
-
-static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status, const char *type,
-	struct MHD_Response *response)
-{
-	for (size_t i = 0; i < OSY_COUNT(fixed_headers); i++)
-		MHD_add_response_header(response, fixed_headers[i].name, fixed_headers[i].value);
-	MHD_add_response_header(response, "Content-Type", type);
-	enum MHD_Result result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
-	return result;
-}
-
-static void add_disposition(struct MHD_Response *response, const char *filename)
-{
-	char disposition[256];
-
-	snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s\"", filename);
-	MHD_add_response_header(response, "Content-Disposition", disposition);
-}
-
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
-	const char *filename, struct osy_str text)
-{
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		text.len, (void *)(uintptr_t)text.p, MHD_RESPMEM_MUST_COPY);
-	if (filename)
-		add_disposition(response, filename);
-	if (status == MHD_HTTP_UNAUTHORIZED)
-		MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
-	return queue(connection, status, type, response);
-}
-
-static enum MHD_Result problem(struct MHD_Connection *connection, const struct osy_err *err)
-{
-	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(16 * 1024);
-	struct osy_json_writer w = osy_json_writer(&out);
-	int status = osy_code_http(err->code);
-
-	osy_jw_object(&w);
-	osy_jw_put_str(&w, "type", OSY_STR("about:blank"));
-	osy_jw_put_str(&w, "title", osy_str(osy_code_name(err->code)));
-	osy_jw_put_i64(&w, "status", status);
-	osy_jw_put_str(&w, "detail", osy_str(err->msg));
-	osy_jw_put_str(&w, "code", osy_str(osy_code_name(err->code)));
-	if (err->origin[0])
-		osy_jw_put_str(&w, "origin", osy_str(err->origin));
-	osy_jw_object_end(&w);
-	return answer(
-		connection, (unsigned)status, "application/problem+json", NULL, osy_buf_str(&out));
-}
-
-/* ---- Health, without a token ---- */
-static enum MHD_Result health(
-	struct osy_api *api, struct MHD_Connection *connection, const char *url)
-{
-	bool alive = osy_driver_may_go(api->context.driver);
-
-	if (strcmp(url, "/metrics") == 0) {
-		OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(4u * 1024 * 1024);
-		osy_metrics_render(&out);
-		return answer(
-			connection, 200, "text/plain; version=0.0.4", NULL, osy_buf_str(&out));
-	}
-	/* healthz: this process works; readyz: it may drive runs, which needs Postgres. */
-	if (strcmp(url, "/readyz") == 0 && !alive)
-		return answer(
-			connection, 503, "text/plain", NULL, OSY_STR("no lease from Postgres\n"));
-	return answer(connection, 200, "text/plain", NULL, OSY_STR("ok\n"));
-}
-
 /* ---- Calls ---- */
 static enum osy_code authorize(
 	struct osy_call *call, const struct osy_route *route, struct osy_err *err)
@@ -179,21 +101,6 @@ static enum osy_code authorize(
 		return osy_fail(err, OSY_E_FORBIDDEN,
 			"the role of token %s is not enough for this call", call->token);
 	return OSY_OK;
-}
-
-static enum MHD_Result send_call(struct osy_call *call)
-{
-	struct MHD_Response *response;
-
-	if (!call->read)
-		return answer(call->connection, (unsigned)call->status,
-			call->type ? call->type : "application/json", call->filename,
-			osy_buf_str(&call->out));
-	response = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN, 64u * 1024, call->read, call->stream, call->done);
-	if (call->filename)
-		add_disposition(response, call->filename);
-	return queue(call->connection, 200, call->type, response);
 }
 
 /* ---- A request: let in by its head, served when its body is there ---- */
@@ -306,7 +213,8 @@ static enum MHD_Result serve(struct osy_api *api, struct request *request)
 		call->params[i] = request->params[i];
 	call->body = osy_buf_str(&request->body);
 	rc = request->route->handler(call, &err);
-	enum MHD_Result result = rc ? problem(call->connection, &err) : send_call(call);
+	enum MHD_Result result =
+		rc ? osy_answer_problem(call->connection, &err) : osy_answer_call(call);
 	give_pg(api, call->pg);
 	call->pg = NULL;
 	return result;
@@ -324,7 +232,7 @@ static void note_waits(struct osy_api *api, struct MHD_Connection *connection, b
 /* The answer to a refusal ends the connection when a body would still come. */
 static enum MHD_Result refuse(const struct request *request)
 {
-	return problem(request->call.connection, &request->refused);
+	return osy_answer_problem(request->call.connection, &request->refused);
 }
 
 static enum MHD_Result begin(struct osy_api *api, struct MHD_Connection *connection,
@@ -376,7 +284,8 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
 	note_waits(api, connection, false);
 	if (request->refused.code)
 		return refuse(request);
-	return request->route ? serve(api, request) : health(api, connection, url);
+	return request->route ? serve(api, request)
+			      : osy_answer_health(&api->context, connection, url);
 }
 
 static void completed(void *arg, struct MHD_Connection *connection, void **context,
