@@ -1,6 +1,7 @@
 /* What the HTTP server answers. */
 #include "answer.h"
 
+#include <microhttpd.h>
 #include <stdio.h>
 
 #include "osy/mem.h"
@@ -45,7 +46,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
 	return queue(connection, status, type, response);
 }
 
-enum MHD_Result osy_answer_problem(struct MHD_Connection *connection, const struct osy_err *err)
+int osy_answer_problem(struct MHD_Connection *connection, const struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(16 * 1024);
 	struct osy_json_writer w = osy_json_writer(&out);
@@ -64,7 +65,7 @@ enum MHD_Result osy_answer_problem(struct MHD_Connection *connection, const stru
 		connection, (unsigned)status, "application/problem+json", NULL, osy_buf_str(&out));
 }
 
-enum MHD_Result osy_answer_call(struct osy_call *call)
+int osy_answer_call(struct osy_call *call)
 {
 	struct MHD_Response *response;
 
@@ -80,7 +81,7 @@ enum MHD_Result osy_answer_call(struct osy_call *call)
 }
 
 /* ---- Health, without a token ---- */
-enum MHD_Result osy_answer_health(
+int osy_answer_health(
 	const struct osy_api_context *context, struct MHD_Connection *connection, const char *url)
 {
 	bool alive = osy_driver_may_go(context->driver);

@@ -284,8 +284,9 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
 	note_waits(api, connection, false);
 	if (request->refused.code)
 		return refuse(request);
-	return request->route ? serve(api, request)
-			      : osy_answer_health(&api->context, connection, url);
+	if (!request->route)
+		return osy_answer_health(&api->context, connection, url);
+	return serve(api, request);
 }
 
 static void completed(void *arg, struct MHD_Connection *connection, void **context,
