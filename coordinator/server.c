@@ -203,6 +203,17 @@ static enum osy_code let_in(struct osy_api *api, struct request *request, const 
 	return rc;
 }
 
+/* A handler may ask an org for longer than a connection may be idle. */
+static enum osy_code handle_call(
+	struct osy_call *call, const struct osy_route *route, struct osy_err *err)
+{
+	MHD_set_connection_option(call->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+	enum osy_code rc = route->handler(call, err);
+	MHD_set_connection_option(
+		call->connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)READ_TIMEOUT_S);
+	return rc;
+}
+
 static enum MHD_Result serve(struct osy_api *api, struct request *request)
 {
 	struct osy_call *call = &request->call;
@@ -212,7 +223,7 @@ static enum MHD_Result serve(struct osy_api *api, struct request *request)
 	for (int i = 0; i < OSY_API_PARAMS; i++)
 		call->params[i] = request->params[i];
 	call->body = osy_buf_str(&request->body);
-	rc = request->route->handler(call, &err);
+	rc = handle_call(call, request->route, &err);
 	enum MHD_Result result =
 		rc ? osy_answer_problem(call->connection, &err) : osy_answer_call(call);
 	give_pg(api, call->pg);
