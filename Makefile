@@ -14,8 +14,19 @@ demo: build ## a sync between two simulated orgs, from nothing
 	@exec tests/demo/foreground tests/demo/run
 
 .PHONY: test
-test: build ## every test
+ifdef SANITIZE
+test: ## every test; SANITIZE=address or SANITIZE=thread: with the programs built for that
+	@tools/install-deps
+	@tests/sanitized $(SANITIZE)
+else
+test: build
 	@tests/run
+endif
+
+.PHONY: memcheck
+memcheck: build ## the unit tests under valgrind
+	@tools/install-deps --dev
+	@tests/memcheck
 
 .PHONY: bench
 bench: build ## the benchmarks

@@ -31,6 +31,8 @@ static enum osy_code run(struct cli_words *words, const struct osy_settings *set
 		return rc;
 	for (size_t len = strlen(url); len && url[len - 1] == '/';)
 		url[--len] = 0;
+	if (!settings->core_dumps)
+		osy_secret_shut_process();
 	osy_log_init("orgsync", OSY_ERROR, settings->log_format);
 	cli.http = osy_http_new(2);
 	rc = words->command->run(&cli, err);

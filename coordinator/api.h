@@ -1,9 +1,10 @@
 /*
  * The HTTP API (schemas/openapi.yaml): routes as rows of a table, handlers that write JSON.
  *
- * One thread a connection (libmicrohttpd), at most OSY_API_CONNECTIONS; a handler may block and has
- * a Postgres connection of its own for the time of the call. It changes runs only through the
- * osy_drive_ask functions.
+ * One thread a connection (libmicrohttpd), about OSY_API_CONNECTIONS (slow.h); a caller is let in
+ * by the head of its request, before its body is taken. A handler may block and has a Postgres
+ * connection of its own for the time of the call. It changes runs only through the osy_drive_ask
+ * functions.
  */
 #ifndef OSY_API_H
 #define OSY_API_H
@@ -19,6 +20,7 @@
 
 #define OSY_API_CONNECTIONS 64
 #define OSY_API_MAX_BODY (4u * 1024 * 1024)
+#define OSY_API_MAX_TEXT 255
 #define OSY_API_PARAMS 3
 
 enum osy_role { OSY_ROLE_NONE, OSY_ROLE_VIEWER, OSY_ROLE_OPERATOR, OSY_ROLE_ADMIN };
@@ -68,7 +70,7 @@ enum osy_code osy_call_limit(
 /* The body as a JSON object; an unknown member (not in the NULL-terminated names) is an error. */
 enum osy_code osy_call_json(const struct osy_call *call, const char *const *names,
 	struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
-/* A required text member. */
+/* A required text member: one line of at most OSY_API_MAX_TEXT bytes. */
 enum osy_code osy_call_text(const struct osy_json *body, const char *name, const char **ret,
 	struct osy_err *err) OSY_CHECKED;
 void osy_call_audit(struct osy_call *call, const char *action, const char *subject);
@@ -96,6 +98,11 @@ unsigned osy_api_port(const struct osy_api *api); /* useful when settings->liste
 /* ---- Routes of each part, ended by a row without a method ---- */
 extern const struct osy_route osy_routes_orgs[], osy_routes_templates[], osy_routes_runs[],
 	osy_routes_errors[], osy_routes_admin[], osy_routes_check[], osy_routes_order[];
+
+/* By a method and a path below /api/v1; NULL: there is none. params gets copies of what the {}
+ * stand for (free()). *ret_path_known: the path is there, be it with other methods only. */
+const struct osy_route *osy_api_route(
+	const char *method, const char *path, char *params[OSY_API_PARAMS], bool *ret_path_known);
 
 /* ---- Tokens ---- */
 /* Looks a bearer token up; OSY_ROLE_NONE when it is none of ours. */

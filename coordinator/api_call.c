@@ -57,8 +57,10 @@ enum osy_code osy_call_text(
 
 	if (!text.p || !text.len)
 		return osy_fail(err, OSY_E_INVALID, "the body must have \"%s\", a text", name);
-	if (memchr(text.p, 0, text.len) || !osy_utf8_valid(text))
-		return osy_fail(err, OSY_E_INVALID, "\"%s\" must be plain text", name);
+	if (text.len > OSY_API_MAX_TEXT || !osy_utf8_line(text))
+		return osy_fail(err, OSY_E_INVALID,
+			"\"%s\" must be plain text of at most %d bytes, on one line", name,
+			OSY_API_MAX_TEXT);
 	*ret = text.p;
 	return OSY_OK;
 }

@@ -89,9 +89,10 @@ enum osy_code osy_drive_delete(struct osy_pg *pg, struct osy_kafka *kafka,
 
 	if (!rc)
 		rc = wait_for_lanes(pg, settings, run, err);
+	if (rc)
+		return rc;
 	osy_run_topic(settings->kafka_prefix, run, topic, sizeof(topic));
-	if (!rc)
-		rc = osy_kafka_topic_delete(kafka, topic, err);
+	rc = osy_kafka_topic_delete(kafka, topic, err);
 	if (rc)
 		return rc;
 	drop_claims(pg, settings, run);

@@ -39,6 +39,8 @@ int main(int argc, char **argv)
 		rc = osy_fail(&err, OSY_E_USAGE,
 			"there is no setting %s; see orgsync-coordinator --help", argv[1]);
 	if (!rc) {
+		if (!settings.core_dumps)
+			osy_secret_shut_process();
 		osy_mem_tune(384u * 1024);
 		osy_log_init(
 			"orgsync-coordinator", level_of(settings.log_level), settings.log_format);

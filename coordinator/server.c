@@ -7,27 +7,42 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "api.h"
 #include "osy/log.h"
 #include "osy/mem.h"
-#include "osy/metrics.h"
+#include "slow.h"
 
 #define PREFIX "/api/v1"
 #define STATEMENT_TIMEOUT_MS 60000
 #define READ_TIMEOUT_S 30
+#define MAX_VALUE_BYTES 4096
+#define MAX_PARAM_BYTES 200
+/* A refused caller hears so after its body, which is dropped as it comes: one that is still sending
+ * would take the end of its connection for a fault. A longer body is not waited for. */
+#define MAX_DROPPED_BYTES (8 * 1024 * 1024)
+/* Above the places: connections that were cut off take a moment to go. */
+#define MAX_CONNECTIONS (2u * OSY_API_CONNECTIONS)
 
 struct osy_api {
 	struct osy_api_context context;
 	struct MHD_Daemon *daemon;
+	struct osy_slow *slow;
 	pthread_mutex_t lock;
+	pthread_cond_t given;
 	struct osy_pg *idle[OSY_API_CONNECTIONS]; /* connections nobody uses */
-	unsigned idle_count;
+	unsigned idle_count, used_count;
 };
 
-/* What is kept of a request while its body comes. */
+/* What is kept of a request while its body comes: it has been let in by then. */
 struct request {
+	const struct osy_route *route; /* NULL: health */
+	struct osy_call call;
+	char *params[OSY_API_PARAMS];
 	struct osy_buf body;
-	bool too_big;
+	bool ambiguous;		/* where its body ends */
+	struct osy_err refused; /* its code OSY_OK: it is not */
+	uint64_t dropped;
 };
 
 /* ---- Postgres connections: one a call, used again ---- */
@@ -36,6 +51,9 @@ static struct osy_pg *take_pg(struct osy_api *api)
 	struct osy_pg *pg = NULL;
 
 	pthread_mutex_lock(&api->lock);
+	while (api->used_count == OSY_API_CONNECTIONS)
+		pthread_cond_wait(&api->given, &api->lock);
+	api->used_count++;
 	if (api->idle_count)
 		pg = api->idle[--api->idle_count];
 	pthread_mutex_unlock(&api->lock);
@@ -46,7 +64,11 @@ static struct osy_pg *take_pg(struct osy_api *api)
 
 static void give_pg(struct osy_api *api, struct osy_pg *pg)
 {
+	if (!pg)
+		return;
 	pthread_mutex_lock(&api->lock);
+	api->used_count--;
+	pthread_cond_signal(&api->given);
 	if (api->idle_count < OSY_COUNT(api->idle)) {
 		api->idle[api->idle_count++] = pg;
 		pg = NULL;
@@ -55,125 +77,7 @@ static void give_pg(struct osy_api *api, struct osy_pg *pg)
 	osy_pg_free(pg);
 }
 
-/* ---- Answers ---- */
-static const struct {
-	const char *name, *value;
-} fixed_headers[] = {
-	{"Cache-Control", "no-store"},
-	{"X-Content-Type-Options", "nosniff"},
-	{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
-};
-
-static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status, const char *type,
-	struct MHD_Response *response)
-{
-	for (size_t i = 0; i < OSY_COUNT(fixed_headers); i++)
-		MHD_add_response_header(response, fixed_headers[i].name, fixed_headers[i].value);
-	MHD_add_response_header(response, "Content-Type", type);
-	enum MHD_Result result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
-	return result;
-}
-
-static void add_disposition(struct MHD_Response *response, const char *filename)
-{
-	char disposition[256];
-
-	snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s\"", filename);
-	MHD_add_response_header(response, "Content-Disposition", disposition);
-}
-
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
-	const char *filename, struct osy_str text)
-{
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		text.len, (void *)(uintptr_t)text.p, MHD_RESPMEM_MUST_COPY);
-	if (filename)
-		add_disposition(response, filename);
-	if (status == MHD_HTTP_UNAUTHORIZED)
-		MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
-	return queue(connection, status, type, response);
-}
-
-static enum MHD_Result problem(struct MHD_Connection *connection, const struct osy_err *err)
-{
-	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(16 * 1024);
-	struct osy_json_writer w = osy_json_writer(&out);
-	int status = osy_code_http(err->code);
-
-	osy_jw_object(&w);
-	osy_jw_put_str(&w, "type", OSY_STR("about:blank"));
-	osy_jw_put_str(&w, "title", osy_str(osy_code_name(err->code)));
-	osy_jw_put_i64(&w, "status", status);
-	osy_jw_put_str(&w, "detail", osy_str(err->msg));
-	osy_jw_put_str(&w, "code", osy_str(osy_code_name(err->code)));
-	if (err->origin[0])
-		osy_jw_put_str(&w, "origin", osy_str(err->origin));
-	osy_jw_object_end(&w);
-	return answer(
-		connection, (unsigned)status, "application/problem+json", NULL, osy_buf_str(&out));
-}
-
-/* ---- Health, without a token ---- */
-static enum MHD_Result health(
-	struct osy_api *api, struct MHD_Connection *connection, const char *url)
-{
-	bool alive = osy_driver_may_go(api->context.driver);
-
-	if (strcmp(url, "/metrics") == 0) {
-		OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(4u * 1024 * 1024);
-		osy_metrics_render(&out);
-		return answer(
-			connection, 200, "text/plain; version=0.0.4", NULL, osy_buf_str(&out));
-	}
-	/* healthz: this process works; readyz: it may drive runs, which needs Postgres. */
-	if (strcmp(url, "/readyz") == 0 && !alive)
-		return answer(
-			connection, 503, "text/plain", NULL, OSY_STR("no lease from Postgres\n"));
-	return answer(connection, 200, "text/plain", NULL, OSY_STR("ok\n"));
-}
-
-/* ---- Routing ---- */
-static const struct osy_route *const parts[] = {osy_routes_orgs, osy_routes_templates,
-	osy_routes_runs, osy_routes_errors, osy_routes_admin, osy_routes_check, osy_routes_order};
-
-/* Matches path against "/runs/{}/errors"; params are copies (free()). */
-static bool match(const char *pattern, const char *path, char *params[OSY_API_PARAMS])
-{
-	unsigned n = 0;
-
-	while (*pattern && *path) {
-		if (strncmp(pattern, "{}", 2) == 0) {
-			size_t len = strcspn(path, "/");
-			if (!len || n == OSY_API_PARAMS)
-				return false;
-			free(params[n]);
-			params[n] = osy_xstrndup(path, len);
-			n++;
-			pattern += 2;
-			path += len;
-		} else if (*pattern++ != *path++) {
-			return false;
-		}
-	}
-	return !*pattern && !*path;
-}
-
-static const struct osy_route *find(
-	const char *method, const char *path, char *params[OSY_API_PARAMS], bool *ret_path_known)
-{
-	for (size_t p = 0; p < OSY_COUNT(parts); p++) {
-		for (const struct osy_route *route = parts[p]; route->method; route++) {
-			if (!match(route->path, path, params))
-				continue;
-			*ret_path_known = true;
-			if (strcmp(route->method, method) == 0)
-				return route;
-		}
-	}
-	return NULL;
-}
-
+/* ---- Calls ---- */
 static enum osy_code authorize(
 	struct osy_call *call, const struct osy_route *route, struct osy_err *err)
 {
@@ -199,19 +103,104 @@ static enum osy_code authorize(
 	return OSY_OK;
 }
 
-static enum MHD_Result send_call(struct osy_call *call)
+/* ---- A request: let in by its head, served when its body is there ---- */
+static bool is_health(const char *url)
 {
-	struct MHD_Response *response;
+	return strcmp(url, "/healthz") == 0 || strcmp(url, "/readyz") == 0 ||
+	       strcmp(url, "/metrics") == 0;
+}
 
-	if (!call->read)
-		return answer(call->connection, (unsigned)call->status,
-			call->type ? call->type : "application/json", call->filename,
-			osy_buf_str(&call->out));
-	response = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN, 64u * 1024, call->read, call->stream, call->done);
-	if (call->filename)
-		add_disposition(response, call->filename);
-	return queue(call->connection, 200, call->type, response);
+struct value_check {
+	enum osy_code rc;
+	struct osy_err *err;
+};
+
+static enum MHD_Result check_value(
+	void *arg, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	struct value_check *check = arg;
+
+	(void)kind;
+	if (osy_utf8_line(osy_str(key)) && osy_utf8_line(osy_str(value ? value : "")) &&
+		strlen(key) <= MAX_VALUE_BYTES && (!value || strlen(value) <= MAX_VALUE_BYTES))
+		return MHD_YES;
+	check->rc = osy_fail(check->err, OSY_E_USAGE,
+		"a parameter of the query is no plain text, or longer than %d bytes",
+		MAX_VALUE_BYTES);
+	return MHD_NO;
+}
+
+static enum osy_code check_values(struct request *request, struct osy_err *err)
+{
+	struct value_check check = {OSY_OK, err};
+
+	for (size_t i = 0; i < OSY_API_PARAMS && request->params[i]; i++)
+		if (!osy_utf8_line(osy_str(request->params[i])) ||
+			strlen(request->params[i]) > MAX_PARAM_BYTES)
+			return osy_fail(err, OSY_E_NOT_FOUND,
+				"nothing has a name or an id that is no plain text, or longer than "
+				"%d bytes",
+				MAX_PARAM_BYTES);
+	MHD_get_connection_values(
+		request->call.connection, MHD_GET_ARGUMENT_KIND, check_value, &check);
+	return check.rc;
+}
+
+static const char *header_of(const struct request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->call.connection, MHD_HEADER_KIND, name);
+}
+
+/* -1: not told. */
+static int64_t length_of(const struct request *request)
+{
+	const char *text = header_of(request, "Content-Length");
+	struct osy_err ignored;
+	int64_t length = INT64_MAX;
+
+	if (!text)
+		return -1;
+	if (osy_parse_i64(osy_str(text), 0, INT64_MAX, &length, &ignored))
+		return INT64_MAX;
+	return length;
+}
+
+static enum osy_code check_length(const struct request *request, struct osy_err *err)
+{
+	if (length_of(request) > OSY_API_MAX_BODY)
+		return osy_fail(
+			err, OSY_E_TOO_BIG, "the body is larger than %u bytes", OSY_API_MAX_BODY);
+	return OSY_OK;
+}
+
+static enum osy_code let_in(struct osy_api *api, struct request *request, const char *method,
+	const char *url, struct osy_err *err)
+{
+	struct osy_call *call = &request->call;
+	bool known = false;
+	enum osy_code rc;
+
+	/* Two ways to tell where a body ends: what a proxy takes for its end, we may not. */
+	request->ambiguous =
+		header_of(request, "Transfer-Encoding") && header_of(request, "Content-Length");
+	if (request->ambiguous)
+		return osy_fail(err, OSY_E_USAGE, "the request tells both a length and chunks");
+	if (is_health(url))
+		return OSY_OK;
+	if (strncmp(url, PREFIX "/", sizeof(PREFIX)) != 0)
+		return osy_fail(err, OSY_E_NOT_FOUND, "the API lies below " PREFIX);
+	request->route = osy_api_route(method, url + sizeof(PREFIX) - 1, request->params, &known);
+	if (!request->route)
+		return osy_fail(err, OSY_E_NOT_FOUND, "%s",
+			known ? "this address does not take that method"
+			      : "there is no such address; see schemas/openapi.yaml");
+	call->pg = take_pg(api);
+	rc = authorize(call, request->route, err);
+	if (!rc)
+		rc = check_length(request, err);
+	if (!rc)
+		rc = check_values(request, err);
+	return rc;
 }
 
 /* A handler may ask an org for longer than a connection may be idle. */
@@ -225,38 +214,68 @@ static enum osy_code handle_call(
 	return rc;
 }
 
-static enum MHD_Result serve(struct osy_api *api, struct MHD_Connection *connection,
-	const char *method, const char *path, struct osy_str body)
+static enum MHD_Result serve(struct osy_api *api, struct request *request)
 {
+	struct osy_call *call = &request->call;
 	struct osy_err err = OSY_ERR_NONE;
-	char *params[OSY_API_PARAMS] = {NULL};
-	bool known = false;
-	enum MHD_Result result;
-	const struct osy_route *route = find(method, path, params, &known);
-	struct osy_call call = {.context = &api->context,
+	enum osy_code rc;
+
+	for (int i = 0; i < OSY_API_PARAMS; i++)
+		call->params[i] = request->params[i];
+	call->body = osy_buf_str(&request->body);
+	rc = handle_call(call, request->route, &err);
+	enum MHD_Result result =
+		rc ? osy_answer_problem(call->connection, &err) : osy_answer_call(call);
+	give_pg(api, call->pg);
+	call->pg = NULL;
+	return result;
+}
+
+static void note_waits(struct osy_api *api, struct MHD_Connection *connection, bool waits)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	if (info && info->socket_context)
+		osy_slow_waits(api->slow, info->socket_context, waits);
+}
+
+/* The answer to a refusal ends the connection when a body would still come. */
+static enum MHD_Result refuse(const struct request *request)
+{
+	return osy_answer_problem(request->call.connection, &request->refused);
+}
+
+static enum MHD_Result begin(struct osy_api *api, struct MHD_Connection *connection,
+	const char *method, const char *url, void **context)
+{
+	struct request *request = osy_xcalloc(1, sizeof(*request));
+	struct osy_err *err = &request->refused;
+
+	*context = request;
+	request->body = OSY_BUF(OSY_API_MAX_BODY);
+	request->call = (struct osy_call){.context = &api->context,
 		.connection = connection,
-		.body = body,
 		.status = 200,
 		.out = OSY_BUF(64u * 1024 * 1024)};
-	enum osy_code rc = OSY_OK;
+	if (let_in(api, request, method, url, err) == OSY_OK)
+		return MHD_YES;
+	give_pg(api, request->call.pg);
+	request->call.pg = NULL;
+	return request->ambiguous || length_of(request) > MAX_DROPPED_BYTES ? refuse(request)
+									    : MHD_YES;
+}
 
-	call.pg = take_pg(api);
-	for (int i = 0; i < OSY_API_PARAMS; i++)
-		call.params[i] = params[i];
-	if (!route)
-		rc = osy_fail(&err, OSY_E_NOT_FOUND, "%s",
-			known ? "this address does not take that method"
-			      : "there is no such address; see schemas/openapi.yaml");
-	if (!rc)
-		rc = authorize(&call, route, &err);
-	if (!rc)
-		rc = handle_call(&call, route, &err);
-	result = rc ? problem(connection, &err) : send_call(&call);
-	give_pg(api, call.pg);
-	osy_buf_done(&call.out);
-	for (int i = 0; i < OSY_API_PARAMS; i++)
-		free(params[i]);
-	return result;
+/* MHD_NO ends the connection. */
+static enum MHD_Result take_body(struct request *request, const char *p, size_t size)
+{
+	if (!request->refused.code &&
+		osy_buf_try(&request->body, p, size, &request->refused) != OSY_OK)
+		(void)osy_fail(&request->refused, OSY_E_TOO_BIG, "the body is larger than %u bytes",
+			OSY_API_MAX_BODY);
+	if (request->refused.code)
+		request->dropped += size;
+	return request->dropped > MAX_DROPPED_BYTES ? MHD_NO : MHD_YES;
 }
 
 static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *url,
@@ -265,50 +284,82 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
 {
 	struct osy_api *api = arg;
 	struct request *request = *context;
-	struct osy_err err = OSY_ERR_NONE;
+	const size_t size = *upload_size;
 
 	(void)version;
-	if (!request) {
-		request = osy_xcalloc(1, sizeof(*request));
-		request->body = OSY_BUF(OSY_API_MAX_BODY);
-		*context = request;
-		return MHD_YES;
-	}
-	if (*upload_size) {
-		if (!request->too_big &&
-			osy_buf_try(&request->body, upload_data, *upload_size, &err))
-			request->too_big = true;
-		*upload_size = 0;
-		return MHD_YES;
-	}
-	if (request->too_big) {
-		(void)osy_fail(
-			&err, OSY_E_TOO_BIG, "the body is larger than %u bytes", OSY_API_MAX_BODY);
-		return problem(connection, &err);
-	}
-	if (strcmp(url, "/healthz") == 0 || strcmp(url, "/readyz") == 0 ||
-		strcmp(url, "/metrics") == 0)
-		return health(api, connection, url);
-	if (strncmp(url, PREFIX "/", sizeof(PREFIX)) != 0) {
-		(void)osy_fail(&err, OSY_E_NOT_FOUND, "the API lies below " PREFIX);
-		return problem(connection, &err);
-	}
-	return serve(
-		api, connection, method, url + sizeof(PREFIX) - 1, osy_buf_str(&request->body));
+	if (!request)
+		return begin(api, connection, method, url, context);
+	*upload_size = 0;
+	if (size)
+		return take_body(request, upload_data, size);
+	note_waits(api, connection, false);
+	if (request->refused.code)
+		return refuse(request);
+	if (!request->route)
+		return osy_answer_health(&api->context, connection, url);
+	return serve(api, request);
 }
 
 static void completed(void *arg, struct MHD_Connection *connection, void **context,
 	enum MHD_RequestTerminationCode why)
 {
+	struct osy_api *api = arg;
 	struct request *request = *context;
+
+	(void)why;
+	note_waits(api, connection, true);
+	if (!request)
+		return;
+	give_pg(api, request->call.pg);
+	osy_buf_done(&request->call.out);
+	osy_buf_done(&request->body);
+	for (int i = 0; i < OSY_API_PARAMS; i++)
+		free(request->params[i]);
+	free(request);
+}
+
+static void connection_changed(void *arg, struct MHD_Connection *connection, void **caller,
+	enum MHD_ConnectionNotificationCode what)
+{
+	struct osy_api *api = arg;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		const union MHD_ConnectionInfo *info =
+			MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		*caller = osy_slow_came(api->slow, info->connect_fd);
+	} else if (*caller) {
+		osy_slow_went(api->slow, *caller);
+		*caller = NULL;
+	}
+}
+
+static int hex_value(char c)
+{
+	return c >= '0' && c <= '9'		    ? c - '0'
+	       : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+						    : -1;
+}
+
+/* "%41" -> "A", in place; but "%00" stays: it would end the text in the middle. */
+static size_t unescape(void *arg, struct MHD_Connection *connection, char *text)
+{
+	char *to = text;
 
 	(void)arg;
 	(void)connection;
-	(void)why;
-	if (request) {
-		osy_buf_done(&request->body);
-		free(request);
+	for (const char *p = text; *p; p++) {
+		const int high = *p == '%' ? hex_value(p[1]) : -1,
+			  low = high >= 0 ? hex_value(p[2]) : -1;
+
+		if (low >= 0 && (high || low)) {
+			*to++ = (char)(high << 4 | low);
+			p += 2;
+		} else {
+			*to++ = *p;
+		}
 	}
+	*to = '\0';
+	return (size_t)(to - text);
 }
 
 /* ---- Start and stop ---- */
@@ -330,6 +381,14 @@ static enum osy_code resolve(const char *listen, struct addrinfo **ret, struct o
 	return OSY_OK;
 }
 
+static void api_free(struct osy_api *api)
+{
+	osy_slow_free(api->slow);
+	pthread_cond_destroy(&api->given);
+	pthread_mutex_destroy(&api->lock);
+	free(api);
+}
+
 enum osy_code osy_api_start(
 	const struct osy_api_context *context, struct osy_api **ret, struct osy_err *err)
 {
@@ -341,20 +400,23 @@ enum osy_code osy_api_start(
 	struct osy_api *api = osy_xcalloc(1, sizeof(*api));
 	api->context = *context;
 	pthread_mutex_init(&api->lock, NULL);
+	pthread_cond_init(&api->given, NULL);
+	api->slow = osy_slow_new(OSY_API_CONNECTIONS);
 	api->daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION |
 					       MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
 					       (address->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0),
 		0, NULL, NULL, handle, api, MHD_OPTION_SOCK_ADDR, address->ai_addr,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)OSY_API_CONNECTIONS,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)READ_TIMEOUT_S,
-		MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)128 * 1024, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)READ_TIMEOUT_S, MHD_OPTION_NOTIFY_COMPLETED, completed, api,
+		MHD_OPTION_NOTIFY_CONNECTION, connection_changed, api, MHD_OPTION_UNESCAPE_CALLBACK,
+		unescape, NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)128 * 1024,
+		MHD_OPTION_END);
 	freeaddrinfo(address);
 	if (!api->daemon) {
-		pthread_mutex_destroy(&api->lock);
-		free(api);
-		return osy_fail(err, OSY_E_UNREACHABLE,
+		(void)osy_fail(err, OSY_E_UNREACHABLE,
 			"cannot listen on %s: %m; is the port taken?", context->settings->listen);
+		api_free(api);
+		return err->code;
 	}
 	*ret = api;
 	return OSY_OK;
@@ -367,8 +429,7 @@ struct osy_api *osy_api_stop(struct osy_api *api)
 	MHD_stop_daemon(api->daemon);
 	while (api->idle_count)
 		osy_pg_free(api->idle[--api->idle_count]);
-	pthread_mutex_destroy(&api->lock);
-	free(api);
+	api_free(api);
 	return NULL;
 }
 

@@ -117,10 +117,11 @@ static const char *take_required(
 	return text ? text : "";
 }
 
+/* A text that does not fit counts as none: half an id would be another one. */
 static void take_chars(char *to, size_t size, const struct osy_json *from, const char *key)
 {
 	struct osy_str text = osy_json_get_str(from, key);
-	size_t len = text.len < size ? text.len : size - 1;
+	size_t len = text.len < size ? text.len : 0;
 
 	if (len)
 		memcpy(to, text.p, len);
@@ -233,7 +234,8 @@ static bool read_spec(const struct osy_json *json, struct osy_spec *spec)
 	take_chars(spec->target_user_id, sizeof(spec->target_user_id), json, "target_user_id");
 	const struct osy_json *array = osy_json_get(json, "objects");
 	spec->object_count = osy_json_count(array);
-	if (spec->object_count > MAX_OBJECTS || spec->lanes < 1 || spec->stages < 0)
+	if (spec->object_count > MAX_OBJECTS || spec->lanes < 1 || spec->stages < 0 ||
+		!spec->run[0])
 		return false;
 	struct osy_spec_object *objects =
 		osy_arena_calloc(spec->arena_, spec->object_count + 1, sizeof(*objects));

@@ -348,12 +348,15 @@ static void calls_counted(struct osy_loader *loader, const struct small_arrays *
 	if (!a->runs)
 		return;
 	loader->counted_at = osy_mono_ms();
-	while (*at) {
-		struct osy_lcount *count = *at;
+	for (struct osy_lcount *count = *at; count; count = count->next) {
 		for (size_t i = 0; i < a->runs; i++) {
 			if (osy_str_is(a->run[i], count->run))
 				count->calls -= a->calls[i];
 		}
+	}
+	/* only now: the names of a are those of the counts */
+	while (*at) {
+		struct osy_lcount *count = *at;
 		if (count->calls) {
 			at = &count->next;
 			continue;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "osy/utf8.h"
+
 #include "osy/banned.h"
 
 static const struct row {
@@ -46,6 +48,40 @@ int osy_code_exit(enum osy_code code)
 	return row_of(code)->exit_status;
 }
 
+/* Whether only the beginning of a character is left. */
+static bool is_cut(const char *p, const char *end)
+{
+	const unsigned char lead = (unsigned char)*p;
+	const long length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+
+	if (lead < 0xc2 || end - p >= length)
+		return false;
+	while (++p < end && osy_utf8_is_tail((unsigned char)*p))
+		;
+	return p == end;
+}
+
+/*
+ * One line of whole characters, whatever came in from outside and wherever it was cut: Postgres
+ * takes no other text, and no terminal should see another.
+ */
+static void make_sentence(char *text)
+{
+	char *end = text + strlen(text), *to = text;
+	unsigned n;
+
+	for (const char *p = text; p < end; p += n ? n : 1) {
+		n = osy_utf8_step(p, end);
+		if (n == 0 && is_cut(p, end))
+			break;
+		if (n <= 1)
+			*to++ = n == 0 ? '?' : (unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p;
+		else
+			to = (char *)memmove(to, p, n) + n;
+	}
+	*to = '\0';
+}
+
 enum osy_code osy_fail_at(struct osy_err *err, enum osy_code code, const char *origin,
 	const char *file, int line, const char *format, ...)
 {
@@ -56,6 +92,7 @@ enum osy_code osy_fail_at(struct osy_err *err, enum osy_code code, const char *o
 	va_start(args, format);
 	vsnprintf(e.msg, sizeof(e.msg), format, args);
 	va_end(args);
+	make_sentence(e.msg);
 	if (origin)
 		snprintf(e.origin, sizeof(e.origin), "%s", origin);
 	*err = e;
@@ -75,6 +112,7 @@ enum osy_code osy_err_prefix(struct osy_err *err, const char *format, ...)
 	snprintf(text + len, sizeof(text) - len, ": %.*s", (int)sizeof(err->msg) - 1, err->msg);
 	memcpy(err->msg, text, sizeof(err->msg));
 	err->msg[sizeof(err->msg) - 1] = '\0';
+	make_sentence(err->msg);
 	return err->code;
 }
 

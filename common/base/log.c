@@ -64,6 +64,17 @@ void osy_log_raise(void)
 	atomic_store(&the_log.level, level >= OSY_DEBUG ? OSY_ERROR : level + 1);
 }
 
+/* What a terminal obeys instead of showing it, or what turns the order of a line around; 0: it is
+ * neither. */
+static unsigned hidden_control(const char *p, unsigned n)
+{
+	const unsigned c = osy_utf8_code(p, n);
+	const bool is_direction = c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+				  (c >= 0x2066 && c <= 0x2069);
+
+	return osy_utf8_is_control(c) || is_direction ? c : 0;
+}
+
 /* Between quotes, for JSON and for text alike: one line, valid UTF-8, no terminal escapes. */
 static void put_escaped(struct osy_buf *line, struct osy_str s)
 {
@@ -78,8 +89,8 @@ static void put_escaped(struct osy_buf *line, struct osy_str s)
 			osy_buf_add(line, (char[]){'\\', *p}, 2);
 		else if (*p == '\n')
 			osy_buf_addz(line, "\\n");
-		else if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			osy_buf_addf(line, "\\u%04x", (unsigned)*p);
+		else if (hidden_control(p, n))
+			osy_buf_addf(line, "\\u%04x", hidden_control(p, n));
 		else
 			osy_buf_add(line, p, n);
 	}
@@ -89,8 +100,8 @@ static void put_escaped(struct osy_buf *line, struct osy_str s)
 static bool is_word(struct osy_str s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] <= ' ' || s.p[i] == '"' || s.p[i] == '\\' || s.p[i] == '=' ||
-			s.p[i] == 0x7f)
+		if (s.p[i] <= ' ' || (unsigned char)s.p[i] >= 0x7f || s.p[i] == '"' ||
+			s.p[i] == '\\' || s.p[i] == '=')
 			return false;
 	return s.len > 0 && s.len < VALUE_BYTES;
 }
@@ -120,6 +131,24 @@ static void put_i64(struct osy_buf *line, bool is_text, const char *key, int64_t
 	osy_buf_addf(line, "%lld", (long long)n);
 }
 
+/*
+ * An error as the log may hold it. What an org says about a call quotes the call, values of records
+ * with it, so of its words only the code is kept ("sf:CODE" in the origin); the whole sentence is
+ * for those who may read the run.
+ */
+static struct osy_str loggable(const struct osy_err *err)
+{
+	const bool is_orgs = strncmp(err->origin, "sf:", 3) == 0 &&
+			     (err->code == OSY_E_SALESFORCE || err->code == OSY_E_NO_REPLY);
+	const char *code = is_orgs ? err->origin + 3 : "",
+		   *at = *code ? strstr(err->msg, code) : NULL;
+
+	if (!is_orgs)
+		return osy_str(err->msg);
+	return at ? (struct osy_str){err->msg, (size_t)(at - err->msg) + strlen(code)}
+		  : osy_str(code);
+}
+
 static void put_kv(struct osy_buf *line, bool is_text, const struct osy_kv *kv)
 {
 	switch (kv->kind) {
@@ -130,7 +159,7 @@ static void put_kv(struct osy_buf *line, bool is_text, const struct osy_kv *kv)
 		put_i64(line, is_text, kv->key, kv->i64);
 		break;
 	case OSY_KV_IS_ERR:
-		put_str(line, is_text, kv->key, osy_str(kv->err->msg));
+		put_str(line, is_text, kv->key, loggable(kv->err));
 		put_str(line, is_text, "code", osy_str(osy_code_name(kv->err->code)));
 		if (kv->err->origin[0])
 			put_str(line, is_text, "origin", osy_str(kv->err->origin));

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "osy/mem.h"
@@ -75,4 +77,13 @@ enum osy_code osy_secret_read(
 		osy_secret_set(secret, text, (size_t)n);
 	explicit_bzero(text, size);
 	return rc;
+}
+
+void osy_secret_shut_process(void)
+{
+	const struct rlimit none = {0, 0};
+
+	/* the limit alone does not hold where a core goes to a program (core_pattern) */
+	if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
+		OSY_BUG("core dumps cannot be turned off: %m");
 }

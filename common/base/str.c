@@ -75,6 +75,18 @@ bool osy_utf8_valid(struct osy_str s)
 	return true;
 }
 
+bool osy_utf8_line(struct osy_str s)
+{
+	unsigned n;
+
+	for (const char *p = s.p, *end = p + s.len; p < end; p += n) {
+		n = osy_utf8_step(p, end);
+		if (n == 0 || osy_utf8_is_control(osy_utf8_code(p, n)))
+			return false;
+	}
+	return true;
+}
+
 enum osy_code osy_parse_i64(
 	struct osy_str s, int64_t min, int64_t max, int64_t *ret_value, struct osy_err *err)
 {

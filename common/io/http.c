@@ -202,6 +202,18 @@ static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 	return CURL_SOCKOPT_OK;
 }
 
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct osy_http_call *call = arg;
+
+	(void)purpose;
+	if (!call->over_proxy && !osy_http_may_reach(&address->addr, call->reach)) {
+		call->out_of_reach = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 /* ---- Starting a request ---- */
 
 /* curl's options are what we know to exist: a refusal is a bug. */
@@ -294,6 +306,17 @@ static void set_limits(struct osy_http_call *call, const struct osy_http_request
 	SET(CURLOPT_BUFFERSIZE, request->on_data ? STREAM_BUFFER_BYTES : BUFFER_BYTES);
 }
 
+/* What curl would find itself; but so it is known whether a connection goes to the proxy. */
+static void set_proxy(struct osy_http_call *call)
+{
+	const struct osy_str host = {call->where, strcspn(call->where, ":")};
+	const char *proxy = osy_http_proxy(host);
+
+	call->over_proxy = proxy != NULL;
+	SET(CURLOPT_PROXY, proxy ? proxy : "");
+	SET(CURLOPT_NOPROXY, "");
+}
+
 static void set_protocol(struct osy_http_call *call, const struct osy_http_request *request)
 {
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -302,6 +325,8 @@ static void set_protocol(struct osy_http_call *call, const struct osy_http_reque
 	SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 	if (request->plain)
 		SET(CURLOPT_PROXY, ""); /* plain means this machine: no proxy of the environment */
+	else if (request->reach == OSY_HTTP_PUBLIC)
+		set_proxy(call);
 	if (call->http->ca_file)
 		SET(CURLOPT_CAINFO, call->http->ca_file);
 	if (request->gzip)
@@ -316,6 +341,8 @@ static void set_callbacks(struct osy_http_call *call)
 	SET(CURLOPT_WRITEDATA, call);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HEADERDATA, call);
+	SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	SET(CURLOPT_OPENSOCKETDATA, call);
 	SET(CURLOPT_PREREQFUNCTION, on_prereq);
 	SET(CURLOPT_PREREQDATA, call);
 }
@@ -348,6 +375,7 @@ enum osy_code osy_http_start(struct osy_http *http, const struct osy_http_reques
 	call->http = http;
 	call->done = done;
 	call->arg = arg;
+	call->reach = request->reach;
 	call->on_data = request->on_data;
 	call->max_handed_out = request->max_reply_bytes;
 	call->heard_ms = osy_mono_ms();

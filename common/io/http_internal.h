@@ -22,7 +22,9 @@ struct osy_http_call {
 	bool body_failed;
 	bool no_reply_body; /* HEAD */
 	bool safe;	    /* GET, HEAD: curl may repeat it */
-	unsigned tries;	    /* how often curl was about to send it */
+	enum osy_http_reach reach;
+	bool over_proxy, out_of_reach; /* an address was refused */
+	unsigned tries;		       /* how often curl was about to send it */
 	bool too_big;
 	bool head_ended; /* the blank line after the last reply's headers came */
 	struct osy_buf reply_body;
@@ -52,6 +54,12 @@ enum osy_code osy_http_check(
 	const struct osy_http_request *request, struct osy_err *err) OSY_CHECKED;
 /* The URL's scheme and host, for error texts: no path, no query (they may hold a token). */
 void osy_http_where(struct osy_str url, char *ret, size_t size);
+
+/* ---- http_reach.c ---- */
+
+bool osy_http_may_reach(const struct sockaddr *address, enum osy_http_reach reach);
+/* The proxy of the environment for https to a host, as curl finds it; NULL: none. */
+const char *osy_http_proxy(struct osy_str host);
 
 /* ---- http_reply.c ---- */
 

@@ -65,6 +65,8 @@ static const char *cut_off(const struct osy_http_reply *reply)
 
 	if (!reply->call_->head_ended)
 		return "its headers are cut off";
+	if (status < 100 || status > 599)
+		return "its first line is none of HTTP";
 	curl_easy_getinfo(reply->call_->easy, CURLINFO_HTTP_VERSION, &version);
 	if (version != CURL_HTTP_VERSION_1_1 || status == 204 || status == 304 ||
 		reply->call_->no_reply_body || osy_http_reply_header(reply, "Content-Length").p ||
@@ -81,6 +83,12 @@ static void fill_error(
 	char origin[24];
 
 	snprintf(origin, sizeof(origin), "curl:%d", (int)curl);
+	if (code == OSY_E_UNREACHABLE && call->out_of_reach) {
+		reply->code = osy_fail_from(&reply->err, code, "reach",
+			"%s was not asked: its name leads to an address that is %s", call->where,
+			call->reach == OSY_HTTP_PUBLIC ? "not public" : "not of this machine");
+		return;
+	}
 	if (code == OSY_E_UNREACHABLE)
 		reply->code = osy_fail_from(
 			&reply->err, code, origin, "cannot reach %s: %s", call->where, text);

@@ -104,10 +104,13 @@ static struct osy_str take_fields(const char *p, const char **end)
 void osy_bulk_error_read(struct osy_str text, struct osy_str *ret_code, struct osy_str *ret_message,
 	struct osy_str *ret_fields)
 {
-	const char *p = text.p, *end = p + text.len;
-	const char *colon = text.len ? memchr(p, ':', text.len) : NULL;
+	const char *p = text.p, *end, *colon;
 
 	*ret_code = *ret_message = *ret_fields = OSY_STR_NULL;
+	if (text.len == 0)
+		return;
+	end = p + text.len;
+	colon = memchr(p, ':', text.len);
 	if (!colon) {
 		*(looks_like_code(text) ? ret_code : ret_message) = or_null(p, end);
 		return;

@@ -162,10 +162,18 @@ enum osy_code osy_org_login_read_secrets(
 
 /* ---- Checking ---- */
 
+static bool is_number(struct osy_str host)
+{
+	for (size_t i = 0; i < host.len; i++)
+		if (!strchr("0123456789.", host.p[i]))
+			return false;
+	return true;
+}
+
 static bool is_loopback(struct osy_str host)
 {
 	return osy_str_equal_nocase(host, OSY_STR("localhost")) || osy_str_is(host, "[::1]") ||
-	       (osy_str_starts(host, "127.") && strspn(host.p, "0123456789.") >= host.len);
+	       (osy_str_starts(host, "127.") && is_number(host));
 }
 
 /* Takes "host[:port]" off the front; false when it is none. */
@@ -203,6 +211,21 @@ static bool take_host(struct osy_str *rest, struct osy_str *ret_host)
 	return true;
 }
 
+/*
+ * A name with a domain: no address in any of the ways to write one (its last label would be a
+ * number: 127.0.0.1, 2130706433, 0x7f.1), no name without a dot, which only a network of one's own
+ * knows.
+ */
+static bool is_domain(struct osy_str host)
+{
+	const char *dot = memrchr(host.p, '.', host.len), *end = host.p + host.len;
+
+	if (!dot || dot == host.p || dot + 1 == end || host.p[0] == '[' ||
+		memmem(host.p, host.len, "..", 2))
+		return false;
+	return !(dot[1] >= '0' && dot[1] <= '9');
+}
+
 enum osy_code osy_sf_url_check(
 	struct osy_str url, bool allow_http, bool path, const char *what, struct osy_err *err)
 {
@@ -229,6 +252,11 @@ enum osy_code osy_sf_url_check(
 		return osy_fail(err, OSY_E_INVALID,
 			"%s must end after its host: leave out \"%.*s\"", what,
 			(int)(rest.len < 60 ? rest.len : 60), rest.p);
+	if (secure && !is_domain(host))
+		return osy_fail(err, OSY_E_INVALID,
+			"%s must name the org's host by its domain, such as "
+			"https://MyDomain.my.salesforce.com, not by an address",
+			what);
 	if (plain && !(allow_http && is_loopback(host)))
 		return osy_fail(err, OSY_E_INVALID,
 			"%s must be https:// (http:// is for simulators: on loopback, with "

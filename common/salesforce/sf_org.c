@@ -232,6 +232,12 @@ static bool is_plain(const struct osy_org *org, const char *url)
 	return org->allow_http && strncmp(url, "http://", 7) == 0;
 }
 
+/* Nobody's internal machines, whatever address an admin or a reply to a login names. */
+static enum osy_http_reach reach_of(const struct osy_org *org, const char *url)
+{
+	return is_plain(org, url) ? OSY_HTTP_LOOPBACK : OSY_HTTP_PUBLIC;
+}
+
 static enum osy_code send_call(struct call *call, struct osy_err *err)
 {
 	struct osy_org *org = call->org;
@@ -267,6 +273,7 @@ static enum osy_code send_call(struct call *call, struct osy_err *err)
 		.on_body_sent = call->on_body_sent ? on_body_sent : NULL,
 		.max_reply_bytes = call->max_reply_bytes,
 		.timeout_ms = call->timeout_ms,
+		.reach = reach_of(org, org->instance_url),
 		.plain = is_plain(org, org->instance_url),
 		/* plain means this machine: bytes cost nothing there, packing them does */
 		.gzip = !is_plain(org, org->instance_url)};
@@ -390,6 +397,7 @@ static enum osy_code start_login(struct osy_org *org, struct osy_err *err)
 		.body = osy_buf_str(&org->login_form),
 		.max_reply_bytes = LOGIN_REPLY_MAX,
 		.timeout_ms = LOGIN_TIMEOUT_MS,
+		.reach = reach_of(org, url.p),
 		.plain = is_plain(org, url.p)};
 	code = osy_http_start(org->http, &request, on_login, org, &org->login_call, err);
 	org->logging_in = code == OSY_OK;

@@ -3,15 +3,15 @@
 set -u
 cd "$(dirname "$0")" || exit
 n=0
-for source in fuzz_*.c; do
-	target=${source#fuzz_}
-	target=${target%.c}
-	n=$((n + 1))
-	if out=$(./run --replay "$target" 2>&1); then
-		echo "ok $n - ${out##*ok - }"
-	else
-		echo "not ok $n - $target"
-		tail -n 40 <<<"$out" | sed 's/^/# /'
-	fi
-done
+while IFS= read -r line; do
+	case $line in
+	"ok - "* | "not ok - "*)
+		n=$((n + 1))
+		echo "${line%% - *} $n - ${line#* - }"
+		;;
+	*) echo "# $line" ;;
+	esac
+done < <(./run --replay 2>&1)
+sources=(fuzz_*.c)
+((n == ${#sources[@]})) || { n=$((n + 1)); echo "not ok $n - a target for each fuzz_*.c"; }
 echo "1..$n"

@@ -247,7 +247,8 @@ static struct sim_json *sim_jp_value(struct sim_jp *j)
 
 struct sim_json *sim_json_parse(struct sim_arena *a, char *text, size_t len, const char **ret_error)
 {
-	struct sim_jp j = {.a = a, .p = text, .end = text + len};
+	static char empty[1];
+	struct sim_jp j = {.a = a, .p = text ? text : empty, .end = (text ? text : empty) + len};
 	struct sim_json *n = sim_jp_value(&j);
 
 	sim_jp_space(&j);

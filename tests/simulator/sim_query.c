@@ -426,7 +426,7 @@ static bool sim_run_try(struct sim_run *run, uint64_t parent, size_t cap, struct
 	run->last_sec = 0;
 	sim_run_all(run, ret);
 	enough = !run->cand.capped || run->stopped;
-	if (!run->natural && enough) {
+	if (!run->natural && enough && run->sorter.n > 0) {
 		qsort_r(run->sorter.row, run->sorter.n, sizeof(*run->sorter.row), sim_sorted_cmp,
 			q);
 		for (size_t i = 0; i < run->sorter.n; i++)

@@ -280,6 +280,7 @@ static void sim_def_object(struct sim_org *org, const struct sim_def_object *d)
 {
 	struct sim_object *o = sim_object_add(org, sim_cstr(d->name), d->prefix);
 
+	free(o->label);
 	o->label = sim_strdup(sim_cstr(d->label));
 	o->plural = sim_strdup(sim_cstr(d->plural));
 	for (const char *c = d->flags; *c; c++) {

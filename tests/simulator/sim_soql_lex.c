@@ -233,7 +233,7 @@ static void sim_lit_id(
 	uint64_t oid;
 
 	if (sim_id_parse(s->org, text, &oid) == SIM_ID_OK) {
-		sim_range(l, (int64_t)oid, (int64_t)oid + 1);
+		sim_range(l, (int64_t)oid, (int64_t)oid + (oid < SIM_MASTER_RT));
 		return;
 	}
 	sim_id_text(s->org, sim_oid(s->obj->idx, 0), first);

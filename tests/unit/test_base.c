@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -74,6 +76,27 @@ static void err_long_texts_are_cut(void **state)
 	osy_fail(&err, OSY_E_INVALID, "y");
 	osy_err_prefix(&err, "%s", text);
 	assert_int_equal(strlen(err.msg), sizeof(err.msg) - 1);
+}
+
+static void err_texts_are_one_line_of_whole_characters(void **state)
+{
+	struct osy_err err;
+	char text[600];
+
+	(void)state;
+	osy_fail(&err, OSY_E_INVALID, "a\nb\x1b[2J\x7f \xff\xc3 \xc3\xa9 \xe2\x82");
+	assert_string_equal(err.msg, "a b [2J  ?? \xc3\xa9 ");
+	for (size_t shift = 0; shift < 4; shift++) {
+		memset(text, 'x', sizeof(text));
+		for (size_t i = shift; i + 4 < sizeof(text); i += 4)
+			memcpy(text + i, "\xf0\x9f\x98\x80", 4);
+		text[sizeof(text) - 1] = 0;
+		osy_fail(&err, OSY_E_INVALID, "%s", text);
+		assert_true(osy_utf8_valid(osy_str(err.msg)));
+		assert_in_range(strlen(err.msg), sizeof(err.msg) - 4, sizeof(err.msg) - 1);
+		osy_err_prefix(&err, "%s", "\xc3\xa9");
+		assert_true(osy_utf8_valid(osy_str(err.msg)));
+	}
 }
 
 static void err_codes_have_rows(void **state)
@@ -508,6 +531,22 @@ static void secret_life(void **state)
 	osy_secret_done(&s);
 }
 
+static void secret_shuts_the_process(void **state)
+{
+	struct rlimit limit;
+	int status = -1;
+	const pid_t child = fork();
+
+	(void)state;
+	if (child == 0) {
+		osy_secret_shut_process();
+		_exit(getrlimit(RLIMIT_CORE, &limit) != 0 || limit.rlim_cur || limit.rlim_max ||
+			prctl(PR_GET_DUMPABLE) != 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static void secret_files(void **state)
 {
 	char path[] = "/tmp/osy-test-XXXXXX";
@@ -665,9 +704,10 @@ static void log_json(void)
 	struct osy_err err;
 
 	osy_log_init("test", OSY_INFO, "json");
-	osy_fail_from(&err, OSY_E_TIMEOUT, "curl:28", "a \"b\"\n\x01\xff é");
+	osy_fail_from(&err, OSY_E_TIMEOUT, "curl:28", "a \"b\" é");
 	osy_log(OSY_INFO, "x.y", OSY_KV("run", "r1"), OSY_KV_INT("n", -5),
-		OSY_KV_STR("none", OSY_STR_NULL), OSY_KV_ERR(&err));
+		OSY_KV_STR("none", OSY_STR_NULL),
+		OSY_KV("say", "\n\x01\xff é\xc2\x9b[2J\u202e\u2028\u2066\u00a0"), OSY_KV_ERR(&err));
 	osy_log(OSY_DEBUG, "x.hidden", OSY_KV("run", "r1"));
 }
 
@@ -675,7 +715,7 @@ static void log_text(void)
 {
 	osy_log_init("test", OSY_WARN, "text");
 	osy_log(OSY_WARN, "x.y", OSY_KV("run", "r1"), OSY_KV("say", "a b\x1b[31m"),
-		OSY_KV("empty", ""));
+		OSY_KV("word", "\xc2\x9b"), OSY_KV("empty", ""));
 	osy_log(OSY_INFO, "x.hidden", OSY_KV("run", "r1"));
 }
 
@@ -687,6 +727,20 @@ static void log_repeating(void)
 		osy_log(OSY_WARN, "mute.me", OSY_KV("run", "r2"));
 		osy_log(OSY_INFO, "never.muted", OSY_KV("run", "r1"));
 	}
+}
+
+static void log_of_an_org(void)
+{
+	struct osy_err err;
+
+	osy_log_init("test", OSY_INFO, "text");
+	osy_fail_from(&err, OSY_E_SALESFORCE, "sf:MALFORMED_QUERY",
+		"run r1: MALFORMED_QUERY: WHERE Email = 'jane@example.com' (HTTP 400)");
+	osy_log(OSY_INFO, "a", OSY_KV_ERR(&err));
+	osy_fail_from(&err, OSY_E_NO_REPLY, "sf:UNKNOWN_EXCEPTION", "jane@example.com");
+	osy_log(OSY_INFO, "b", OSY_KV_ERR(&err));
+	osy_fail_from(&err, OSY_E_LIMIT, "sf:REQUEST_LIMIT_EXCEEDED:daily", "the limit is reached");
+	osy_log(OSY_INFO, "c", OSY_KV_ERR(&err));
 }
 
 static void log_huge(void)
@@ -715,13 +769,22 @@ static void log_lines(void **state)
 	assert_non_null(strstr(text, "\"level\":\"info\",\"program\":\"test\",\"pid\":"));
 	assert_non_null(
 		strstr(text, "\"event\":\"x.y\",\"run\":\"r1\",\"n\":-5,\"none\":null,"
-			     "\"error\":\"a \\\"b\\\"\\n\\u0001\\ufffd é\",\"code\":\"timeout\","
+			     "\"say\":\"\\n\\u0001\\ufffd é\\u009b[2J\\u202e\\u2028\\u2066\u00a0\","
+			     "\"error\":\"a \\\"b\\\" é\",\"code\":\"timeout\","
 			     "\"origin\":\"curl:28\"}\n"));
 	assert_int_equal(count_of(text, "\n"), 1);
 	free(text);
 	text = stderr_of(log_text);
-	assert_non_null(strstr(text, "Z warn  x.y run=r1 say=\"a b\\u001b[31m\" empty=\"\"\n"));
+	assert_non_null(strstr(text, "Z warn  x.y run=r1 say=\"a b\\u001b[31m\" word=\"\\u009b\" "
+				     "empty=\"\"\n"));
 	assert_int_equal(count_of(text, "\n"), 1);
+	free(text);
+	text = stderr_of(log_of_an_org);
+	assert_null(strstr(text, "jane"));
+	assert_non_null(
+		strstr(text, "error=\"run r1: MALFORMED_QUERY\" code=salesforce origin=sf:"));
+	assert_non_null(strstr(text, "error=UNKNOWN_EXCEPTION code=no_reply"));
+	assert_non_null(strstr(text, "error=\"the limit is reached\" code=limit"));
 	free(text);
 	text = stderr_of(log_repeating);
 	assert_int_equal(count_of(text, "mute.me"), 2);
@@ -829,6 +892,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(err_fills_and_keeps),
 		cmocka_unit_test(err_long_texts_are_cut),
+		cmocka_unit_test(err_texts_are_one_line_of_whole_characters),
 		cmocka_unit_test(err_codes_have_rows),
 		cmocka_unit_test(bugs_stop),
 		cmocka_unit_test(mem_edges),
@@ -848,6 +912,7 @@ int main(void)
 		cmocka_unit_test(url_encoding),
 		cmocka_unit_test(secret_life),
 		cmocka_unit_test(secret_files),
+		cmocka_unit_test(secret_shuts_the_process),
 		cmocka_unit_test(clock_texts),
 		cmocka_unit_test(clock_round_trips),
 		cmocka_unit_test(clock_parses),

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "http_internal.h"
 #include "osy/clock.h"
-#include "osy/http.h"
 #include "osy/mem.h"
 
 /* ---- The server ---- */
@@ -539,6 +539,150 @@ static void test_unreachable(void **state)
 	unsetenv("https_proxy");
 }
 
+static const struct {
+	const char *address;
+	bool is_public, is_loopback;
+} addresses[] = {
+	{"104.109.10.129", true, false},
+	{"9.255.255.255", true, false},
+	{"11.0.0.0", true, false},
+	{"100.63.255.255", true, false},
+	{"172.15.0.1", true, false},
+	{"172.32.0.1", true, false},
+	{"192.167.1.1", true, false},
+	{"223.255.255.255", true, false},
+	{"0.0.0.0", false, false},
+	{"10.1.2.3", false, false},
+	{"100.64.0.1", false, false},
+	{"127.0.0.1", false, true},
+	{"127.255.0.9", false, true},
+	{"169.254.169.254", false, false},
+	{"172.16.0.1", false, false},
+	{"172.31.255.255", false, false},
+	{"192.0.0.192", false, false},
+	{"192.168.0.1", false, false},
+	{"198.18.0.1", false, false},
+	{"198.19.255.255", false, false},
+	{"224.0.0.1", false, false},
+	{"240.0.0.1", false, false},
+	{"255.255.255.255", false, false},
+	{"2a02:26f0::1", true, false},
+	{"2606:4700::1", true, false},
+	{"2001:4860::1", true, false},
+	{"::", false, false},
+	{"::1", false, true},
+	{"::127.0.0.1", false, false},
+	{"::ffff:127.0.0.1", false, true},
+	{"::ffff:10.0.0.1", false, false},
+	{"::ffff:169.254.169.254", false, false},
+	{"::ffff:104.109.10.129", true, false},
+	{"64:ff9b::a9fe:a9fe", false, false},
+	{"64:ff9b::686d:a81", true, false},
+	{"64:ff9b:1::1", false, false},
+	{"2002:a00:1::1", false, false},
+	{"2002:686d:a81::", true, false},
+	{"2001::1", false, false},
+	{"2001:db8::1", false, false},
+	{"3fff:1::", false, false},
+	{"fe80::1", false, false},
+	{"febf::1", false, false},
+	{"fec0::1", false, false},
+	{"fc00::1", false, false},
+	{"fd00:ec2::254", false, false},
+	{"ff02::1", false, false},
+};
+
+static void test_public_addresses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < OSY_COUNT(addresses); i++) {
+		struct sockaddr_in v4 = {.sin_family = AF_INET};
+		struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+		const char *text = addresses[i].address;
+		const bool is_v4 = inet_pton(AF_INET, text, &v4.sin_addr) == 1;
+		const struct sockaddr *address =
+			is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
+
+		assert_true(is_v4 || inet_pton(AF_INET6, text, &v6.sin6_addr) == 1);
+		if (osy_http_may_reach(address, OSY_HTTP_PUBLIC) != addresses[i].is_public ||
+			osy_http_may_reach(address, OSY_HTTP_LOOPBACK) != addresses[i].is_loopback)
+			fail_msg("%s", text);
+		assert_true(osy_http_may_reach(address, OSY_HTTP_ANYWHERE));
+	}
+	assert_false(osy_http_may_reach(&(struct sockaddr){.sa_family = AF_UNIX}, OSY_HTTP_PUBLIC));
+}
+
+static void run_reach(const char *url, enum osy_http_reach reach, bool plain)
+{
+	struct osy_http_request request = {.method = "GET",
+		.url = osy_str(url),
+		.reach = reach,
+		.plain = plain,
+		.timeout_ms = 2000};
+	struct osy_http_reply reply;
+	const enum osy_code ignored = osy_http_run(http, &request, &reply, &err);
+
+	(void)ignored;
+	osy_buf_done(&reply.body);
+}
+
+/* Names as well as addresses, however they are written; nothing is even connected. */
+static void test_out_of_reach(void **state)
+{
+	static const char *const hosts[] = {"127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.1",
+		"127.1", "localhost", "org.localhost", "[::ffff:127.0.0.1]"};
+	char url[96];
+
+	(void)state;
+	connections = 0;
+	for (size_t i = 0; i < 2 * OSY_COUNT(hosts); i++) {
+		snprintf(url, sizeof(url), "http%s://%s:%d/ok", i & 1 ? "s" : "", hosts[i / 2],
+			port);
+		run_reach(url, OSY_HTTP_PUBLIC, !(i & 1));
+		assert_int_equal(err.code, OSY_E_UNREACHABLE);
+		assert_string_equal(err.origin, "reach");
+	}
+	assert_int_equal(connections, 0);
+	run_reach("http://169.254.169.254/", OSY_HTTP_LOOPBACK, true);
+	assert_string_equal(err.origin, "reach");
+	snprintf(url, sizeof(url), "http://localhost:%d/ok", port);
+	err = OSY_ERR_NONE;
+	run_reach(url, OSY_HTTP_LOOPBACK, true);
+	assert_int_equal(err.code, OSY_OK);
+}
+
+/* A proxy may be anywhere; what it is left out for is looked at again. */
+static void test_reach_over_a_proxy(void **state)
+{
+	static const struct {
+		const char *exceptions, *host;
+		bool over_proxy;
+	} cases[] = {{"", "a.example", true}, {"a.example", "a.example", false},
+		{".example", "a.example", false}, {"x, EXAMPLE", "a.example", false},
+		{"*", "a.example", false}, {"le", "a.example", true},
+		{"b.a.example", "a.example", true}};
+	char proxy[64];
+
+	(void)state;
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", port);
+	setenv("https_proxy", proxy, 1);
+	for (size_t i = 0; i < OSY_COUNT(cases); i++) {
+		setenv("no_proxy", cases[i].exceptions, 1);
+		assert_int_equal(
+			osy_http_proxy(osy_str(cases[i].host)) != NULL, cases[i].over_proxy);
+	}
+	connections = 0;
+	setenv("no_proxy", "", 1);
+	run_reach("https://org.localhost/", OSY_HTTP_PUBLIC, false);
+	assert_int_equal(connections, 1);
+	setenv("no_proxy", "localhost", 1);
+	run_reach("https://org.localhost/", OSY_HTTP_PUBLIC, false);
+	assert_string_equal(err.origin, "reach");
+	assert_int_equal(connections, 1);
+	unsetenv("https_proxy");
+	unsetenv("no_proxy");
+}
+
 static void test_refused_requests(void **state)
 {
 	const char *bad[] = {"ftp://127.0.0.1/", "http:///", "file:///etc/passwd", "https://a b/",
@@ -948,6 +1092,9 @@ int main(void)
 		TEST(test_time_out),
 		TEST(test_too_big),
 		TEST(test_unreachable),
+		TEST(test_public_addresses),
+		TEST(test_out_of_reach),
+		TEST(test_reach_over_a_proxy),
 		TEST(test_refused_requests),
 		TEST(test_many),
 		TEST(test_cancel_and_nest),

@@ -25,7 +25,7 @@ static struct osy_err err;
 static int setup(void **state)
 {
 	(void)state;
-	pg = osy_pg_new(url, "test_pg", 2000);
+	pg = osy_pg_new(url, "test_pg", 20000);
 	return 0;
 }
 

@@ -26,4 +26,8 @@ static inline struct osy_str osy_secret_open(const struct osy_secret *secret)
 enum osy_code osy_secret_read(struct osy_secret *secret, const char *path, size_t max_bytes,
 	struct osy_err *err) OSY_CHECKED;
 
+/* No core dump of this process is written, and nobody but root reads its memory or its environment.
+ */
+void osy_secret_shut_process(void);
+
 #endif

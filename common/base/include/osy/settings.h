@@ -43,6 +43,9 @@ enum osy_program { OSY_IN_COORDINATOR = 1, OSY_IN_WORKER = 2, OSY_IN_CLI = 4 };
 		"address of the worker's /healthz, /readyz and /metrics; empty: none")             \
 	X(allow_http_orgs, "allow-http-orgs", "ORGSYNC_ALLOW_HTTP_ORGS", BOOL, "false", 0, 0,      \
 		OSY_SERVERS, "accept http:// org addresses on loopback (simulators)")              \
+	X(core_dumps, "core-dumps", "ORGSYNC_CORE_DUMPS", BOOL, "false", 0, 0,                     \
+		OSY_SERVERS | OSY_IN_CLI,                                                          \
+		"let core dumps be written and debuggers attach: they see secrets and records")    \
 	X(bootstrap_token_file, "bootstrap-token-file", "ORGSYNC_BOOTSTRAP_TOKEN_FILE", TEXT, "",  \
 		0, 0, OSY_IN_COORDINATOR,                                                          \
 		"write a first admin token to this file when there is no token yet")               \

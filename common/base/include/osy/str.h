@@ -85,6 +85,9 @@ enum osy_code osy_parse_bool(struct osy_str s, bool *ret_value, struct osy_err *
 
 /* UTF-8: whether the bytes are well-formed (no overlong forms, no surrogates). */
 bool osy_utf8_valid(struct osy_str s);
+/* Well-formed, and nothing in it that ends a line or that a terminal obeys: no control characters
+ * (C0, C1, DEL), no separators of lines. */
+bool osy_utf8_line(struct osy_str s);
 
 /*
  * Base64 (RFC 4648); url: the alphabet of section 5 without padding. Decoding takes both alphabets,

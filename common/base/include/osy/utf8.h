@@ -37,4 +37,20 @@ static inline unsigned osy_utf8_step(const char *p, const char *end)
 	return (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ? 0 : 4;
 }
 
+/* The code point of a character of n bytes, as osy_utf8_step() has found it. */
+static inline unsigned osy_utf8_code(const char *p, unsigned n)
+{
+	const unsigned char *s = (const unsigned char *)p;
+	unsigned code = n == 1 ? s[0] : s[0] & (0x7fu >> n);
+
+	for (unsigned i = 1; i < n; i++)
+		code = code << 6 | (s[i] & 0x3fu);
+	return code;
+}
+
+static inline bool osy_utf8_is_control(unsigned code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029;
+}
+
 #endif

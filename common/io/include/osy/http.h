@@ -41,6 +41,15 @@ struct osy_http_reply {
 /* A response header by name (any case), p NULL when missing; borrowed as long as the reply. */
 struct osy_str osy_http_reply_header(const struct osy_http_reply *reply, const char *name);
 
+/*
+ * Which machines a request may go to, looked at where the connection is made, so that no name and
+ * no way to write an address gets around it. PUBLIC: addresses of the public network, over the
+ * proxy of the environment where there is one (then the proxy resolves the name, and may be
+ * anywhere). LOOPBACK: this machine. A request that is refused ends in OSY_E_UNREACHABLE; nothing
+ * was sent.
+ */
+enum osy_http_reach { OSY_HTTP_ANYWHERE, OSY_HTTP_PUBLIC, OSY_HTTP_LOOPBACK };
+
 typedef void (*osy_http_done)(struct osy_http_reply *reply, void *arg);
 
 struct osy_http_request {
@@ -70,6 +79,7 @@ struct osy_http_request {
 	 * after osy_http_poll.
 	 */
 	bool (*on_data)(struct osy_http_call *call, struct osy_str piece, void *arg);
+	enum osy_http_reach reach;
 	bool plain; /* http:// allowed */
 	bool gzip;  /* ask for gzip */
 	int timer_id_;
