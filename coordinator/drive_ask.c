@@ -21,7 +21,8 @@ static enum osy_code ask_begin(
 
 	if (!rc)
 		rc = osy_pg_do(pg, &row, err,
-			"SELECT state, published, wanted IS NOT NULL, held, order_version < (SELECT "
+			"SELECT state, published, wanted IS NOT NULL, held, order_version < "
+			"(SELECT "
 			"coalesce(max(version), 0) FROM run_order o WHERE o.run = r.id) FROM run r "
 			"WHERE id = $1 FOR UPDATE OF r",
 			OSY_PG_Z(run));

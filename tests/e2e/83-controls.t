@@ -134,6 +134,23 @@ runs "the orgs are equal" check_orgs "$run" --template "$T/crm.yaml" --key Ext_I
 orgsync run resume "$run" >/dev/null 2>&1
 is $? 4 "resume: not of one that has ended"
 
+# ---- abort: one more request of each lane at most ---------------------------------------------------------
+anew
+latency 300
+run=$(create_run crm)
+orgsync run start "$run" >/dev/null
+wait_for 60 inserted "$run" 500
+runs "abort" orgsync run abort "$run"
+curl -sf -X DELETE "$DST/__sim/stats" >/dev/null
+wait_ended "$run" 60
+sent=$(curl -sf "$DST/__sim/stats" | json 'sum(n for c, n in d["byCall"].items() if c.startswith("POST composite"))')
+diag "$sent requests after the abort"
+runs "abort: a request of each of 8 lanes at most" test "$sent" -le 8
+is "$(run_get "$run" '[d["state"], d["totals"]["inserted"]]')" "['Aborted', $(($(count Account) + $(count Contact)))]" "abort: exact counts"
+orgsync run retry "$run" >/dev/null 2>"$T/err"
+is $? 4 "abort: what was left out is no failure"
+like "$(cat "$T/err")" "(replay it|create a new run)" "abort: and it says what to do"
+
 # an abort of one that is paused
 anew
 latency 200
