@@ -326,7 +326,8 @@ enum osy_code osy_drive_ask_rollback(
 		return rc;
 	}
 	return ask_end(pg, &asked,
-		"UPDATE run SET state = 'Rollback', phase = 'Initializing', pass_kind = "
+		"WITH o AS (UPDATE run_object SET pass_records = NULL WHERE run = $1) UPDATE run "
+		"SET state = 'Rollback', phase = 'Initializing', pass_kind = "
 		"'rollback', loaded_pass = "
 		"coalesce(loaded_pass, pass), pass = pass + 1, open_stage = 0, problem = NULL "
 		"WHERE id "
