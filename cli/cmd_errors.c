@@ -25,11 +25,11 @@ static const struct {
 	{"kind", "kind"}, {"code", "code"}, {"message", "message"}, {"fields", "fields"},
 	{"attempt", "attempt"}, {"pass", "pass"}, {"at", "at"}};
 
-static void errors_path(const struct cli *cli, struct osy_buf *path)
+static void errors_path(const struct cli *cli, const char *pattern, struct osy_buf *path)
 {
 	static const char *const filters[] = {"object", "code", "message", "kind"};
 
-	cli_path(path, "/runs/{}/errors", cli->words.args[0]);
+	cli_path(path, pattern, cli->words.args[0]);
 	for (size_t i = 0; i < OSY_COUNT(filters); i++)
 		cli_query(path, filters[i], cli_value(&cli->words, filters[i]));
 }
@@ -77,12 +77,32 @@ static enum osy_code export(struct cli *cli, const char *file, struct osy_err *e
 	for (size_t i = 0; i < OSY_COUNT(csv_columns); i++)
 		fprintf(out, "%s%s", i ? "," : "", csv_columns[i].head);
 	fprintf(out, "\r\n");
-	errors_path(cli, &path);
+	errors_path(cli, "/runs/{}/errors", &path);
 	rc = cli_pages(cli, path.p, 0, csv_page, out, &next, err);
 	if (to_stdout) return rc;
 	if (fclose(out) != 0 && !rc)
 		rc = osy_fail(err, OSY_E_INTERNAL, "cannot write %s: %m", file);
 	if (rc) remove(file);
+	return rc;
+}
+
+static enum osy_code print_summary(struct cli *cli, struct osy_err *err)
+{
+	static const struct cli_column columns[] = {
+		{"OBJECT", "object", CLI_TEXT},
+		{"KIND", "kind", CLI_TEXT},
+		{"CODE", "code", CLI_TEXT},
+		{"COUNT", "count", CLI_COUNT},
+		{"EXAMPLE", "example", CLI_TEXT},
+		{NULL, NULL, CLI_TEXT},
+	};
+	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
+	OSY_AUTO(osy_json_free_at) struct osy_json *doc = NULL;
+
+	errors_path(cli, "/runs/{}/errors/summary", &path);
+	enum osy_code rc = cli_get(cli, path.p, &doc, err);
+	if (!rc)
+		cli_print_list(cli, doc, osy_json_get(doc, "items"), columns, "code");
 	return rc;
 }
 
@@ -93,7 +113,9 @@ enum osy_code cli_run_errors(struct cli *cli, struct osy_err *err)
 
 	if (file)
 		return export(cli, file, err);
-	errors_path(cli, &path);
+	if (cli_value(&cli->words, "summary"))
+		return print_summary(cli, err);
+	errors_path(cli, "/runs/{}/errors", &path);
 	return cli_print_pages(cli, path.p, error_columns, "sourceId", err);
 }
 
@@ -159,6 +181,20 @@ static void print_failure(const struct osy_json *failure)
 	printf("%s\n", text.p);
 }
 
+/* The record as the journal has it. */
+static void print_source(const struct osy_json *why)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf raw = OSY_BUF(16u * 1024 * 1024);
+	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(64u * 1024 * 1024);
+	const struct osy_json *source = osy_json_get(why, "source");
+
+	if (!osy_json_count(source))
+		return;
+	osy_json_write(source, false, &raw);
+	cli_show(osy_buf_str(&raw), &text);
+	printf("It was read as %s.\n", text.p);
+}
+
 enum osy_code cli_run_why(struct cli *cli, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
@@ -179,6 +215,7 @@ enum osy_code cli_run_why(struct cli *cli, struct osy_err *err)
 		return OSY_OK;
 	}
 	print_outcome(why);
+	print_source(why);
 	const struct osy_json *steps = osy_json_get(why, "steps"),
 			      *failures = osy_json_get(why, "failures");
 	for (size_t i = 0; i < osy_json_count(steps); i++) {

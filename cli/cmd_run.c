@@ -1,4 +1,4 @@
-/* run create, start, watch, show, list, abort, replay, delete */
+/* run create, show, list, watch, delete, and what is asked of a run */
 #include <stdio.h>
 
 #include "cli.h"
@@ -16,6 +16,7 @@ static const struct cli_column list_columns[] = {
 	{"CREATED", "createdAt", CLI_WHEN},
 	{"TOOK", "elapsedSeconds", CLI_ELAPSED},
 	{"ERRORS", "withErrors", CLI_FLAG},
+	{"WAITS FOR", "waitsFor", CLI_TEXT},
 	{"NAME", "name", CLI_TEXT},
 	{NULL, NULL, CLI_TEXT},
 };
@@ -29,8 +30,11 @@ static const struct cli_column one_columns[] = {
 	{"PHASE", "phase", CLI_TEXT},
 	{"ASKED FOR", "wanted", CLI_TEXT},
 	{"PROBLEM", "problem", CLI_TEXT},
+	{"WAITS FOR", "waitsFor", CLI_TEXT},
+	{"PAUSED BY", "pausedBy", CLI_TEXT},
 	{"WITH ERRORS", "withErrors", CLI_FLAG},
 	{"PASS", "pass", CLI_COUNT},
+	{"PASS OF", "passKind", CLI_TEXT},
 	{"STAGE", "openStage", CLI_COUNT},
 	{"STAGES", "stages", CLI_COUNT},
 	{"CREATED", "createdAt", CLI_WHEN},
@@ -53,6 +57,10 @@ static const struct cli_column object_columns[] = {
 	{"FAILED", "failed", CLI_COUNT},
 	{"LINKS FAILED", "linkFailed", CLI_COUNT},
 	{"%", "percent", CLI_COUNT},
+	{"BATCH", "batchSize", CLI_COUNT},
+	{"LANES", "lanes", CLI_COUNT},
+	{"READ", "read", CLI_TEXT},
+	{"LOAD", "load", CLI_TEXT},
 	{NULL, NULL, CLI_TEXT},
 };
 
@@ -95,11 +103,16 @@ enum osy_code cli_run_create(struct cli *cli, struct osy_err *err)
 
 enum osy_code cli_run_list(struct cli *cli, struct osy_err *err)
 {
+	static const struct {
+		const char *option, *key;
+	} filters[] = {{"state", "state"}, {"template", "template"}, {"source", "source"},
+		{"target", "target"}, {"name", "name"}, {"by", "createdBy"}, {"since", "since"},
+		{"until", "until"}, {"errors", "withErrors"}};
 	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
 
 	osy_buf_addz(&path, "/runs");
-	cli_query(&path, "state", cli_value(&cli->words, "state"));
-	cli_query(&path, "template", cli_value(&cli->words, "template"));
+	for (size_t i = 0; i < OSY_COUNT(filters); i++)
+		cli_query(&path, filters[i].key, cli_value(&cli->words, filters[i].option));
 	return cli_print_pages(cli, path.p, list_columns, "id", err);
 }
 
@@ -186,19 +199,26 @@ static enum osy_code say_asked(struct cli *cli, const struct osy_json *run)
 	return OSY_OK;
 }
 
+static enum osy_code ask(struct cli *cli, const char *pattern, struct osy_err *err)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *run = NULL;
+	enum osy_code rc = cli_run_ask(cli, "POST", pattern, &run, err);
+
+	if (rc)
+		return rc;
+	return say_asked(cli, run);
+}
+
 /* Asks for work, and watches it when --wait is given. */
 static enum osy_code ask_and_wait(
 	struct cli *cli, const char *pattern, bool aborting, struct osy_err *err)
 {
-	OSY_AUTO(osy_json_free_at) struct osy_json *run = NULL;
-	enum osy_code rc = cli_run_ask(cli, "POST", pattern, &run, err);
 	struct cli_watch watch = {.run = cli->words.args[0], .aborting = aborting};
 
-	if (rc)
-		return rc;
-	if (cli_value(&cli->words, "wait"))
-		return cli_watch(cli, &watch, err);
-	return say_asked(cli, run);
+	if (!cli_value(&cli->words, "wait"))
+		return ask(cli, pattern, err);
+	enum osy_code rc = cli_run_ask(cli, "POST", pattern, NULL, err);
+	return rc ? rc : cli_watch(cli, &watch, err);
 }
 
 enum osy_code cli_run_start(struct cli *cli, struct osy_err *err)
@@ -234,6 +254,26 @@ enum osy_code cli_run_rollback(struct cli *cli, struct osy_err *err)
 enum osy_code cli_run_replay(struct cli *cli, struct osy_err *err)
 {
 	return ask_and_wait(cli, "/runs/{}/replay", false, err);
+}
+
+enum osy_code cli_run_retry(struct cli *cli, struct osy_err *err)
+{
+	return ask_and_wait(cli, "/runs/{}/retry", false, err);
+}
+
+enum osy_code cli_run_resync(struct cli *cli, struct osy_err *err)
+{
+	return ask_and_wait(cli, "/runs/{}/resync", false, err);
+}
+
+enum osy_code cli_run_pause(struct cli *cli, struct osy_err *err)
+{
+	return ask(cli, "/runs/{}/pause", err);
+}
+
+enum osy_code cli_run_resume(struct cli *cli, struct osy_err *err)
+{
+	return ask_and_wait(cli, "/runs/{}/resume", false, err);
 }
 
 enum osy_code cli_run_watch(struct cli *cli, struct osy_err *err)

@@ -17,11 +17,19 @@
 
 static const char *const settled[] = {"inserted", "updated", "existing", "skipped", "failed"};
 
+/* The totals of a run say little of how far a later pass is. */
+static bool is_later_pass(const struct osy_json *run)
+{
+	return osy_json_get_i64(run, "pass", 1) > 1;
+}
+
 int64_t cli_run_done(const struct osy_json *run)
 {
 	const struct osy_json *totals = osy_json_get(run, "totals");
 	int64_t done = 0;
 
+	if (is_later_pass(run))
+		return osy_json_get_i64(totals, "done", 0);
 	for (size_t i = 0; i < OSY_COUNT(settled); i++)
 		done += osy_json_get_i64(totals, settled[i], 0);
 	return done;
@@ -33,6 +41,8 @@ int64_t cli_run_all(const struct osy_json *run)
 	int64_t selected = osy_json_get_i64(totals, "selected", 0),
 		scanned = osy_json_get_i64(totals, "scanned", 0);
 
+	if (is_later_pass(run))
+		return osy_json_get_i64(totals, "passRecords", 0);
 	return scanned > selected ? scanned : selected;
 }
 

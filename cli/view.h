@@ -18,7 +18,8 @@ struct cli_view {
 	bool colour;
 };
 
-/* Records that are settled, and all there are to settle as far as is known. */
+/* Records that are settled, and all there are to settle as far as is known; of a later pass its
+ * own. */
 int64_t cli_run_done(const struct osy_json *run);
 int64_t cli_run_all(const struct osy_json *run);
 /* Lines, each ended by a line feed, none wider than width, at most height of them. */

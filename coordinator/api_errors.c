@@ -229,6 +229,42 @@ static enum osy_code errors(struct osy_call *call, struct osy_err *err)
 	return OSY_OK;
 }
 
+/* ---- How many of what ---- */
+#define SUMMARY                                                                                \
+	"SELECT o.name, f.kind, f.code, count(*), min(f.message) FROM failure f JOIN "         \
+	"run_object o ON o.run = f.run AND o.object = f.object WHERE f.run = $1 AND "          \
+	"f.resolved_pass IS NULL AND ($2::text IS NULL OR o.name = $2) AND ($3::text IS NULL " \
+	"OR f.code = $3) AND ($4::text IS NULL OR position(lower($4) in lower(f.message)) > "  \
+	"0) AND ($5 = 'all' OR f.kind = $5 OR ($5 = 'failed' AND f.kind <> 'notice')) GROUP "  \
+	"BY o.name, f.kind, f.code ORDER BY count(*) DESC, o.name, f.kind, f.code"
+
+static enum osy_code summary(struct osy_call *call, struct osy_err *err)
+{
+	static const char *const keys[] = {"object", "kind", "code"};
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	OSY_AUTO(filter_done) struct filter filter = read_filter(call);
+	struct osy_json_writer w = osy_json_writer(&call->out);
+	enum osy_code rc = run_is_there(call, err);
+
+	if (!rc)
+		rc = osy_pg_do(call->pg, &result, err, SUMMARY, OSY_PG_Z(filter.run),
+			OSY_PG_Z(filter.object), OSY_PG_Z(filter.code), OSY_PG_Z(filter.message),
+			OSY_PG_Z(filter.kind));
+	if (rc)
+		return rc;
+	osy_api_items(&w);
+	for (size_t i = 0; i < osy_pg_rows(result); i++) {
+		osy_jw_object(&w);
+		for (int k = 0; k < (int)OSY_COUNT(keys); k++)
+			osy_api_put_text(&w, keys[k], result, i, k);
+		osy_api_put_int(&w, "count", result, i, 3);
+		osy_api_put_text(&w, "example", result, i, 4);
+		osy_jw_object_end(&w);
+	}
+	osy_api_items_end(&w, NULL);
+	return OSY_OK;
+}
+
 /* ---- Why ---- */
 struct found {
 	int64_t pass, lane, offset;
@@ -237,7 +273,25 @@ struct found {
 	struct osy_outcome_row outcome;
 	char state[16];
 	int64_t attempts;
+	struct osy_buf source; /* its fields as the journal has them, as JSON */
 };
+
+/* Values are raw JSON as the source's org has written it. */
+static void write_source(
+	const struct osy_batch_reader *reader, const struct osy_str *values, struct osy_buf *out)
+{
+	struct osy_json_writer w = osy_json_writer(out);
+
+	osy_jw_object(&w);
+	for (size_t i = 0; i < reader->field_count; i++) {
+		osy_jw_key_str(&w, reader->fields[i]);
+		if (values[i].p)
+			osy_jw_raw(&w, values[i]);
+		else
+			osy_jw_null(&w);
+	}
+	osy_jw_object_end(&w);
+}
 
 /* Looks for the record in one batch of the journal; true when it is there. */
 static enum osy_code look_in_batch(struct osy_call *call, const char *topic,
@@ -278,6 +332,8 @@ static enum osy_code look_in_batch(struct osy_call *call, const char *topic,
 			.outcome = outcomes[row],
 			.attempts = osy_pg_i64(batches, at, 4, 0)};
 		snprintf(ret->state, sizeof(ret->state), "%.*s", (int)state.len, state.p);
+		ret->source = OSY_BUF(8u * 1024 * 1024);
+		write_source(&reader, values, &ret->source);
 		*ret_found = true;
 		return rc;
 	}
@@ -347,6 +403,17 @@ static void write_found(const struct found *found, const struct osy_spec_object 
 	osy_jw_put_i64(w, "attempts", found->attempts);
 }
 
+/* Record values are for those who may also run a sync. */
+static void write_values(
+	const struct osy_call *call, const struct found *found, struct osy_json_writer *w)
+{
+	osy_jw_key(w, "source");
+	if (call->role >= OSY_ROLE_OPERATOR)
+		osy_jw_raw(w, osy_buf_str(&found->source));
+	else
+		osy_jw_null(w);
+}
+
 static enum osy_code read_spec(struct osy_call *call, struct osy_spec **ret, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
@@ -385,15 +452,18 @@ static enum osy_code why(struct osy_call *call, struct osy_err *err)
 	if (!rc) {
 		osy_jw_object(&w);
 		write_found(&found, &spec->objects[found.object], &id, &w);
+		write_values(call, &found, &w);
 		rc = write_record_failures(call, &id, &w, err);
 		osy_jw_object_end(&w);
 	}
+	osy_buf_done(&found.source);
 	osy_spec_free(spec);
 	return rc;
 }
 
 const struct osy_route osy_routes_errors[] = {
 	{"GET", "/runs/{}/errors", OSY_ROLE_VIEWER, errors},
+	{"GET", "/runs/{}/errors/summary", OSY_ROLE_VIEWER, summary},
 	{"GET", "/runs/{}/why/{}", OSY_ROLE_VIEWER, why},
 	{NULL, NULL, OSY_ROLE_NONE, NULL},
 };

@@ -11,7 +11,8 @@
 
 #define LOOK_MS 200
 #define AT_LEAST_MS 1000
-#define FAILURES_A_LOOK "100"
+#define FAILURES_A_LOOK 500
+#define GAP_MS 2000
 
 struct osy_events {
 	struct osy_pg *pg;
@@ -34,29 +35,44 @@ static void events_free(void *arg)
 	free(events);
 }
 
-static enum osy_code add_failures(struct osy_events *events, struct osy_err *err)
+static void add_failure(struct osy_events *events, const struct osy_pg_result *result, size_t row)
 {
-	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	static const char *const keys[] = {
 		"sourceId", "targetId", "object", "kind", "code", "message", "fields"};
+	struct osy_json_writer w = osy_json_writer(&events->out);
+
+	osy_buf_addf(&events->out, "event: failure\nid: %lld\ndata: ", (long long)events->seq);
+	osy_jw_object(&w);
+	for (int k = 0; k < (int)OSY_COUNT(keys); k++)
+		osy_api_put_text(&w, keys[k], result, row, k);
+	osy_api_put_time(&w, "at", result, row, 8);
+	osy_jw_object_end(&w);
+	osy_buf_addz(&events->out, "\n\n");
+}
+
+/*
+ * Failures get their numbers before they are committed: behind a gap, which may be one that is
+ * still to come, only those are sent that are old enough. *ret_more: some are left.
+ */
+static enum osy_code add_failures(struct osy_events *events, bool *ret_more, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	enum osy_code rc = osy_pg_do(events->pg, &result, err,
 		"SELECT f.source_id, f.target_id, o.name, f.kind, f.code, f.message, f.fields, "
-		"f.seq FROM failure f "
-		"JOIN run_object o ON o.run = f.run AND o.object = f.object WHERE f.run = $1 AND "
-		"f.seq > $2 "
-		"ORDER BY f.seq LIMIT " FAILURES_A_LOOK,
-		OSY_PG_Z(events->run), OSY_PG_I64(events->seq));
+		"f.seq, f.at, (extract(epoch FROM clock_timestamp() - f.at) * 1000)::bigint FROM "
+		"failure f JOIN run_object o ON o.run = f.run AND o.object = f.object WHERE f.run "
+		"= $1 AND f.seq > $2 ORDER BY f.seq LIMIT $3",
+		OSY_PG_Z(events->run), OSY_PG_I64(events->seq), OSY_PG_I64(FAILURES_A_LOOK));
 
+	*ret_more = !rc && osy_pg_rows(result) == FAILURES_A_LOOK;
 	for (size_t i = 0; !rc && i < osy_pg_rows(result); i++) {
-		struct osy_json_writer w = osy_json_writer(&events->out);
-		events->seq = osy_pg_i64(result, i, 7, 0);
-		osy_buf_addf(
-			&events->out, "event: failure\nid: %lld\ndata: ", (long long)events->seq);
-		osy_jw_object(&w);
-		for (int k = 0; k < (int)OSY_COUNT(keys); k++)
-			osy_api_put_text(&w, keys[k], result, i, k);
-		osy_jw_object_end(&w);
-		osy_buf_addz(&events->out, "\n\n");
+		int64_t seq = osy_pg_i64(result, i, 7, 0);
+		if (seq != events->seq + 1 && osy_pg_i64(result, i, 9, 0) < GAP_MS) {
+			*ret_more = true;
+			break;
+		}
+		events->seq = seq;
+		add_failure(events, result, i);
 	}
 	return rc;
 }
@@ -79,14 +95,14 @@ static enum osy_code is_moving(struct osy_events *events, bool *ret, struct osy_
 static enum osy_code look(struct osy_events *events, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf run = OSY_BUF(16u * 1024 * 1024);
-	bool moving = true;
+	bool moving = true, more = false;
 	/* First whether it moves, then the run: so that the last state is sent before the end. */
 	enum osy_code rc = is_moving(events, &moving, err);
 
 	if (!rc)
 		rc = osy_api_write_run(events->pg, events->run, true, &run, err);
 	if (!rc)
-		rc = add_failures(events, err);
+		rc = add_failures(events, &more, err);
 	if (rc)
 		return rc;
 	uint64_t hash = osy_hash(run.p, run.len, 0);
@@ -95,7 +111,7 @@ static enum osy_code look(struct osy_events *events, struct osy_err *err)
 		events->sent_at = osy_mono_ms();
 		osy_buf_addf(&events->out, "event: run\ndata: %s\n\n", run.p);
 	}
-	if (!moving) {
+	if (!moving && !more) {
 		osy_buf_addz(&events->out, "event: end\ndata: {}\n\n");
 		events->ended = true;
 	}

@@ -4,18 +4,25 @@
 
 #include "api.h"
 #include "osy/mem.h"
+#include "osy/clock.h"
 #include "osy/names.h"
+#include "queue.h"
 
 /* ---- Showing ---- */
-#define RUN_COLUMNS                                                                             \
-	"r.id, r.name, r.template, r.source, r.target, r.state, r.phase, r.wanted, r.problem, " \
-	"r.created_by, r.created_at, "                                                          \
-	"r.started_at, r.ended_at, r.pass, r.open_stage, r.source_calls, r.target_calls, "      \
-	"(extract(epoch FROM coalesce(r.ended_at, clock_timestamp()) - r.started_at) * "        \
-	"1000)::bigint, "                                                                       \
-	"(SELECT coalesce(max(stage), 0) FROM run_object o WHERE o.run = r.id), "               \
-	"EXISTS (SELECT 1 FROM failure f WHERE f.run = r.id AND f.kind <> 'notice' AND "        \
+#define WITH_ERRORS                                                                      \
+	"EXISTS (SELECT 1 FROM failure f WHERE f.run = r.id AND f.kind <> 'notice' AND " \
 	"f.resolved_pass IS NULL)"
+#define RUN_COLUMNS                                                                              \
+	"r.id, r.name, r.template, r.source, r.target, r.state, r.phase, r.wanted, r.problem, "  \
+	"r.created_by, r.created_at, "                                                           \
+	"r.started_at, r.ended_at, r.pass, r.open_stage, r.source_calls, r.target_calls, "       \
+	"(extract(epoch FROM coalesce(r.ended_at, clock_timestamp()) - r.started_at) * "         \
+	"1000)::bigint, "                                                                        \
+	"(SELECT coalesce(max(stage), 0) FROM run_object o WHERE o.run = r.id), " WITH_ERRORS    \
+	", r.pass_kind, CASE WHEN r.held THEN 'user' WHEN r.state = 'Paused' THEN 'quota' END, " \
+	"CASE WHEN " OSY_QUEUE_WAITS                                                             \
+	" THEN (SELECT coalesce(string_agg(b.id, ',' ORDER BY b.phase <> 'Executing', "          \
+	"b.started_at, b.id), '') FROM run b WHERE " OSY_QUEUE_BEFORE ") END"
 
 /* Counts of an object: all legs together. */
 #define COUNTS                                                                                    \
@@ -31,7 +38,11 @@
 	"sum(o.published)::bigint, "                                                              \
 	"coalesce(sum(i), 0)::bigint, coalesce(sum(u), 0)::bigint, coalesce(sum(e), 0)::bigint, " \
 	"coalesce(sum(s), 0)::bigint, coalesce(sum(f), 0)::bigint, coalesce(sum(n), 0)::bigint, " \
-	"coalesce(sum(p), 0)::bigint, bool_and(o.complete) "                                      \
+	"coalesce(sum(p), 0)::bigint, coalesce(sum(coalesce(o.pass_records, "                     \
+	"greatest(o.published, "                                                                  \
+	"CASE WHEN o.complete THEN 0 ELSE o.selected END))), 0)::bigint, bool_and(o.complete), "  \
+	"min(o.batch_size), max(o.lanes), "                                                       \
+	"bool_or(o.read_bulk), bool_or(o.load_bulk) "                                             \
 	"FROM run_object o LEFT JOIN done USING (object) LEFT JOIN links USING (object) WHERE "   \
 	"o.run = $1 "                                                                             \
 	"GROUP BY o.name ORDER BY min(o.stage), min(o.object)"
@@ -45,21 +56,19 @@ enum count {
 	SKIPPED,
 	FAILED,
 	LINK_FAILED,
-	DONE, /* settled in the run's present pass */
+	DONE,  /* settled in the run's present pass */
+	TO_DO, /* all that it takes */
 	COUNTS_N
 };
 static const char *const count_keys[COUNTS_N] = {"selected", "scanned", "inserted", "updated",
-	"existing", "skipped", "failed", "linkFailed", "done"};
+	"existing", "skipped", "failed", "linkFailed", "done", "passRecords"};
 #define FIRST_COUNT 3 /* its column */
 
 static int64_t percent_of(const int64_t counts[COUNTS_N], bool complete)
 {
-	int64_t all =
-		counts[SCANNED] > counts[SELECTED] || complete ? counts[SCANNED] : counts[SELECTED];
-
-	if (all == 0)
+	if (counts[TO_DO] == 0)
 		return complete ? 100 : 0;
-	return counts[DONE] >= all ? 100 : counts[DONE] * 100 / all;
+	return counts[DONE] >= counts[TO_DO] ? 100 : counts[DONE] * 100 / counts[TO_DO];
 }
 
 static void write_counts(struct osy_json_writer *w, const int64_t counts[COUNTS_N], bool complete)
@@ -68,6 +77,22 @@ static void write_counts(struct osy_json_writer *w, const int64_t counts[COUNTS_
 		osy_jw_put_i64(w, count_keys[i], counts[i]);
 	osy_jw_put_i64(w, "published", counts[SCANNED]);
 	osy_jw_put_i64(w, "percent", percent_of(counts, complete));
+}
+
+/* Null before it has begun. */
+static void write_sizes(struct osy_json_writer *w, const struct osy_pg_result *result, size_t row)
+{
+	static const char *const ways[] = {"read", "load"};
+	int at = FIRST_COUNT + COUNTS_N + 1;
+
+	osy_api_put_int(w, "batchSize", result, row, at++);
+	osy_api_put_int(w, "lanes", result, row, at++);
+	for (int i = 0; i < (int)OSY_COUNT(ways); i++, at++) {
+		bool bulk = osy_pg_i64(result, row, at, 0) != 0;
+		osy_jw_put_str(w, ways[i],
+			osy_pg_is_null(result, row, at) ? OSY_STR_NULL
+							: osy_str(bulk ? "bulk" : "rest"));
+	}
 }
 
 static enum osy_code write_objects(struct osy_pg *pg, const char *id, int64_t elapsed_ms,
@@ -95,6 +120,7 @@ static enum osy_code write_objects(struct osy_pg *pg, const char *id, int64_t el
 		osy_api_put_text(w, "target", result, row, 1);
 		osy_api_put_int(w, "stage", result, row, 2);
 		write_counts(w, counts, complete);
+		write_sizes(w, result, row);
 		osy_jw_object_end(w);
 	}
 	osy_jw_array_end(w);
@@ -104,6 +130,25 @@ static enum osy_code write_objects(struct osy_pg *pg, const char *id, int64_t el
 	osy_jw_object_end(w);
 	osy_jw_put_i64(w, "rate", elapsed_ms > 0 ? totals[DONE] * 1000 / elapsed_ms : 0);
 	return OSY_OK;
+}
+
+/* The runs that go before it, in their order; null when it does not wait. */
+static void write_queue(struct osy_json_writer *w, struct osy_str ids)
+{
+	osy_jw_key(w, "waitsFor");
+	if (!ids.p) {
+		osy_jw_null(w);
+		return;
+	}
+	osy_jw_array(w);
+	while (ids.len) {
+		const char *comma = memchr(ids.p, ',', ids.len);
+		size_t len = comma ? (size_t)(comma - ids.p) : ids.len;
+		osy_jw_str(w, (struct osy_str){ids.p, len});
+		len += comma != NULL;
+		ids = (struct osy_str){ids.p + len, ids.len - len};
+	}
+	osy_jw_array_end(w);
 }
 
 static void write_head(struct osy_json_writer *w, const struct osy_pg_result *result, size_t row)
@@ -125,6 +170,9 @@ static void write_head(struct osy_json_writer *w, const struct osy_pg_result *re
 	osy_jw_key(w, "elapsedSeconds");
 	osy_jw_raw(w, osy_str(ms > 0 ? seconds : "0"));
 	osy_api_put_int(w, "pass", result, row, 13);
+	osy_api_put_text(w, "passKind", result, row, 20);
+	osy_api_put_text(w, "pausedBy", result, row, 21);
+	write_queue(w, osy_pg_str(result, row, 22));
 	osy_api_put_int(w, "openStage", result, row, 14);
 	osy_api_put_int(w, "stages", result, row, 18);
 	osy_jw_put_i64(w, "apiCalls", source_calls + target_calls);
@@ -191,26 +239,81 @@ static enum osy_code show(struct osy_call *call, struct osy_err *err)
 	return osy_api_write_run(call->pg, call->params[0], true, &call->out, err);
 }
 
+/* A moment as of the query: null, or ms since 1970. */
+static enum osy_code read_moment(const struct osy_call *call, const char *name,
+	struct osy_pg_param *ret, struct osy_err *err)
+{
+	const char *text = osy_call_query(call, name);
+
+	*ret = OSY_PG_NULL;
+	if (!text || !*text)
+		return OSY_OK;
+	int64_t ms = osy_wall_parse(text, strlen(text));
+	if (ms < 0)
+		return osy_fail(err, OSY_E_USAGE,
+			"%s=%.100s is no time; write it as 2026-11-27T12:00:00Z", name, text);
+	*ret = OSY_PG_I64(ms);
+	return OSY_OK;
+}
+
+static enum osy_code read_flag(const struct osy_call *call, const char *name,
+	struct osy_pg_param *ret, struct osy_err *err)
+{
+	const char *text = osy_call_query(call, name);
+
+	*ret = OSY_PG_NULL;
+	if (!text || !*text)
+		return OSY_OK;
+	bool yes = strcmp(text, "true") == 0;
+	if (!yes && strcmp(text, "false") != 0)
+		return osy_fail(
+			err, OSY_E_USAGE, "%s=%.100s is neither true nor false", name, text);
+	*ret = OSY_PG_BOOL(yes);
+	return OSY_OK;
+}
+
+#define LIST                                                                                       \
+	"SELECT " RUN_COLUMNS                                                                      \
+	" FROM run r WHERE ($1::text IS NULL OR r.state = $1) AND ($2::text IS NULL OR "           \
+	"r.template = $2) AND ($3::text IS NULL OR (r.created_at, r.id) < (SELECT created_at, id " \
+	"FROM run WHERE id = $3)) AND (r.state <> 'Deleted' OR $1 = 'Deleted') AND ($5::text IS "  \
+	"NULL OR r.source = $5) AND ($6::text IS NULL OR r.target = $6) AND ($7::text IS NULL OR " \
+	"position(lower($7) in lower(r.name)) > 0) AND ($8::bigint IS NULL OR r.created_at >= "    \
+	"to_timestamp($8 / 1000.0)) AND ($9::bigint IS NULL OR r.created_at < to_timestamp($9 / "  \
+	"1000.0)) AND ($10::boolean IS NULL OR " WITH_ERRORS                                       \
+	" = $10) AND ($11::text IS NULL OR r.created_by = $11) ORDER BY r.created_at DESC, r.id "  \
+	"DESC LIMIT $4"
+
+static enum osy_code ask_list(
+	struct osy_call *call, int64_t limit, struct osy_pg_result **ret, struct osy_err *err)
+{
+	struct osy_pg_param since, until, errors;
+	enum osy_code rc = read_moment(call, "since", &since, err);
+
+	if (!rc)
+		rc = read_moment(call, "until", &until, err);
+	if (!rc)
+		rc = read_flag(call, "withErrors", &errors, err);
+	if (rc)
+		return rc;
+	return osy_pg_do(call->pg, ret, err, LIST, OSY_PG_Z(osy_call_query(call, "state")),
+		OSY_PG_Z(osy_call_query(call, "template")),
+		OSY_PG_Z(osy_call_query(call, "cursor")), OSY_PG_I64(limit + 1),
+		OSY_PG_Z(osy_call_query(call, "source")), OSY_PG_Z(osy_call_query(call, "target")),
+		OSY_PG_Z(osy_call_query(call, "name")), since, until, errors,
+		OSY_PG_Z(osy_call_query(call, "createdBy")));
+}
+
 static enum osy_code list(struct osy_call *call, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	struct osy_json_writer w = osy_json_writer(&call->out);
-	const char *cursor = osy_call_query(call, "cursor");
 	char next[64] = "";
 	int64_t limit = 0;
 	enum osy_code rc = osy_call_limit(call, &limit, err);
 
 	if (!rc)
-		rc = osy_pg_do(call->pg, &result, err,
-			"SELECT " RUN_COLUMNS
-			" FROM run r WHERE ($1::text IS NULL OR r.state = $1) AND "
-			"($2::text IS NULL OR r.template = $2) AND ($3::text IS NULL OR "
-			"(r.created_at, r.id) < "
-			"(SELECT created_at, id FROM run WHERE id = $3)) AND r.state <> 'Deleted' "
-			"ORDER BY r.created_at DESC, r.id DESC LIMIT $4",
-			OSY_PG_Z(osy_call_query(call, "state")),
-			OSY_PG_Z(osy_call_query(call, "template")), OSY_PG_Z(cursor),
-			OSY_PG_I64(limit + 1));
+		rc = ask_list(call, limit, &result, err);
 	if (rc)
 		return rc;
 	size_t rows = osy_pg_rows(result);
@@ -272,17 +375,20 @@ static enum osy_code create(struct osy_call *call, struct osy_err *err)
 
 typedef enum osy_code (*ask)(struct osy_pg *pg, const char *run, struct osy_err *err);
 
+static enum osy_code asked_for(struct osy_call *call, const char *action, struct osy_err *err)
+{
+	osy_call_audit(call, action, call->params[0]);
+	osy_driver_wake(call->context->driver);
+	call->status = 202;
+	return osy_api_write_run(call->pg, call->params[0], true, &call->out, err);
+}
+
 static enum osy_code ask_for(
 	struct osy_call *call, ask what, const char *action, struct osy_err *err)
 {
 	enum osy_code rc = what(call->pg, call->params[0], err);
 
-	if (rc)
-		return rc;
-	osy_call_audit(call, action, call->params[0]);
-	osy_driver_wake(call->context->driver);
-	call->status = 202;
-	return osy_api_write_run(call->pg, call->params[0], true, &call->out, err);
+	return rc ? rc : asked_for(call, action, err);
 }
 
 static enum osy_code scan(struct osy_call *call, struct osy_err *err)
@@ -323,10 +429,32 @@ static enum osy_code rollback(struct osy_call *call, struct osy_err *err)
 	return osy_api_write_run(call->pg, call->params[0], true, &call->out, err);
 }
 
+static enum osy_code retry(struct osy_call *call, struct osy_err *err)
+{
+	return ask_for(call, osy_drive_ask_retry, "run.retry", err);
+}
+
+static enum osy_code resync(struct osy_call *call, struct osy_err *err)
+{
+	return ask_for(call, osy_drive_ask_resync, "run.resync", err);
+}
+
+static enum osy_code pause_run(struct osy_call *call, struct osy_err *err)
+{
+	enum osy_code rc = osy_drive_ask_pause(call->pg, call->params[0], call->token, err);
+
+	return rc ? rc : asked_for(call, "run.pause", err);
+}
+
+static enum osy_code resume(struct osy_call *call, struct osy_err *err)
+{
+	return ask_for(call, osy_drive_ask_resume, "run.resume", err);
+}
+
 static enum osy_code delete_run(struct osy_call *call, struct osy_err *err)
 {
-	enum osy_code rc = osy_drive_delete(
-		call->pg, call->context->kafka, call->context->settings, call->params[0], err);
+	enum osy_code rc =
+		osy_drive_ask_delete(call->pg, call->context->driver, call->params[0], err);
 
 	if (rc)
 		return rc;
@@ -360,6 +488,10 @@ const struct osy_route osy_routes_runs[] = {
 	{"POST", "/runs/{}/abort", OSY_ROLE_OPERATOR, abort_run},
 	{"POST", "/runs/{}/replay", OSY_ROLE_OPERATOR, replay},
 	{"POST", "/runs/{}/rollback", OSY_ROLE_OPERATOR, rollback},
+	{"POST", "/runs/{}/retry", OSY_ROLE_OPERATOR, retry},
+	{"POST", "/runs/{}/resync", OSY_ROLE_OPERATOR, resync},
+	{"POST", "/runs/{}/pause", OSY_ROLE_OPERATOR, pause_run},
+	{"POST", "/runs/{}/resume", OSY_ROLE_OPERATOR, resume},
 	{"GET", "/runs/{}/events", OSY_ROLE_VIEWER, events},
 	{NULL, NULL, OSY_ROLE_NONE, NULL},
 };

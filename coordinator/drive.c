@@ -118,6 +118,7 @@ static enum osy_code take_row(
 	drive->open_stage = (int)osy_pg_i64(row, 0, 7, 0);
 	drive->published = osy_pg_i64(row, 0, 8, 0) != 0;
 	drive->has_problem = osy_pg_i64(row, 0, 9, 0) != 0;
+	drive->held = osy_pg_i64(row, 0, 10, 0) != 0;
 	struct osy_str spec = osy_pg_str(row, 0, 5);
 	if (!spec.p || drive->state == OSY_RUN_SCANNING || drive->spec)
 		return OSY_OK;
@@ -129,7 +130,8 @@ enum osy_code osy_drive_load(struct osy_drive *drive, struct osy_err *err)
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
 	enum osy_code rc = osy_pg_do(drive->pg, &row, err,
 		"SELECT state, wanted, phase, source, target, CASE WHEN $4 THEN spec END, pass, "
-		"open_stage, published, problem IS NOT NULL FROM run WHERE id = $1 AND owner = $2 "
+		"open_stage, published, problem IS NOT NULL, held FROM run WHERE id = $1 AND owner "
+		"= $2 "
 		"AND "
 		"epoch = $3",
 		OSY_PG_Z(drive->run), OSY_PG_Z(osy_driver_id(drive->driver)),
@@ -196,6 +198,18 @@ static enum osy_code aborted(struct osy_drive *drive, struct osy_err *err)
 		"state = 'Aborted', phase = 'Aborted', wanted = NULL, ended_at = now()");
 }
 
+/* Paused by a person: nobody drives it until it is resumed or aborted. */
+static enum osy_code hold(struct osy_drive *drive, struct osy_err *err)
+{
+	enum osy_code rc = osy_drive_set(drive, err, "state = 'Paused'");
+
+	if (rc)
+		return rc;
+	drive->state = OSY_RUN_PAUSED;
+	osy_log(OSY_INFO, "run.paused", OSY_KV("run", drive->run), OSY_KV("by", "a person"));
+	return OSY_OK;
+}
+
 static enum osy_code sync_run(struct osy_drive *drive, struct osy_err *err)
 {
 	enum osy_code rc = OSY_OK;
@@ -204,10 +218,14 @@ static enum osy_code sync_run(struct osy_drive *drive, struct osy_err *err)
 		return osy_fail(err, OSY_E_INTERNAL, "run %s has no spec", drive->run);
 	if (drive->wants_abort)
 		return osy_stage_abort(drive, err);
+	if (drive->held)
+		return hold(drive, err);
 	if (!drive->executing || drive->open_stage == 0)
 		rc = osy_topic_enter(drive, err);
 	if (!rc && drive->wants_abort)
 		return osy_stage_abort(drive, err);
+	if (!rc && drive->held)
+		return hold(drive, err);
 	return rc ? rc : osy_stage_run(drive, err);
 }
 
@@ -231,7 +249,11 @@ static enum osy_code step(struct osy_drive *drive, bool *ret_more, struct osy_er
 			return aborted(drive, err);
 		break;
 	case OSY_RUN_PAUSED:
-		return drive->wants_abort ? osy_stage_abort(drive, err) : osy_gate_rest(drive, err);
+		if (drive->wants_abort)
+			return osy_stage_abort(drive, err);
+		if (!drive->held)
+			return osy_gate_rest(drive, err);
+		break;
 	case OSY_RUN_ROLLBACK:
 	case OSY_RUN_ROLLBACK_STARTED:
 		return osy_rollback_run(drive, err);
@@ -239,8 +261,10 @@ static enum osy_code step(struct osy_drive *drive, bool *ret_more, struct osy_er
 	case OSY_RUN_SYNCED:
 	case OSY_RUN_ROLLBACK_COMPLETED:
 	case OSY_RUN_ABORTED:
-	case OSY_RUN_DELETED:
 		break;
+	case OSY_RUN_DELETED:
+		*ret_more = false;
+		return osy_drive_delete(drive, err);
 	}
 	*ret_more = false;
 	if (drive->wants_start || drive->wants_abort) /* a wish that has no meaning any more */

@@ -53,6 +53,12 @@ enum osy_code osy_drive_ask_scan(
  * fine. */
 enum osy_code osy_drive_ask_start(
 	struct osy_pg *pg, const char *run, struct osy_err *err) OSY_CHECKED;
+/* Sync In Progress, Paused: held, until it is resumed; the driver makes it Paused. Held: fine. */
+enum osy_code osy_drive_ask_pause(
+	struct osy_pg *pg, const char *run, const char *who, struct osy_err *err) OSY_CHECKED;
+/* Held: goes on, unless the quota of an org keeps it Paused. In progress: fine. */
+enum osy_code osy_drive_ask_resume(
+	struct osy_pg *pg, const char *run, struct osy_err *err) OSY_CHECKED;
 /* Scan or Sync In Progress, Paused: wanted = abort; Not Started, Scanned: Aborted at once. Aborted:
  * fine. */
 enum osy_code osy_drive_ask_abort(
@@ -70,11 +76,22 @@ enum osy_code osy_drive_ask_replay(
 enum osy_code osy_drive_ask_rollback(
 	struct osy_pg *pg, const char *run, bool dry, bool force, struct osy_err *err) OSY_CHECKED;
 /*
- * Deletes a run that is not being driven: its topic (after the workers have let go of its lanes;
- * waits up to 30 s, then OSY_E_TIMEOUT and may be asked again) and its rows. Blocks; deleting one
- * that is gone is OSY_E_NOT_FOUND.
+ * The same with only the records that have failed, and links that have (resync: and records that
+ * were skipped). Refused when there are none, or when an abort has left records without an outcome.
  */
-enum osy_code osy_drive_delete(struct osy_pg *pg, struct osy_kafka *kafka,
-	const struct osy_settings *settings, const char *run, struct osy_err *err) OSY_CHECKED;
+enum osy_code osy_drive_ask_retry(
+	struct osy_pg *pg, const char *run, struct osy_err *err) OSY_CHECKED;
+enum osy_code osy_drive_ask_resync(
+	struct osy_pg *pg, const char *run, struct osy_err *err) OSY_CHECKED;
+/*
+ * Deletes a run that is not in progress: it is Deleted at once, and whoever drives it removes its
+ * topic (after the workers have let go of its lanes) and its rows. Blocks until they are gone, for
+ * 30 s at most: then OSY_E_TIMEOUT, and the work goes on. OSY_E_NOT_FOUND: there is none.
+ */
+enum osy_code osy_drive_ask_delete(struct osy_pg *pg, struct osy_driver *driver, const char *run,
+	struct osy_err *err) OSY_CHECKED;
+/* Marks runs that ended more than run_retention_days ago as Deleted. */
+enum osy_code osy_drive_sweep(
+	struct osy_pg *pg, const struct osy_settings *settings, struct osy_err *err) OSY_CHECKED;
 
 #endif

@@ -8,7 +8,7 @@
 /* ---- A run's row, locked, and what may be asked in its state ---- */
 struct asked {
 	enum osy_run_state state;
-	bool published, wants;
+	bool published, wants, held;
 	bool reorders; /* the plan with the order that was saved is not made yet */
 	const char *run;
 };
@@ -21,7 +21,8 @@ static enum osy_code ask_begin(
 
 	if (!rc)
 		rc = osy_pg_do(pg, &row, err,
-			"SELECT state, published, wanted IS NOT NULL, order_version < (SELECT "
+			"SELECT state, published, wanted IS NOT NULL, held, order_version < "
+			"(SELECT "
 			"coalesce(max(version), 0) FROM run_order o WHERE o.run = r.id) FROM run r "
 			"WHERE id = $1 FOR UPDATE OF r",
 			OSY_PG_Z(run));
@@ -36,12 +37,14 @@ static enum osy_code ask_begin(
 	}
 	ret->published = osy_pg_i64(row, 0, 1, 0) != 0;
 	ret->wants = osy_pg_i64(row, 0, 2, 0) != 0;
-	ret->reorders = osy_pg_i64(row, 0, 3, 0) != 0;
+	ret->held = osy_pg_i64(row, 0, 3, 0) != 0;
+	ret->reorders = osy_pg_i64(row, 0, 4, 0) != 0;
 	ret->run = run;
 	return OSY_OK;
 }
 
-/* Ends the transaction: with this UPDATE of the run (parameter $1 is its id), or without any. */
+/* Ends the transaction: with this UPDATE of the run (parameter $1 is its id), with what was done
+ * in it already (""), or as if nothing was asked (NULL). */
 static enum osy_code ask_end(
 	struct osy_pg *pg, const struct asked *asked, const char *sql, struct osy_err *err)
 {
@@ -51,7 +54,8 @@ static enum osy_code ask_end(
 		osy_pg_rollback(pg);
 		return OSY_OK;
 	}
-	rc = osy_pg_do(pg, NULL, err, sql, OSY_PG_Z(asked->run));
+	if (sql[0])
+		rc = osy_pg_do(pg, NULL, err, sql, OSY_PG_Z(asked->run));
 	if (!rc)
 		rc = osy_pg_do(pg, NULL, err, "UPDATE world SET version = version + 1");
 	if (!rc)
@@ -105,7 +109,55 @@ enum osy_code osy_drive_ask_start(struct osy_pg *pg, const char *run, struct osy
 	}
 	if (asked.state == OSY_RUN_SCANNING || asked.state == OSY_RUN_SCANNED)
 		return ask_end(pg, &asked, "UPDATE run SET wanted = 'start' WHERE id = $1", err);
-	return refuse(pg, &asked, "started", err);
+	if (asked.state != OSY_RUN_PAUSED)
+		return refuse(pg, &asked, "started", err);
+	osy_pg_rollback(pg);
+	return osy_fail(
+		err, OSY_E_STATE, "run %s is Paused; `orgsync run resume %s` goes on", run, run);
+}
+
+enum osy_code osy_drive_ask_pause(
+	struct osy_pg *pg, const char *run, const char *who, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf why = OSY_BUF(1024);
+	struct asked asked;
+	enum osy_code rc = ask_begin(pg, run, &asked, err);
+
+	if (rc)
+		return rc;
+	if (asked.held)
+		return ask_end(pg, &asked, NULL, err);
+	if ((asked.state != OSY_RUN_SYNCING && asked.state != OSY_RUN_PAUSED) || asked.wants)
+		return refuse(pg, &asked, "paused", err);
+	osy_buf_addf(&why, "paused by %.200s; `orgsync run resume %s` goes on", who, run);
+	rc = osy_pg_do(pg, NULL, err, "UPDATE run SET held = true, problem = $2 WHERE id = $1",
+		OSY_PG_Z(run), OSY_PG_Z(why.p));
+	if (!rc)
+		return ask_end(pg, &asked, "", err);
+	osy_pg_rollback(pg);
+	return rc;
+}
+
+enum osy_code osy_drive_ask_resume(struct osy_pg *pg, const char *run, struct osy_err *err)
+{
+	struct asked asked;
+	enum osy_code rc = ask_begin(pg, run, &asked, err);
+
+	if (rc)
+		return rc;
+	if (asked.held)
+		return ask_end(pg, &asked,
+			"UPDATE run SET held = false, problem = NULL WHERE id = $1", err);
+	if (asked.state == OSY_RUN_SYNCING)
+		return ask_end(pg, &asked, NULL, err);
+	if (asked.state != OSY_RUN_PAUSED)
+		return refuse(pg, &asked, "resumed", err);
+	osy_pg_rollback(pg);
+	return osy_fail(err, OSY_E_STATE,
+		"run %s is Paused because an org has no API calls left for it; it goes on by "
+		"itself when there are calls again, or with a smaller apiReservePercent in a new "
+		"run",
+		run);
 }
 
 enum osy_code osy_drive_ask_abort(struct osy_pg *pg, const char *run, struct osy_err *err)
@@ -125,8 +177,26 @@ enum osy_code osy_drive_ask_abort(struct osy_pg *pg, const char *run, struct osy
 			err);
 	if (asked.state == OSY_RUN_SCANNING || asked.state == OSY_RUN_SYNCING ||
 		asked.state == OSY_RUN_PAUSED)
-		return ask_end(pg, &asked, "UPDATE run SET wanted = 'abort' WHERE id = $1", err);
+		return ask_end(pg, &asked,
+			"UPDATE run SET wanted = 'abort', held = false WHERE id = $1", err);
 	return refuse(pg, &asked, "aborted", err);
+}
+
+/* ---- Later passes ---- */
+static enum osy_code ask_pass(
+	struct osy_pg *pg, const struct asked *asked, const char *kind, struct osy_err *err)
+{
+	enum osy_code rc = osy_pg_do(pg, NULL, err,
+		"UPDATE run SET state = 'Sync In Progress', phase = 'Initializing', pass = pass + "
+		"1, pass_kind = $2, open_stage = 0, wanted = NULL, held = false, problem = NULL, "
+		"started_at = now(), ended_at = NULL WHERE id = $1",
+		OSY_PG_Z(asked->run), OSY_PG_Z(kind));
+
+	if (rc) {
+		osy_pg_rollback(pg);
+		return rc;
+	}
+	return ask_end(pg, asked, "", err);
 }
 
 enum osy_code osy_drive_ask_replay(struct osy_pg *pg, const char *run, struct osy_err *err)
@@ -146,13 +216,81 @@ enum osy_code osy_drive_ask_replay(struct osy_pg *pg, const char *run, struct os
 			"create a new run instead of a replay",
 			run);
 	}
-	return ask_end(pg, &asked,
-		"UPDATE run SET state = 'Sync In Progress', phase = 'Initializing', pass = pass + "
-		"1, "
-		"open_stage = 0, wanted = NULL, problem = NULL, started_at = now(), ended_at = "
-		"NULL "
-		"WHERE id = $1",
-		err);
+	return ask_pass(pg, &asked, "replay", err);
+}
+
+/* What a retry would take: records, links; and records of the journal that have no outcome. */
+struct retakes {
+	int64_t failed, skipped, links, open;
+};
+
+static enum osy_code count_retakes(
+	struct osy_pg *pg, const char *run, struct retakes *ret, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
+	enum osy_code rc = osy_pg_do(pg, &row, err,
+		"SELECT coalesce(sum(d_failed), 0)::bigint, coalesce(sum(d_skipped), 0)::bigint, "
+		"(SELECT count(*) FROM failure WHERE run = $1 AND kind = 'link' AND resolved_pass "
+		"IS NULL), (SELECT coalesce(sum(published), 0) FROM run_object WHERE run = "
+		"$1)::bigint - coalesce(sum(d_inserted + d_updated + d_existing + d_skipped + "
+		"d_failed), 0)::bigint FROM batch WHERE run = $1 AND NOT links",
+		OSY_PG_Z(run));
+
+	if (rc)
+		return rc;
+	*ret = (struct retakes){.failed = osy_pg_i64(row, 0, 0, 0),
+		.skipped = osy_pg_i64(row, 0, 1, 0),
+		.links = osy_pg_i64(row, 0, 2, 0),
+		.open = osy_pg_i64(row, 0, 3, 0)};
+	return OSY_OK;
+}
+
+static enum osy_code check_retakes(
+	struct osy_pg *pg, const struct asked *asked, bool skipped_too, struct osy_err *err)
+{
+	struct retakes retakes = {0};
+	enum osy_code rc = count_retakes(pg, asked->run, &retakes, err);
+
+	if (rc)
+		return rc;
+	if (!asked->published || retakes.open > 0)
+		return osy_fail(err, OSY_E_STATE,
+			"run %s was aborted before everything was loaded, so there is more to do "
+			"than what has failed; %s",
+			asked->run,
+			asked->published ? "replay it: what is in already is only compared"
+					 : "create a new run: what is in already is only compared");
+	if (retakes.failed + retakes.links + (skipped_too ? retakes.skipped : 0) == 0)
+		return osy_fail(err, OSY_E_STATE, "run %s has no failed%s record", asked->run,
+			skipped_too ? " and no skipped" : "");
+	return OSY_OK;
+}
+
+static enum osy_code ask_retake(
+	struct osy_pg *pg, const char *run, bool skipped_too, struct osy_err *err)
+{
+	struct asked asked;
+	enum osy_code rc = ask_begin(pg, run, &asked, err);
+
+	if (rc)
+		return rc;
+	if (asked.state != OSY_RUN_SYNCED && asked.state != OSY_RUN_ABORTED)
+		return refuse(pg, &asked, skipped_too ? "resynced" : "retried", err);
+	rc = check_retakes(pg, &asked, skipped_too, err);
+	if (!rc)
+		return ask_pass(pg, &asked, skipped_too ? "resync" : "retry", err);
+	osy_pg_rollback(pg);
+	return rc;
+}
+
+enum osy_code osy_drive_ask_retry(struct osy_pg *pg, const char *run, struct osy_err *err)
+{
+	return ask_retake(pg, run, false, err);
+}
+
+enum osy_code osy_drive_ask_resync(struct osy_pg *pg, const char *run, struct osy_err *err)
+{
+	return ask_retake(pg, run, true, err);
 }
 
 enum osy_code osy_drive_ask_rollback(
@@ -188,7 +326,9 @@ enum osy_code osy_drive_ask_rollback(
 		return rc;
 	}
 	return ask_end(pg, &asked,
-		"UPDATE run SET state = 'Rollback', phase = 'Initializing', loaded_pass = "
+		"WITH o AS (UPDATE run_object SET pass_records = NULL WHERE run = $1) UPDATE run "
+		"SET state = 'Rollback', phase = 'Initializing', pass_kind = "
+		"'rollback', loaded_pass = "
 		"coalesce(loaded_pass, pass), pass = pass + 1, open_stage = 0, problem = NULL "
 		"WHERE id "
 		"= $1",

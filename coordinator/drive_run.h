@@ -6,6 +6,7 @@
  *   drive*.c   a run's thread: what is to be done now; asks of the API; deleting
  *   scan*.c    describe, plan, count, report
  *   topic.c    from Scanned to open stages: the queue behind other runs, topic, lanes
+ *   retake.c   what a later pass takes again
  *   gate.c     what the orgs' budgets allow; Paused
  *   read*.c    an object's records, page by page
  *   publish*.c batches, transactions, checkpoints, link batches
@@ -36,6 +37,7 @@ struct osy_drive {
 	/* of the run's row, as of the last osy_drive_load */
 	enum osy_run_state state;
 	bool wants_start, wants_abort, executing, published;
+	bool held; /* a person has paused it */
 	int pass, open_stage;
 	char *source_name, *target_name;
 	struct osy_spec *spec; /* NULL before the scan */
@@ -108,6 +110,16 @@ enum osy_code osy_topic_wait(struct osy_drive *drive, struct osy_err *err) OSY_C
 /* ---- rollback.c ---- */
 /* States Rollback and Rollback Started: OSY_OK when it is a state further. */
 enum osy_code osy_rollback_run(struct osy_drive *drive, struct osy_err *err) OSY_CHECKED;
+
+/* ---- drive_delete.c ---- */
+/* What a run that is Deleted has left. */
+enum osy_code osy_drive_delete(struct osy_drive *drive, struct osy_err *err) OSY_CHECKED;
+
+/* ---- retake.c ---- */
+/* In the transaction that makes the lanes of a later pass: which batches they take. */
+enum osy_code osy_retake_plan(struct osy_drive *drive, struct osy_err *err) OSY_CHECKED;
+/* Before it: what earlier passes have claimed, to Redis. */
+enum osy_code osy_retake_claims(struct osy_drive *drive, struct osy_err *err) OSY_CHECKED;
 
 /* ---- stage.c ---- */
 /* Publishes, opens stages, links, settles. OSY_OK: the run has ended (or was aborted, or is

@@ -331,7 +331,7 @@ static enum osy_code rest(struct osy_drive *drive, struct osy_err *err)
 	enum osy_code rc = osy_drive_orgs(drive, err);
 	bool good = false;
 
-	while (!rc && drive->state == OSY_RUN_PAUSED && !drive->wants_abort) {
+	while (!rc && drive->state == OSY_RUN_PAUSED && !drive->wants_abort && !drive->held) {
 		bool due = osy_mono_ms() - since >= drive->settings->limit_probe_ms;
 		rc = look_again(drive, due, &good, err);
 		if (!rc && good)

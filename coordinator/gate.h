@@ -21,8 +21,8 @@ enum osy_code osy_gate_start(struct osy_drive *drive, const struct osy_sf_reques
  */
 enum osy_code osy_gate_look(
 	struct osy_drive *drive, bool *ret_paused, struct osy_err *err) OSY_CHECKED;
-/* Stays until there are calls again (the run is Sync In Progress then), or until it is to be
- * aborted. Asks the org for its limits every limit_probe_ms. */
+/* Stays until there are calls again (the run is Sync In Progress then), until it is to be
+ * aborted, or until a person pauses it. Asks the org for its limits every limit_probe_ms. */
 enum osy_code osy_gate_rest(struct osy_drive *drive, struct osy_err *err) OSY_CHECKED;
 
 /* ---- Scans ---- */

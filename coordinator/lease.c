@@ -134,15 +134,17 @@ static enum osy_code beat(struct osy_driver *driver, struct osy_err *err)
 	return OSY_OK;
 }
 
-/* Rows of programs that died long ago and left nothing behind. */
+/* Rows of programs that died long ago and left nothing behind; runs that are old enough. */
 static void sweep(struct osy_driver *driver)
 {
-	struct osy_err ignored = OSY_ERR_NONE;
+	struct osy_err ignored = OSY_ERR_NONE, err = OSY_ERR_NONE;
 
 	(void)!osy_pg_do(driver->pg, NULL, &ignored,
 		"DELETE FROM process p WHERE heartbeat_at < clock_timestamp() - interval '10 "
 		"minutes' AND NOT EXISTS (SELECT 1 FROM run WHERE owner = p.id) AND NOT EXISTS "
 		"(SELECT 1 FROM lane WHERE owner = p.id)");
+	if (osy_drive_sweep(driver->pg, driver->settings, &err))
+		osy_log(OSY_WARN, "run.retention", OSY_KV_ERR(&err));
 }
 
 /* ---- Claims ---- */
@@ -207,16 +209,13 @@ static enum osy_code claim(struct osy_driver *driver, struct osy_err *err)
 		return OSY_OK;
 	enum osy_code rc = osy_pg_do(driver->pg, &result, err,
 		"WITH pick AS (SELECT id FROM run r WHERE (state IN ('Scan In Progress', 'Sync In "
-		"Progress', 'Paused', 'Rollback', 'Rollback Started') OR wanted IS NOT NULL) AND "
-		"id <> ALL ($2) AND (owner IS NULL "
-		"OR owner "
-		"= "
-		"$1 OR ($3 AND NOT EXISTS (SELECT 1 FROM process p WHERE p.id = r.owner AND "
-		"p.heartbeat_at > clock_timestamp() - $4 * interval '1 millisecond'))) ORDER BY "
-		"phase "
-		"<> 'Executing', created_at LIMIT $5 FOR UPDATE SKIP LOCKED) UPDATE run r SET "
-		"owner = "
-		"$1, epoch = r.epoch + 1 FROM pick WHERE r.id = pick.id RETURNING r.id, r.epoch",
+		"Progress', 'Rollback', 'Rollback Started', 'Deleted') OR (state = 'Paused' AND "
+		"NOT held) OR wanted IS NOT NULL) "
+		"AND id <> ALL ($2) AND (owner IS NULL OR owner = $1 OR ($3 AND NOT EXISTS (SELECT "
+		"1 FROM process p WHERE p.id = r.owner AND p.heartbeat_at > clock_timestamp() - $4 "
+		"* interval '1 millisecond'))) ORDER BY phase <> 'Executing', created_at LIMIT $5 "
+		"FOR UPDATE SKIP LOCKED) UPDATE run r SET owner = $1, epoch = r.epoch + 1 FROM "
+		"pick WHERE r.id = pick.id RETURNING r.id, r.epoch",
 		OSY_PG_Z(driver->id), OSY_PG_TEXTS(live, count), OSY_PG_BOOL(steady),
 		OSY_PG_I64(driver->settings->lease_ms), OSY_PG_I64((int64_t)most));
 	for (size_t i = 0; !rc && i < osy_pg_rows(result); i++)

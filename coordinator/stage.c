@@ -44,7 +44,8 @@ static enum osy_code finish(struct watch *watch, struct osy_err *err)
 		return rc;
 	osy_drive_calls(drive, &source_calls, &target_calls);
 	rc = osy_drive_set(drive, err,
-		"state = 'Synced', phase = 'Completed', published = true, wanted = NULL, problem = "
+		"state = 'Synced', phase = 'Completed', published = true, held = false, wanted = "
+		"NULL, problem = "
 		"NULL, "
 		"ended_at = now(), source_calls = source_calls + $4, target_calls = target_calls + "
 		"$5",
@@ -84,7 +85,8 @@ static enum osy_code close_lanes(struct osy_drive *drive, bool *ret_closed, stru
 		rc = unsettled(drive, &busy, err);
 	if (!rc && !busy)
 		rc = osy_pg_do(drive->pg, NULL, err,
-			"UPDATE run SET state = 'Aborted', phase = 'Aborted', wanted = NULL, "
+			"UPDATE run SET state = 'Aborted', phase = 'Aborted', held = false, wanted "
+			"= NULL, "
 			"ended_at = "
 			"now() WHERE id = $1",
 			OSY_PG_Z(drive->run));
@@ -160,7 +162,7 @@ static enum osy_code look(struct watch *watch, bool *ret_paused, struct osy_err 
 			err, OSY_E_STATE, "run %s is not in progress any more", watch->drive->run);
 	if (!rc)
 		rc = check_failures(watch->drive, err);
-	if (!rc && !watch->drive->wants_abort)
+	if (!rc && !watch->drive->wants_abort && !watch->drive->held)
 		rc = osy_gate_look(watch->drive, ret_paused, err);
 	return rc;
 }
@@ -204,8 +206,10 @@ static enum osy_code advance(struct watch *watch, bool *ret_ended, struct osy_er
 {
 	struct osy_drive *drive = watch->drive;
 	bool any = false;
-	enum osy_code rc;
+	enum osy_code rc = check_failures(drive, err);
 
+	if (rc || drive->wants_abort)
+		return rc;
 	if (drive->open_stage < drive->spec->stages)
 		return open_stage(watch, drive->open_stage + 1, err);
 	if (drive->open_stage == drive->spec->stages) {
@@ -243,7 +247,7 @@ static enum osy_code run_turns(struct watch *watch, struct osy_err *err)
 
 	while (!rc && !ended) {
 		rc = look(watch, &paused, err);
-		if (!rc && (drive->wants_abort || paused))
+		if (!rc && (drive->wants_abort || drive->held || paused))
 			return OSY_OK; /* the caller sees to it */
 		if (!rc)
 			rc = check_stage(watch, &ended, err);

@@ -4,6 +4,7 @@
 #include "osy/clock.h"
 #include "osy/log.h"
 #include "osy/mem.h"
+#include "queue.h"
 
 /* One lock for all decisions who may begin: "osyq" */
 #define QUEUE_LOCK 0x6f737971
@@ -19,19 +20,10 @@ static enum osy_code find_blocker(
 
 	if (!rc)
 		rc = osy_pg_do(drive->pg, &rows, err,
-			"SELECT r.id, o.target_name FROM run me JOIN org mo ON mo.name = me.target "
-			"JOIN "
-			"run_object mine ON mine.run = me.id JOIN run r ON r.id <> me.id AND "
-			"r.state IN "
-			"('Sync In Progress', 'Paused', 'Rollback', 'Rollback Started') JOIN org "
-			"ro ON "
-			"ro.name = r.target AND ro.org_id = mo.org_id JOIN run_object o ON o.run = "
-			"r.id "
-			"AND o.target_name = mine.target_name WHERE me.id = $1 AND (r.phase = "
-			"'Executing' "
-			"OR (r.started_at, r.id) < (me.started_at, me.id)) ORDER BY r.started_at, "
-			"r.id, "
-			"o.object LIMIT 1",
+			"SELECT b.id, (SELECT min(bj.target_name) FROM run_object bj JOIN "
+			"run_object rj ON rj.target_name = bj.target_name WHERE bj.run = b.id AND "
+			"rj.run = r.id) FROM run r JOIN run b ON " OSY_QUEUE_BEFORE
+			" WHERE r.id = $1 ORDER BY b.started_at, b.id LIMIT 1",
 			OSY_PG_Z(drive->run));
 	if (rc || osy_pg_rows(rows) == 0)
 		return rc;
@@ -86,7 +78,7 @@ enum osy_code osy_topic_wait(struct osy_drive *drive, struct osy_err *err)
 			rc = osy_drive_wait(drive, 200, err);
 		if (!rc)
 			rc = osy_drive_load(drive, err);
-		if (drive->wants_abort)
+		if (drive->wants_abort || drive->held)
 			break;
 	}
 	if (drive->waiting) {
@@ -108,17 +100,47 @@ static enum osy_code make_topic(struct osy_drive *drive, struct osy_err *err)
 		properties, OSY_COUNT(properties), err);
 }
 
+/* The sizes and ways that the pass goes by, for those who look at it later. */
+static enum osy_code note_sizes(struct osy_drive *drive, struct osy_err *err)
+{
+	size_t count = drive->spec->object_count;
+	OSY_AUTO_FREE int32_t *numbers = osy_xcalloc(4 * count + 1, sizeof(*numbers));
+
+	for (size_t i = 0; i < count; i++) {
+		const struct osy_spec_object *object = &drive->spec->objects[i];
+		numbers[i] = object->batch_size;
+		numbers[count + i] = object->lanes;
+		numbers[2 * count + i] = object->read_bulk;
+		numbers[3 * count + i] = object->load_bulk;
+	}
+	return osy_pg_do(drive->pg, NULL, err,
+		"UPDATE run_object o SET batch_size = n.size, lanes = n.lanes, read_bulk = n.read "
+		"<> 0, load_bulk = n.load <> 0 FROM unnest($2::int[], $3::int[], $4::int[], "
+		"$5::int[]) WITH ORDINALITY AS n(size, lanes, read, load, at) WHERE o.run = $1 AND "
+		"o.object = n.at - 1",
+		OSY_PG_Z(drive->run), OSY_PG_I32S(numbers, count),
+		OSY_PG_I32S(numbers + count, count), OSY_PG_I32S(numbers + 2 * count, count),
+		OSY_PG_I32S(numbers + 3 * count, count));
+}
+
 static enum osy_code open_lanes(struct osy_drive *drive, struct osy_err *err)
 {
 	enum osy_code rc = osy_drive_begin(drive, err);
 
 	if (rc)
 		return rc;
-	rc = osy_pg_do(drive->pg, NULL, err,
-		"INSERT INTO lane (run, pass, lane) SELECT $1, $2, n FROM generate_series(0, $3 - "
-		"1) n ON "
-		"CONFLICT DO NOTHING",
-		OSY_PG_Z(drive->run), OSY_PG_I32(drive->pass), OSY_PG_I32(drive->spec->lanes));
+	rc = osy_retake_plan(drive, err);
+	if (!rc)
+		rc = note_sizes(drive, err);
+	if (!rc)
+		rc = osy_pg_do(drive->pg, NULL, err,
+			"INSERT INTO lane (run, pass, lane, position) SELECT $1, $2, n, "
+			"coalesce((SELECT "
+			"min(at_offset) FROM retake t WHERE t.run = $1 AND t.pass = $2 AND t.lane "
+			"= n), 0) "
+			"FROM generate_series(0, $3 - 1) n ON CONFLICT DO NOTHING",
+			OSY_PG_Z(drive->run), OSY_PG_I32(drive->pass),
+			OSY_PG_I32(drive->spec->lanes));
 	if (!rc)
 		rc = osy_pg_do(drive->pg, NULL, err,
 			"UPDATE run SET open_stage = 1, problem = NULL WHERE id = $1",
@@ -139,10 +161,12 @@ enum osy_code osy_topic_enter(struct osy_drive *drive, struct osy_err *err)
 
 	if (!drive->executing)
 		rc = osy_topic_wait(drive, err);
-	if (rc || drive->wants_abort)
+	if (rc || drive->wants_abort || drive->held)
 		return rc;
 	drive->executing = true;
 	rc = make_topic(drive, err);
+	if (!rc)
+		rc = osy_retake_claims(drive, err);
 	if (!rc)
 		rc = open_lanes(drive, err);
 	if (!rc)

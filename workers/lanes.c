@@ -273,6 +273,7 @@ static void open_queue(struct osy_worker *worker, struct osy_wlane *lane)
 {
 	struct osy_err err = OSY_ERR_NONE;
 
+	lane->position = osy_load_next(lane->load, lane->position);
 	if (osy_kafka_lane_open(worker->consumer, lane->run->topic, lane->lane, lane->position,
 		    &lane->queue, &err)) {
 		lane->queue = NULL;
@@ -379,6 +380,8 @@ static void note_size(struct osy_worker *worker, size_t bytes)
 		worker->message_bytes ? (worker->message_bytes * 7 + bytes) / 8 : bytes;
 }
 
+#define FAR 4 /* messages: more are not read to get past them */
+
 /* Takes what the lane's load wants; true when it got something. */
 static bool take(struct osy_worker *worker, struct osy_wlane *lane)
 {
@@ -402,10 +405,17 @@ static bool take(struct osy_worker *worker, struct osy_wlane *lane)
 		}
 		lane->empty_since = 0;
 		lane->patience_ms = EMPTY_MS;
-		lane->position = message.offset + 1;
+		if (message.offset < lane->position) { /* a retry does not take it */
+			osy_kafka_message_done(&message);
+			continue;
+		}
+		lane->position = osy_load_next(lane->load, message.offset + 1);
+		bool far = lane->position - message.offset > FAR;
 		note_size(worker, message.payload.len);
 		osy_load_give(lane->load, &message);
 		took = true;
+		if (far) /* opened again where the next one is */
+			close_queue(lane);
 	}
 	return took;
 }

@@ -1,5 +1,5 @@
 /* Loads, their batches and the loader's turn. */
-#include "load_internal.h"
+#include "load_earlier.h"
 
 #include <stdlib.h>
 
@@ -182,6 +182,7 @@ struct osy_load *osy_load_free(struct osy_load *load)
 	if (!load)
 		return NULL;
 	drop_all(load);
+	osy_load_retakes_free(load);
 	for (struct osy_load **at = &load->loader->loads; *at; at = &(*at)->next) {
 		if (*at == load) {
 			*at = load->next;

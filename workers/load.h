@@ -49,6 +49,9 @@ bool osy_load_give_all_back(struct osy_load *load);
 /* A former owner left a batch unsettled whose message has to be fetched again, also when the run is
  * being aborted. */
 bool osy_load_owes(const struct osy_load *load);
+/* The offset of the first message from this one on that the pass takes: of a retry these are few.
+ */
+int64_t osy_load_next(const struct osy_load *load, int64_t offset);
 /* Batches set aside by this lane, which its owner must look at again. */
 bool osy_load_has_aside(const struct osy_load *load);
 

@@ -115,6 +115,8 @@ struct osy_lrow {
 	bool put;	 /* its mapping is new */
 	bool recorded;	 /* its outcome is in Postgres */
 	bool reparented;
+	bool kept;		/* a retry leaves it as earlier passes have made it */
+	bool relinks;		/* and makes its links again */
 	bool in_job;		/* it goes in an ingest job */
 	unsigned char sent[16]; /* what its result is found by */
 };
@@ -157,6 +159,7 @@ struct osy_lbatch {
 	struct osy_lcolumn *columns;
 	int *key_columns; /* of each part of the match key; NULL: it cannot be told */
 	unsigned column_count, lookup_count, row_count;
+	unsigned kept_count; /* rows that a retry leaves as they are */
 	struct osy_lrow *rows;
 	struct osy_lref *refs; /* rows x lookups */
 	struct osy_lfailure *failures;
@@ -227,7 +230,9 @@ struct osy_load {
 	bool looked;		 /* left has been read */
 	int undone_stage;	 /* of a rollback: nothing of this stage is left here; 0: none */
 	int waits_for_stage;	 /* the stage, 0: none */
-	uint64_t sent;		 /* number of its last write, of all of the loader */
+	int64_t *retakes;	 /* offsets that a retry takes, in order; then where it ends */
+	size_t retake_count;
+	uint64_t sent; /* number of its last write, of all of the loader */
 	struct osy_load *next;
 };
 
@@ -322,6 +327,11 @@ static inline struct osy_wrun *osy_lrun(const struct osy_lbatch *batch)
 static inline const struct osy_spec *osy_lspec(const struct osy_lbatch *batch)
 {
 	return batch->load->lane->run->spec;
+}
+/* At the scan, and nobody but the first pass has put anything there since. */
+static inline bool osy_ltarget_empty(const struct osy_lbatch *batch)
+{
+	return batch->object->target_empty && osy_lrun(batch)->pass == 1;
 }
 static inline struct osy_worker *osy_lworker(const struct osy_lbatch *batch)
 {
@@ -610,10 +620,10 @@ struct osy_ltally {
 };
 /*
  * before: outcomes of the best earlier pass (NULL: none); now: of this pass. merged gets the better
- * one of each row; improved (a flag a row) says whose failure is resolved.
+ * one of each row. What is pending now was not taken by this pass.
  */
 void osy_load_tally(const struct osy_outcome_row *before, const struct osy_outcome_row *now,
-	unsigned count, struct osy_ltally *ret, struct osy_outcome_row *merged, bool *improved);
+	unsigned count, struct osy_ltally *ret, struct osy_outcome_row *merged);
 
 /* ---- load_link.c ---- */
 /* A former attempt has sent the row; lookups that are mapped by now may not have been then: the

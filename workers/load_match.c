@@ -264,7 +264,7 @@ static void guess_same_ids(struct osy_lbatch *batch)
 {
 	const struct osy_spec_object *object = batch->object;
 
-	if (object->match != OSY_MATCH_SAME_ID || batch->head.links || object->target_empty ||
+	if (object->match != OSY_MATCH_SAME_ID || batch->head.links || osy_ltarget_empty(batch) ||
 		strcmp(object->prefix, object->target_prefix) != 0)
 		return;
 	for (unsigned i = 0; i < batch->row_count; i++) {

@@ -60,7 +60,7 @@ bool osy_load_needs_look(const struct osy_lbatch *batch, const struct osy_lrow *
 	if (!osy_is_pending(row) || !row->ask || osy_id_is_set(&row->target) || row->looked ||
 		!row->key)
 		return false;
-	return !batch->object->target_empty || row->lost || row->rematches || row->unknown ||
+	return !osy_ltarget_empty(batch) || row->lost || row->rematches || row->unknown ||
 	       osy_id_is_set(&row->gone);
 }
 

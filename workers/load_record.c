@@ -23,10 +23,9 @@ static void item_done(struct osy_litem *item)
 	osy_buf_done(&item->deferred);
 	osy_buf_done(&item->pairs);
 	osy_buf_done(&item->gone);
-	free(item->before);
+	osy_load_earlier_done(&item->earlier);
 	free(item->now);
 	free(item->merged);
-	free(item->improved);
 	free(item->entries);
 }
 
@@ -34,32 +33,6 @@ static void gather_done(struct osy_lgather *gather)
 {
 	for (size_t i = 0; i < gather->count; i++)
 		item_done(&gather->items[i]);
-}
-
-/* ---- What earlier passes said ---- */
-static enum osy_code read_before(struct osy_litem *item, struct osy_err *err)
-{
-	struct osy_lbatch *batch = item->batch;
-	const struct osy_wlane *lane = batch->load->lane;
-	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
-
-	if (lane->run->pass < 2 || batch->head.links || batch->skip)
-		return OSY_OK;
-	enum osy_code rc = osy_pg_do(osy_lworker(batch)->pg, &result, err,
-		"SELECT outcome FROM batch WHERE run = $1 AND lane = $2 AND at_offset = $3 AND "
-		"pass "
-		"< $4 AND state = 'done' AND (outcome IS NOT NULL OR $5) ORDER BY pass DESC LIMIT "
-		"1",
-		OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->lane), OSY_PG_I64(batch->offset),
-		OSY_PG_I32(lane->run->pass), OSY_PG_BOOL(batch->broken != NULL));
-	if (rc || !osy_pg_rows(result))
-		return rc;
-	item->had_row = true;
-	if (batch->broken)
-		return OSY_OK;
-	item->before = osy_xcalloc(batch->row_count + 1, sizeof(*item->before));
-	return osy_outcomes_read(osy_pg_str(result, 0, 0), batch->object->target_prefix,
-		item->before, batch->row_count, err);
 }
 
 /* ---- Ids ---- */
@@ -127,18 +100,18 @@ static void pack_outcome(struct osy_litem *item)
 
 	item->now = osy_xcalloc(count + 1, sizeof(*item->now));
 	item->merged = osy_xcalloc(count + 1, sizeof(*item->merged));
-	item->improved = osy_xcalloc(count + 1, sizeof(*item->improved));
 	for (unsigned i = 0; i < count; i++) {
 		const struct osy_lrow *row = &batch->rows[i];
 		OSY_ASSERT(batch->record_as != OSY_RECORD_DONE || !osy_is_pending(row));
+		if (row->kept && batch->record_as == OSY_RECORD_DONE)
+			continue; /* as before */
 		item->now[i].outcome = row->outcome;
 		if (!osy_is_pending(row) &&
 			memcmp(row->target.c, batch->object->target_prefix, 3) == 0)
 			item->now[i].target = row->target;
 	}
 	if (batch->record_as == OSY_RECORD_DONE && !batch->head.links)
-		osy_load_tally(
-			item->before, item->now, count, &item->tally, item->merged, item->improved);
+		osy_load_tally(item->earlier.before, item->now, count, &item->tally, item->merged);
 	else
 		memcpy(item->merged, item->now, count * sizeof(*item->now));
 	osy_outcomes_write(item->merged, count, batch->object->target_prefix, &item->outcome);
@@ -171,10 +144,11 @@ static bool prepare(struct osy_lgather *gather, struct osy_lbatch *batch)
 	item_init(item, batch);
 	if (batch->skip)
 		return true;
-	enum osy_code rc = read_before(item, &err);
+	enum osy_code rc = osy_load_earlier_read(batch, &item->earlier, &err);
 	if (!rc && batch->broken) {
 		item->tally.counts[OSY_FAILED] = batch->head.links ? 0 : batch->head.count;
-		item->tally.deltas[OSY_FAILED] = item->had_row ? 0 : item->tally.counts[OSY_FAILED];
+		item->tally.deltas[OSY_FAILED] =
+			item->earlier.had_row ? 0 : item->tally.counts[OSY_FAILED];
 		return true;
 	}
 	if (!rc) {
@@ -195,7 +169,8 @@ static bool prepare(struct osy_lgather *gather, struct osy_lbatch *batch)
 		item->entries, item->entry_count, &item->pairs, &item->smallest, &item->largest);
 	pack_gone(item);
 	if (!osy_lrun(batch)->undo)
-		osy_load_deferred(batch, item->before, &item->deferred, &item->deferred_rows);
+		osy_load_deferred(
+			batch, item->earlier.before, &item->deferred, &item->deferred_rows);
 	return true;
 }
 
@@ -234,7 +209,7 @@ static int64_t position_of(const struct osy_lbatch *batch)
 		return 0;
 	for (const struct osy_lbatch *at = batch->load->first;
 		at && is_behind_us(at) && at->offset < held; at = at->next)
-		position = at->offset + 1;
+		position = osy_load_next(batch->load, at->offset + 1);
 	return position;
 }
 
@@ -298,10 +273,24 @@ static void show_position(struct osy_wlane *lane, int64_t position)
 		osy_kafka_lane_show(lane->queue, position);
 }
 
+/* continueOnError: false. Nothing more is begun here; the coordinator sees the failure and aborts.
+ */
+static void stop_at_failure(const struct osy_lbatch *batch)
+{
+	struct osy_wrun *run = osy_lrun(batch);
+	bool failed = batch->broken != NULL;
+
+	for (const struct osy_lfailure *f = batch->failures; f && !failed; f = f->next)
+		failed = strcmp(f->kind, "notice") != 0;
+	if (failed && !run->undo && !run->spec->continue_on_error)
+		run->strict_failed = run->aborting = true;
+}
+
 static void recorded(struct osy_litem *item)
 {
 	struct osy_lbatch *batch = item->batch;
 
+	stop_at_failure(batch);
 	mark_recorded(batch);
 	show_position(batch->load->lane, item->position);
 	batch->in_intent = false;

@@ -4,15 +4,14 @@
 #ifndef OSY_LOAD_RECORD_H
 #define OSY_LOAD_RECORD_H
 
-#include "load_internal.h"
+#include "load_earlier.h"
 
 /* One batch on its way into the statement. */
 struct osy_litem {
 	struct osy_lbatch *batch;
 	bool has_row; /* a row of table batch is written */
-	bool had_row; /* an earlier pass was done with it */
-	struct osy_outcome_row *before, *now, *merged;
-	bool *improved;
+	struct osy_learlier earlier;
+	struct osy_outcome_row *now, *merged;
 	struct osy_ltally tally;
 	struct osy_idmap_entry *entries;
 	size_t entry_count;

@@ -1,5 +1,5 @@
 /* Resolve: lookups and the records' own ids through the id map. */
-#include "load_internal.h"
+#include "load_earlier.h"
 
 #include <stdlib.h>
 
@@ -173,6 +173,7 @@ static void resolved(struct osy_lbatch *batch)
 		osy_load_step(batch, OSY_STEP_MATCH);
 		return;
 	}
+	osy_load_retake_links(batch);
 	osy_load_find_keys(batch);
 	osy_load_former_sort(batch);
 }

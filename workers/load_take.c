@@ -1,5 +1,5 @@
 /* From a message to rows; what former owners of a lane left unsettled. */
-#include "load_internal.h"
+#include "load_earlier.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -325,19 +325,21 @@ void osy_load_look(struct osy_loader *loader)
 		lanes[i] = loads[i]->lane->lane;
 	}
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
-	if (osy_pg_do(loader->worker->pg, &result, &err,
-		    "SELECT b.run, b.pass, b.lane, b.at_offset, b.state, "
-		    "greatest(0, coalesce(extract(epoch FROM b.due_at - clock_timestamp()) * 1000, "
-		    "0))::bigint FROM batch b "
-		    "JOIN unnest($1::text[], $2::int[], $3::int[]) AS g(run, pass, lane) "
-		    "ON b.run = g.run AND b.pass = g.pass AND b.lane = g.lane WHERE b.state <> "
-		    "'done' UNION ALL "
-		    "SELECT b.run, b.pass, b.lane, b.at_offset, b.state, 0 FROM lane l "
-		    "JOIN unnest($1::text[], $2::int[], $3::int[]) AS g(run, pass, lane) "
-		    "ON l.run = g.run AND l.pass = g.pass AND l.lane = g.lane "
-		    "JOIN batch b ON b.run = l.run AND b.pass = l.pass AND b.lane = l.lane AND "
-		    "b.at_offset >= l.position WHERE b.state = 'done'",
-		    OSY_PG_TEXTS(runs, n), OSY_PG_I32S(passes, n), OSY_PG_I32S(lanes, n))) {
+	if (osy_load_retakes_read(loads, n, &err) ||
+		osy_pg_do(loader->worker->pg, &result, &err,
+			"SELECT b.run, b.pass, b.lane, b.at_offset, b.state, "
+			"greatest(0, coalesce(extract(epoch FROM b.due_at - clock_timestamp()) * "
+			"1000, "
+			"0))::bigint FROM batch b "
+			"JOIN unnest($1::text[], $2::int[], $3::int[]) AS g(run, pass, lane) "
+			"ON b.run = g.run AND b.pass = g.pass AND b.lane = g.lane WHERE b.state <> "
+			"'done' UNION ALL "
+			"SELECT b.run, b.pass, b.lane, b.at_offset, b.state, 0 FROM lane l "
+			"JOIN unnest($1::text[], $2::int[], $3::int[]) AS g(run, pass, lane) "
+			"ON l.run = g.run AND l.pass = g.pass AND l.lane = g.lane "
+			"JOIN batch b ON b.run = l.run AND b.pass = l.pass AND b.lane = l.lane AND "
+			"b.at_offset >= l.position WHERE b.state = 'done'",
+			OSY_PG_TEXTS(runs, n), OSY_PG_I32S(passes, n), OSY_PG_I32S(lanes, n))) {
 		osy_load_trouble(loader, "load.look", &err);
 		return;
 	}
@@ -431,6 +433,8 @@ static void begin(struct osy_lbatch *batch)
 	}
 	if (left)
 		left->taken = true;
+	if (!osy_load_retake(batch))
+		return;
 	if (batch->broken ? !dead_letter(batch) : left && !osy_load_former_read(batch))
 		return;
 	enum osy_lapplied applied = left && left->bulk && !batch->broken

@@ -14,13 +14,16 @@ static bool is_out(enum osy_outcome outcome)
 }
 
 void osy_load_tally(const struct osy_outcome_row *before, const struct osy_outcome_row *now,
-	unsigned count, struct osy_ltally *ret, struct osy_outcome_row *merged, bool *improved)
+	unsigned count, struct osy_ltally *ret, struct osy_outcome_row *merged)
 {
 	*ret = (struct osy_ltally){0};
 	for (unsigned i = 0; i < count; i++) {
 		enum osy_outcome was = before ? before[i].outcome : OSY_PENDING;
 		merged[i] = now[i];
-		improved[i] = false;
+		if (now[i].outcome == OSY_PENDING) { /* this pass has not taken it */
+			merged[i] = before ? before[i] : now[i];
+			continue;
+		}
 		ret->counts[now[i].outcome]++;
 		if (!before || was == OSY_PENDING) {
 			ret->deltas[now[i].outcome]++;
@@ -29,7 +32,6 @@ void osy_load_tally(const struct osy_outcome_row *before, const struct osy_outco
 		if (is_out(was) && is_in(now[i].outcome)) {
 			ret->deltas[was]--;
 			ret->deltas[now[i].outcome]++;
-			improved[i] = true;
 			continue;
 		}
 		merged[i] = before[i];

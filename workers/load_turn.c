@@ -50,7 +50,7 @@ bool osy_load_joins(const struct osy_lbatch *front, const struct osy_lbatch *bat
 static unsigned rows_to_send(const struct osy_lbatch *batch)
 {
 	if (batch->step != OSY_STEP_SEND)
-		return batch->row_count;
+		return batch->row_count - batch->kept_count;
 	return batch->starts[batch->collections] - batch->starts[batch->next_collection];
 }
 
@@ -94,7 +94,7 @@ bool osy_load_is_full(const struct osy_load *load)
 		count++;
 		if (batch->step > OSY_STEP_SEND)
 			continue;
-		rows += batch->row_count;
+		rows += batch->row_count - batch->kept_count;
 		bytes += batch->message.payload.len;
 	}
 	return count >= OSY_LOAD_AHEAD ||

@@ -52,9 +52,12 @@ static const char *const sql_record =
 	"d_existing = excluded.d_existing, d_skipped = excluded.d_skipped, d_failed = "
 	"excluded.d_failed, smallest = excluded.smallest, largest = excluded.largest), "
 	"fl AS (INSERT INTO failure AS f (run, pass, lane, at_offset, row_index, kind, object, "
-	"source_id, target_id, code, message, fields) "
+	"source_id, target_id, code, message, fields, attempt) "
 	"SELECT g.run, g.pass, g.lane, g.at_offset, x.row_index, x.kind, g.object, x.source_id, "
-	"x.target_id, x.code, x.message, x.fields FROM unnest($27::bigint[], $28::int[], "
+	"x.target_id, x.code, x.message, x.fields, CASE WHEN g.pass > 1 THEN 1 + coalesce((SELECT "
+	"max(o.attempt) FROM failure o WHERE o.run = g.run AND o.lane = g.lane AND o.at_offset = "
+	"g.at_offset AND o.row_index = x.row_index AND o.kind = x.kind AND o.pass < g.pass AND "
+	"o.resolved_pass IS NULL), 0) ELSE 1 END FROM unnest($27::bigint[], $28::int[], "
 	"$29::text[], $30::text[], $31::text[], $32::text[], $33::text[], $34::text[]) AS x(k, "
 	"row_index, kind, source_id, target_id, code, message, fields) JOIN fresh g ON g.k = x.k "
 	"ON CONFLICT (run, pass, lane, at_offset, row_index, kind, fields) DO UPDATE SET code = "
@@ -75,9 +78,12 @@ static const char *const sql_record =
 	"rs AS (UPDATE failure f SET resolved_pass = g.pass FROM unnest($46::bigint[], $47::int[]) "
 	"AS "
 	"x(k, row_index) JOIN fresh g ON g.k = x.k WHERE f.run = g.run AND f.lane = g.lane AND "
-	"f.at_offset = g.at_offset AND f.row_index = x.row_index AND f.kind = 'record' AND f.pass "
-	"< "
+	"f.at_offset = g.at_offset AND f.row_index = x.row_index AND f.kind <> 'link' AND f.pass < "
 	"g.pass AND f.resolved_pass IS NULL), "
+	"rl AS (UPDATE failure f SET resolved_pass = g.pass FROM unnest($52::bigint[], "
+	"$53::text[]) AS x(k, source_id) JOIN fresh g ON g.k = x.k WHERE f.run = g.run AND "
+	"f.source_id = x.source_id AND f.kind = 'link' AND f.pass < g.pass AND f.resolved_pass IS "
+	"NULL), "
 	"ru AS (UPDATE run r SET target_calls = r.target_calls + x.calls FROM unnest($48::text[], "
 	"$49::bigint[]) AS x(id, calls) WHERE r.id = x.id) "
 	"SELECT run, pass, lane FROM ok";
@@ -266,6 +272,9 @@ struct small_arrays {
 	size_t resolved, resolved_cap;
 	int64_t *resolved_k;
 	int32_t *resolved_row;
+	size_t linked, linked_cap;
+	int64_t *linked_k;
+	struct osy_str *linked_source;
 	/* calls */
 	size_t runs;
 	struct osy_str run[MAX];
@@ -276,6 +285,8 @@ static void small_done(struct small_arrays *a)
 {
 	free(a->resolved_k);
 	free(a->resolved_row);
+	free(a->linked_k);
+	free(a->linked_source);
 }
 
 static void fill_log(struct small_arrays *a, size_t k, const struct osy_litem *item, bool tombstone)
@@ -297,21 +308,68 @@ static void fill_log(struct small_arrays *a, size_t k, const struct osy_litem *i
 	a->pairs[n] = osy_buf_str(pairs);
 }
 
+static size_t grow(size_t count, size_t *cap)
+{
+	if (count == *cap)
+		*cap = *cap ? *cap * 2 : 256;
+	return *cap;
+}
+
+static void add_resolved(struct small_arrays *a, size_t k, unsigned row)
+{
+	size_t cap = grow(a->resolved, &a->resolved_cap);
+
+	a->resolved_k = osy_xrealloc(a->resolved_k, cap * sizeof(*a->resolved_k));
+	a->resolved_row = osy_xrealloc(a->resolved_row, cap * sizeof(*a->resolved_row));
+	a->resolved_k[a->resolved] = (int64_t)k + 1;
+	a->resolved_row[a->resolved++] = (int32_t)row;
+}
+
+static void add_linked(struct small_arrays *a, size_t k, struct osy_lbatch *batch, unsigned row)
+{
+	size_t cap = grow(a->linked, &a->linked_cap);
+
+	a->linked_k = osy_xrealloc(a->linked_k, cap * sizeof(*a->linked_k));
+	a->linked_source = osy_xrealloc(a->linked_source, cap * sizeof(*a->linked_source));
+	a->linked_k[a->linked] = (int64_t)k + 1;
+	a->linked_source[a->linked++] = id_text(batch, &batch->rows[row].source);
+}
+
+static bool is_deferred(const struct osy_lbatch *batch, unsigned row)
+{
+	for (unsigned l = 0; l < batch->lookup_count; l++) {
+		if (osy_lrefs(batch, row)[l].state == OSY_REF_DEFERRED)
+			return true;
+	}
+	return false;
+}
+
+/* Links are made by the link batch, when the record's own has deferred them. */
+static bool is_linked(const struct osy_lbatch *batch, unsigned row)
+{
+	return batch->head.links ||
+	       (batch->rows[row].outcome != OSY_FAILED && !is_deferred(batch, row));
+}
+
+/* What this pass has settled: it says itself what became of the record, for better or worse. */
 static void fill_resolved(struct small_arrays *a, size_t k, const struct osy_litem *item)
 {
-	for (unsigned i = 0; item->before && item->improved && i < item->batch->row_count; i++) {
-		if (!item->improved[i])
+	const struct osy_learlier *earlier = &item->earlier;
+	struct osy_lbatch *batch = item->batch;
+
+	if (osy_lrun(batch)->undo)
+		return;
+	for (unsigned i = 0; (earlier->open || earlier->open_links) && i < batch->row_count; i++) {
+		const struct osy_lrow *row = &batch->rows[i];
+		if (osy_is_pending(row) || row->recorded || row->kept)
 			continue;
-		if (a->resolved == a->resolved_cap) {
-			a->resolved_cap = a->resolved_cap ? a->resolved_cap * 2 : 256;
-			a->resolved_k = osy_xrealloc(
-				a->resolved_k, a->resolved_cap * sizeof(*a->resolved_k));
-			a->resolved_row = osy_xrealloc(
-				a->resolved_row, a->resolved_cap * sizeof(*a->resolved_row));
-		}
-		a->resolved_k[a->resolved] = (int64_t)k + 1;
-		a->resolved_row[a->resolved++] = (int32_t)i;
+		if (earlier->open && earlier->open[i])
+			add_resolved(a, k, i);
+		if (earlier->open_links && earlier->open_links[i] && is_linked(batch, i))
+			add_linked(a, k, batch, i);
 	}
+	if (batch->broken && earlier->open)
+		add_resolved(a, k, 0);
 }
 
 static void fill_small(struct small_arrays *a, size_t k, const struct osy_litem *item)
@@ -324,8 +382,7 @@ static void fill_small(struct small_arrays *a, size_t k, const struct osy_litem 
 		a->deferred_rows[n] = (int32_t)item->deferred_rows;
 		a->payload[n] = osy_buf_str(&item->deferred);
 	}
-	if (item->batch->record_as == OSY_RECORD_DONE)
-		fill_resolved(a, k, item);
+	fill_resolved(a, k, item);
 }
 
 static void fill_calls(struct small_arrays *a, const struct osy_loader *loader)
@@ -397,7 +454,8 @@ static enum osy_code run_statement(const struct osy_lgather *gather, const struc
 		OSY_PG_BYTESS(s->payload, s->deferreds), OSY_PG_I64S(s->resolved_k, s->resolved),
 		OSY_PG_I32S(s->resolved_row, s->resolved), OSY_PG_TEXTS(s->run, s->runs),
 		OSY_PG_I64S(s->calls, s->runs), OSY_PG_TEXTS(b->smallest, n),
-		OSY_PG_TEXTS(b->largest, n));
+		OSY_PG_TEXTS(b->largest, n), OSY_PG_I64S(s->linked_k, s->linked),
+		OSY_PG_TEXTS(s->linked_source, s->linked));
 }
 
 enum osy_code osy_load_write(
@@ -411,7 +469,7 @@ enum osy_code osy_load_write(
 	for (size_t i = 0; i < gather->count; i++) {
 		fill_batch(b, i, &gather->items[i]);
 		fill_failures(&f, i, gather->items[i].batch);
-		if (gather->items[i].has_row && !gather->items[i].batch->broken)
+		if (gather->items[i].has_row)
 			fill_small(s, i, &gather->items[i]);
 	}
 	fill_calls(s, gather->loader);

@@ -97,13 +97,24 @@ void osy_runs_done(struct osy_worker *worker)
 	}
 }
 
+#define RETAKES_FEW 10000 /* records for which no ingest job is made */
+
+/* What a later pass takes. */
+static void take_pass(struct osy_wrun *run, struct osy_str kind, int64_t records)
+{
+	run->retakes_skipped = osy_str_is(kind, "resync");
+	run->retakes = run->retakes_skipped || osy_str_is(kind, "retry");
+	run->retakes_few = run->retakes && records < RETAKES_FEW;
+}
+
 static enum osy_code load_run(struct osy_worker *worker, const char *id, int pass,
 	struct osy_wrun **ret, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	enum osy_code rc = osy_pg_do(worker->pg, &result, err,
 		"SELECT spec, target, CASE WHEN state = 'Rollback Started' THEN rollback END, "
-		"coalesce(loaded_pass, 0) FROM run WHERE id = $1",
+		"coalesce(loaded_pass, 0), pass_kind, (SELECT coalesce(sum(pass_records), "
+		"0)::bigint FROM run_object WHERE run = id) FROM run WHERE id = $1",
 		OSY_PG_Z(id));
 
 	if (rc)
@@ -120,6 +131,8 @@ static enum osy_code load_run(struct osy_worker *worker, const char *id, int pas
 	if (!rc && !osy_pg_is_null(result, 0, 2))
 		rc = osy_undo_read(osy_pg_str(result, 0, 2), (int)osy_pg_i64(result, 0, 3, 0),
 			run->spec, &run->undo, err);
+	if (!rc)
+		take_pass(run, osy_pg_str(result, 0, 4), osy_pg_i64(result, 0, 5, 0));
 	if (!rc)
 		rc = org_ref(worker, name, &run->target, err);
 	if (rc) {
@@ -178,7 +191,7 @@ enum osy_code osy_runs_refresh(struct osy_worker *worker, struct osy_err *err)
 		run->active = true;
 		run->open_stage = (int)osy_pg_i64(result, i, 2, 0);
 		run->stages_published = (int)osy_pg_i64(result, i, 4, 0);
-		run->aborting = osy_str_is(osy_pg_str(result, i, 3), "abort");
+		run->aborting = run->strict_failed || osy_str_is(osy_pg_str(result, i, 3), "abort");
 	}
 	sweep(worker);
 	return OSY_OK;

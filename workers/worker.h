@@ -35,6 +35,10 @@ struct osy_wrun {
 	int pass;
 	int open_stage;	      /* batches of later stages wait; moves up only within a pass */
 	int stages_published; /* of these no more batches will come */
+	bool retakes;	      /* takes only what has failed */
+	bool retakes_skipped; /* and what was skipped */
+	bool retakes_few;     /* not worth an ingest job */
+	bool strict_failed;   /* a record has failed here, and the template bears none */
 	bool active;	      /* in progress and in this pass: its lanes may be worked on */
 	bool aborting; /* take no new batch; finish, reconcile, record what is in flight or in doubt
 			*/

@@ -163,7 +163,9 @@ static enum osy_code load_intent_claims(struct osy_idmap *idmap, const char *run
 	return rc;
 }
 
-static enum osy_code load_claims(struct osy_idmap *idmap, int pair, struct osy_err *err)
+/* Of all active runs of a pair, or (pair 0) of one run alone. */
+static enum osy_code load_claims(
+	struct osy_idmap *idmap, int pair, const char *only, struct osy_err *err)
 {
 	char run[64] = "";
 	int64_t pass = 0, lane = 0, offset = -1;
@@ -173,13 +175,13 @@ static enum osy_code load_claims(struct osy_idmap *idmap, int pair, struct osy_e
 		enum osy_code rc = osy_pg_do(idmap->pg, &result, err,
 			"SELECT b.run, b.pass, b.lane, b.at_offset, b.object, b.intent FROM batch "
 			"b "
-			"JOIN run r ON r.id = b.run WHERE r.pair = $1 AND r.state IN ('Sync In "
-			"Progress', 'Paused') "
+			"JOIN run r ON r.id = b.run WHERE (r.pair = $1 AND r.state IN ('Sync In "
+			"Progress', 'Paused') OR r.id = $6) "
 			"AND b.intent IS NOT NULL AND (b.run, b.pass, b.lane, b.at_offset) > ($2, "
 			"$3, $4, $5) "
 			"ORDER BY b.run, b.pass, b.lane, b.at_offset LIMIT " LOG_ROWS,
 			OSY_PG_I32(pair), OSY_PG_Z(run), OSY_PG_I32(pass), OSY_PG_I32(lane),
-			OSY_PG_I64(offset));
+			OSY_PG_I64(offset), OSY_PG_Z(only));
 		if (rc || !osy_pg_rows(result))
 			return rc;
 		for (size_t i = 0; i < osy_pg_rows(result) && !rc; i++) {
@@ -194,6 +196,11 @@ static enum osy_code load_claims(struct osy_idmap *idmap, int pair, struct osy_e
 		if (rc)
 			return rc;
 	}
+}
+
+enum osy_code osy_idmap_claims_fill(struct osy_idmap *idmap, const char *run, struct osy_err *err)
+{
+	return load_claims(idmap, 0, run, err);
 }
 
 static enum osy_code fill(struct osy_idmap *idmap, struct osy_idmap_pair *pair, struct osy_err *err)
@@ -213,7 +220,7 @@ static enum osy_code fill(struct osy_idmap *idmap, struct osy_idmap_pair *pair, 
 	if (!rc)
 		rc = load_unknown(idmap, pair, err);
 	if (!rc)
-		rc = load_claims(idmap, pair->pair, err);
+		rc = load_claims(idmap, pair->pair, NULL, err);
 	if (rc)
 		return rc;
 	snprintf(gen, sizeof(gen), "%s:%d:%llx", server, pair->generation,

@@ -349,6 +349,21 @@ static void progress_line(void **state)
 		      "failed 5");
 }
 
+/* A retry: its own records, whatever the run has in all. */
+static void later_pass_counts_its_own(void **state)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *run = NULL;
+
+	(void)state;
+	assert_int_equal(osy_json_parse(OSY_STR("{\"pass\":2,\"totals\":{\"selected\":300,"
+						"\"scanned\":300,\"inserted\":290,\"failed\":10,"
+						"\"done\":4,\"passRecords\":12}}"),
+				 "run", &run, &err),
+		OSY_OK);
+	assert_int_equal(cli_run_done(run), 4);
+	assert_int_equal(cli_run_all(run), 12);
+}
+
 static size_t lines_of(const struct osy_buf *text, size_t limit)
 {
 	size_t count = 0;
@@ -439,6 +454,7 @@ int main(void)
 		cmocka_unit_test_setup(numbers_and_times, setup),
 		cmocka_unit_test_setup(table, setup),
 		cmocka_unit_test_setup(progress_line, setup),
+		cmocka_unit_test_setup(later_pass_counts_its_own, setup),
 		cmocka_unit_test_setup(view_fits, setup),
 		cmocka_unit_test_setup(view_shows_what_moves, setup),
 		cmocka_unit_test_setup(what_moves, setup),

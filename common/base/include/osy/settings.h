@@ -52,6 +52,11 @@ enum osy_program { OSY_IN_COORDINATOR = 1, OSY_IN_WORKER = 2, OSY_IN_CLI = 4 };
 	X(limit_probe_ms, "limit-probe-ms", "ORGSYNC_LIMIT_PROBE_MS", INT, "30000", 1000, 3600000, \
 		OSY_IN_COORDINATOR,                                                                \
 		"how often an org without API calls is asked for its limits (ms)")                 \
+	X(run_retention_days, "run-retention-days", "ORGSYNC_RUN_RETENTION_DAYS", INT, "180", 0,   \
+		36500, OSY_IN_COORDINATOR,                                                         \
+		"days after which a run that has ended is deleted with its journal and "           \
+		"snapshots; "                                                                      \
+		"0: never (days)")                                                                 \
 	X(publish_buffer_mb, "publish-buffer-mb", "ORGSYNC_PUBLISH_BUFFER_MB", INT, "24", 4, 4096, \
 		OSY_IN_COORDINATOR,                                                                \
 		"memory for open batches and the producers' queues, all runs (MiB)")               \

@@ -94,6 +94,9 @@ struct osy_idmap_claim {
 };
 enum osy_code osy_idmap_claim(struct osy_idmap *idmap, const char *run,
 	struct osy_idmap_claim *claims, size_t count, struct osy_err *err) OSY_CHECKED;
+/* Before a later pass of a run: what its earlier ones have claimed, from Postgres. */
+enum osy_code osy_idmap_claims_fill(
+	struct osy_idmap *idmap, const char *run, struct osy_err *err) OSY_CHECKED;
 /* Forgets the claims of a run that has ended. */
 enum osy_code osy_idmap_claims_drop(
 	struct osy_idmap *idmap, const char *run, struct osy_err *err) OSY_CHECKED;
