@@ -95,7 +95,8 @@ unsigned osy_api_port(const struct osy_api *api); /* useful when settings->liste
 
 /* ---- Routes of each part, ended by a row without a method ---- */
 extern const struct osy_route osy_routes_orgs[], osy_routes_templates[], osy_routes_runs[],
-	osy_routes_errors[], osy_routes_admin[], osy_routes_check[], osy_routes_order[];
+	osy_routes_errors[], osy_routes_admin[], osy_routes_check[], osy_routes_order[],
+	osy_routes_automation[];
 
 /* ---- Tokens ---- */
 /* Looks a bearer token up; OSY_ROLE_NONE when it is none of ours. */

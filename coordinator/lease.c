@@ -207,8 +207,8 @@ static enum osy_code claim(struct osy_driver *driver, struct osy_err *err)
 		return OSY_OK;
 	enum osy_code rc = osy_pg_do(driver->pg, &result, err,
 		"WITH pick AS (SELECT id FROM run r WHERE (state IN ('Scan In Progress', 'Sync In "
-		"Progress', 'Paused', 'Rollback', 'Rollback Started') OR wanted IS NOT NULL) AND "
-		"id <> ALL ($2) AND (owner IS NULL "
+		"Progress', 'Paused', 'Rollback', 'Rollback Started') OR wanted IS NOT NULL OR "
+		"automation = 'restore') AND id <> ALL ($2) AND (owner IS NULL "
 		"OR owner "
 		"= "
 		"$1 OR ($3 AND NOT EXISTS (SELECT 1 FROM process p WHERE p.id = r.owner AND "
