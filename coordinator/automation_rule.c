@@ -96,20 +96,24 @@ static void put_value(struct osy_json_writer *w, const struct osy_json *value)
 	osy_jw_raw(w, osy_buf_str(&text));
 }
 
+/* All members but the switch, as they are. */
 static void put_members(
-	struct osy_json_writer *w, const struct osy_json *metadata, bool flow, bool on)
+	struct osy_json_writer *w, const struct osy_json *metadata, const char *without)
 {
 	struct osy_str key;
 	struct osy_json *value;
 
 	for (size_t i = 0; osy_json_member(metadata, i, &key, &value); i++) {
-		if (flow || osy_str_is(key, "active"))
+		if (osy_str_is(key, without))
 			continue;
 		osy_jw_key_str(w, key);
 		put_value(w, value);
 	}
-	if (!flow)
-		osy_jw_put_bool(w, "active", on);
+}
+
+static const char *switch_of(const struct auto_switch *item)
+{
+	return item->kind == AUTO_FLOW ? "activeVersionNumber" : "active";
 }
 
 enum osy_code auto_write_patch(
@@ -124,9 +128,11 @@ enum osy_code auto_write_patch(
 	osy_jw_object(&w);
 	osy_jw_key(&w, "Metadata");
 	osy_jw_object(&w);
-	put_members(&w, osy_json_get(record, "Metadata"), item->kind == AUTO_FLOW, on);
+	put_members(&w, osy_json_get(record, "Metadata"), switch_of(item));
 	if (item->kind == AUTO_FLOW)
-		osy_jw_put_i64(&w, "activeVersionNumber", on ? item->version : 0);
+		osy_jw_put_i64(&w, switch_of(item), on ? item->version : 0);
+	else
+		osy_jw_put_bool(&w, switch_of(item), on);
 	osy_jw_object_end(&w);
 	osy_jw_object_end(&w);
 	return OSY_OK;
@@ -146,7 +152,7 @@ static bool substance(const struct auto_switch *item, const char *text, struct o
 		return true;
 	}
 	osy_jw_object(&w);
-	put_members(&w, osy_json_get(record, "Metadata"), item->kind == AUTO_FLOW, true);
+	put_members(&w, osy_json_get(record, "Metadata"), switch_of(item));
 	osy_jw_object_end(&w);
 	return true;
 }
