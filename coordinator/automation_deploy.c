@@ -136,8 +136,7 @@ static enum osy_code post(
 	struct auto_work *work, struct osy_str zip, char ret_id[19], struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done)
-	struct osy_buf body = OSY_BUF(ZIP_BYTES + 4096),
-		       reply = OSY_BUF(1u << 20);
+	struct osy_buf body = OSY_BUF(ZIP_BYTES + 4096), reply = OSY_BUF(1u << 20);
 	OSY_AUTO(osy_json_free_at) struct osy_json *json = NULL;
 
 	/* no test level: the org's own, which is none but where Apex goes into production */

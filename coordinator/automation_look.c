@@ -98,8 +98,7 @@ static enum osy_code read_rules(
 	struct auto_work *work, struct auto_switch **items, size_t count, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done)
-	struct osy_buf body = OSY_BUF(64u << 10),
-		       reply = OSY_BUF(REPLY_BYTES);
+	struct osy_buf body = OSY_BUF(64u << 10), reply = OSY_BUF(REPLY_BYTES);
 	OSY_AUTO(osy_xml_free_at) struct osy_xml *xml = NULL;
 	const struct osy_http_header action = {"SOAPAction", OSY_STR("\"readMetadata\"")};
 

@@ -17,7 +17,8 @@ static enum osy_code mark(struct osy_pg *pg, const char *run, struct osy_err *er
 		"state NOT IN "
 		"('Scan In Progress', 'Sync In Progress', 'Rollback', 'Rollback Started', "
 		"'Paused') "
-		"AND coalesce(automation, 'on') = 'on' RETURNING 1), moved AS (UPDATE world SET version = version + 1 WHERE EXISTS "
+		"AND coalesce(automation, 'on') = 'on' RETURNING 1), moved AS (UPDATE world SET "
+		"version = version + 1 WHERE EXISTS "
 		"(SELECT 1 "
 		"FROM gone)) SELECT (SELECT count(*) FROM gone), (SELECT state FROM run WHERE id = "
 		"$1), (SELECT coalesce(automation, 'on') <> 'on' FROM run WHERE id = $1)",

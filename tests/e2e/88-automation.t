@@ -46,17 +46,19 @@ orgsync run start "$RUN" --wait >"$T/out" 2>&1
 wait_restored "$RUN"
 is "$(run_get "$RUN" 'd["state"]')" Aborted 'the first failure aborts a strict run'
 is "$(switches)" "$before" 'failed: every switch is back where it was'
+curl -sf -X DELETE "$DST/__sim/faults" >/dev/null
 never false
 before=$(switches)
 
 # ---- aborted by hand ----
 empty_target
+kill -STOP "$WORKER_PID"
 RUN=$(create_run automation)
 orgsync run start "$RUN" >/dev/null
 runs 'the switches go off' wait_for 60 all_off
 like "$(orgsync run automation "$RUN" --enable 2>&1)" 'comes back at its end' 'a run that needs it off keeps it off'
 orgsync run abort "$RUN" --wait >/dev/null 2>&1
-curl -sf -X DELETE "$DST/__sim/faults" >/dev/null
+kill -CONT "$WORKER_PID"
 wait_restored "$RUN"
 is "$(run_get "$RUN" 'd["state"]')" Aborted 'Aborted'
 is "$(switches)" "$before" 'aborted: every switch is back where it was'
@@ -72,15 +74,15 @@ is "$(switches)" "$before" 'refused: every switch is back where it was'
 curl -sf "$DST/__sim/settings" -d '{"apexTests":"pass"}' >/dev/null
 
 # ---- somebody else meanwhile; refused on the way back ----
-curl -sf "$DST/__sim/faults" -d '{"match":"POST /v60.0/composite","kind":"delay","ms":6000}' >/dev/null
 empty_target
+kill -STOP "$WORKER_PID"
 RUN=$(create_run automation)
 orgsync run start "$RUN" >/dev/null
 runs 'the switches go off again' wait_for 60 all_off
 edit_rule No_fax 'edited meanwhile'
 activate_flow 3
 curl -sf "$DST/__sim/settings" -d '{"apexTests":"fail"}' >/dev/null
-curl -sf -X DELETE "$DST/__sim/faults" >/dev/null
+kill -CONT "$WORKER_PID"
 runs 'the run ends' wait_ended "$RUN" 60
 like "$(run_get "$RUN" 'd["state"], d["problem"]')" 'Synced.*still off: ApexTrigger AccountTrigger' 'a run that could not bring all back says so'
 like "$(tooling "SELECT Active, ErrorMessage FROM ValidationRule WHERE ValidationName = 'No_fax'")" 'true.*edited meanwhile' 'an edit of somebody else is kept, the rule is on'

@@ -1,6 +1,7 @@
 /* The inside of a package: package.xml, triggers, duplicate rules. */
 #include "sim_deploy.h"
 
+#include <libxml/tree.h>
 #include <stdlib.h>
 #include <zip.h>
 

@@ -1,4 +1,5 @@
 /* SOAP of the Metadata API: readMetadata of duplicate rules, which no other call tells whole. */
+#include <libxml/tree.h>
 #include <stdlib.h>
 
 #include "sim_http.h"

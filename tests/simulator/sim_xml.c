@@ -1,5 +1,7 @@
 #include "sim_xml.h"
 
+#include <libxml/parser.h>
+#include <libxml/tree.h>
 #include <pthread.h>
 
 static pthread_once_t sim_xml_begun = PTHREAD_ONCE_INIT;
