@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "automation_internal.h"
-#include "osy/failpoint.h"
 #include "osy/log.h"
 #include "template.h"
 
@@ -41,8 +40,6 @@ static enum osy_code switch_all(
 	}
 	if (patches)
 		rc = auto_patch(work, patched, patches, on, err);
-	if (!rc && OSY_FAILPOINT("coordinator.automation"))
-		rc = osy_fail(err, OSY_E_UNREACHABLE, "failpoint coordinator.automation");
 	if (!rc && deploys)
 		rc = auto_deploy(work, deployed, deploys, on, err);
 	return rc;
