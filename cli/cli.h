@@ -121,6 +121,7 @@ enum osy_code cli_run_rollback(struct cli *cli, struct osy_err *err);
 enum osy_code cli_run_check(struct cli *cli, struct osy_err *err);
 enum osy_code cli_run_scan(struct cli *cli, struct osy_err *err);
 enum osy_code cli_run_order(struct cli *cli, struct osy_err *err);
+enum osy_code cli_run_automation(struct cli *cli, struct osy_err *err);
 enum osy_code cli_run_start(struct cli *cli, struct osy_err *err);
 enum osy_code cli_run_watch(struct cli *cli, struct osy_err *err);
 enum osy_code cli_run_show(struct cli *cli, struct osy_err *err);

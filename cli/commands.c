@@ -54,6 +54,11 @@ static const struct cli_option run_order[] = {
 	{"no-wait", 0, NULL, false, "do not wait until the run is planned anew"},
 	END,
 };
+static const struct cli_option run_automation[] = {
+	{"enable", 0, NULL, false, "switch on what the run could not bring back"},
+	{"forget", 0, NULL, false, "leave it off: you have seen to it in the org"},
+	END,
+};
 static const struct cli_option wait[] = {WAIT, END};
 static const struct cli_option run_rollback[] = {
 	{"dry-run", 0, NULL, false, "only say what would be deleted, restored and left"},
@@ -119,6 +124,10 @@ const struct cli_command cli_commands[] = {
 		cli_run_scan},
 	{"run", "order", "RUN", run_order, "the order of the objects and why; or another one",
 		cli_run_order},
+	{"run", "automation", "RUN", run_automation,
+		"the target's automation that it switches off, and back on; exit 4 when some is "
+		"left off",
+		cli_run_automation},
 	{"run", "start", "RUN", wait, "starts it; scans first when that was not done",
 		cli_run_start},
 	{"run", "watch", "RUN", NULL, "follows it until it ends; Ctrl-C leaves it running",

@@ -17,7 +17,8 @@ void check_parts_begin(struct check_parts *parts, struct osy_org *org, const cha
 	osy_jw_array(&parts->w);
 }
 
-void check_parts_get(struct check_parts *parts, struct osy_str path)
+void check_parts_put(
+	struct check_parts *parts, const char *method, struct osy_str path, struct osy_str body)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf url = OSY_BUF(PATH_BYTES), ref = OSY_BUF(32);
 
@@ -26,10 +27,19 @@ void check_parts_get(struct check_parts *parts, struct osy_str path)
 	osy_buf_addz(&url, "/services/data/v" OSY_SF_API_VERSION "/");
 	osy_buf_add_str(&url, path);
 	osy_jw_object(&parts->w);
-	osy_jw_put_str(&parts->w, "method", OSY_STR("GET"));
+	osy_jw_put_str(&parts->w, "method", osy_str(method));
 	osy_jw_put_str(&parts->w, "url", osy_buf_str(&url));
 	osy_jw_put_str(&parts->w, "referenceId", osy_buf_str(&ref));
+	if (body.p) {
+		osy_jw_key(&parts->w, "body");
+		osy_jw_raw(&parts->w, body);
+	}
 	osy_jw_object_end(&parts->w);
+}
+
+void check_parts_get(struct check_parts *parts, struct osy_str path)
+{
+	check_parts_put(parts, "GET", path, OSY_STR_NULL);
 }
 
 void check_parts_query(struct check_parts *parts, struct osy_str soql)
@@ -90,6 +100,13 @@ const struct osy_json *check_parts_body(
 	why_of(osy_json_type(body) == OSY_JSON_ARRAY && osy_json_count(body) ? body : NULL,
 		ret_why);
 	return NULL;
+}
+
+int check_parts_status(const struct check_parts *parts, unsigned index)
+{
+	const struct osy_json *list = osy_json_get(parts->reply, "compositeResponse");
+
+	return (int)osy_json_get_i64(osy_json_at(list, index), "httpStatusCode", 0);
 }
 
 void check_parts_done(struct check_parts *parts)

@@ -34,6 +34,11 @@ void check_parts_send(struct osy_http *http, struct check_parts *parts, size_t c
 /* The body of a part; NULL with why it was refused ("CODE: message"). */
 const struct osy_json *check_parts_body(
 	const struct check_parts *parts, unsigned index, struct osy_buf *ret_why);
+/* Another method's call, with a JSON body. */
+void check_parts_put(
+	struct check_parts *parts, const char *method, struct osy_str path, struct osy_str body);
+/* The HTTP status of a part; 0: there is none. */
+int check_parts_status(const struct check_parts *parts, unsigned index);
 void check_parts_done(struct check_parts *parts);
 
 #endif

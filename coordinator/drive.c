@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "automation.h"
 #include "drive_run.h"
 #include "gate.h"
 #include "osy/clock.h"
@@ -119,6 +120,7 @@ static enum osy_code take_row(
 	drive->published = osy_pg_i64(row, 0, 8, 0) != 0;
 	drive->has_problem = osy_pg_i64(row, 0, 9, 0) != 0;
 	drive->held = osy_pg_i64(row, 0, 10, 0) != 0;
+	drive->restores = osy_pg_i64(row, 0, 11, 0) != 0;
 	struct osy_str spec = osy_pg_str(row, 0, 5);
 	if (!spec.p || drive->state == OSY_RUN_SCANNING || drive->spec)
 		return OSY_OK;
@@ -130,8 +132,8 @@ enum osy_code osy_drive_load(struct osy_drive *drive, struct osy_err *err)
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
 	enum osy_code rc = osy_pg_do(drive->pg, &row, err,
 		"SELECT state, wanted, phase, source, target, CASE WHEN $4 THEN spec END, pass, "
-		"open_stage, published, problem IS NOT NULL, held FROM run WHERE id = $1 AND owner "
-		"= $2 "
+		"open_stage, published, problem IS NOT NULL, held, automation = 'restore' FROM run "
+		"WHERE id = $1 AND owner = $2 "
 		"AND "
 		"epoch = $3",
 		OSY_PG_Z(drive->run), OSY_PG_Z(osy_driver_id(drive->driver)),
@@ -229,6 +231,19 @@ static enum osy_code sync_run(struct osy_drive *drive, struct osy_err *err)
 	return rc ? rc : osy_stage_run(drive, err);
 }
 
+/* After the end: a run that goes on brings its automation back by itself. */
+static bool restores(const struct osy_drive *drive)
+{
+	return drive->restores && drive->state != OSY_RUN_SYNCING && drive->state != OSY_RUN_PAUSED;
+}
+
+static enum osy_code restore(struct osy_drive *drive, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf left = OSY_BUF(16 * 1024);
+
+	return osy_automation_back(drive, &left, err);
+}
+
 /* One step; *ret_more when there may be another. */
 static enum osy_code step(struct osy_drive *drive, bool *ret_more, struct osy_err *err)
 {
@@ -237,6 +252,8 @@ static enum osy_code step(struct osy_drive *drive, bool *ret_more, struct osy_er
 	*ret_more = true;
 	if (rc)
 		return rc;
+	if (restores(drive))
+		return restore(drive, err);
 	switch (drive->state) {
 	case OSY_RUN_SCANNING:
 		return drive->wants_abort ? aborted(drive, err) : osy_scan(drive, err);
@@ -298,7 +315,9 @@ static bool recover(struct osy_drive *drive, struct osy_err *why, unsigned attem
 		return give_up_scan(drive, why, &err) == OSY_OK;
 	osy_log(OSY_WARN, "run.stalled", OSY_KV("run", drive->run), OSY_KV_INT("attempt", attempt),
 		OSY_KV_ERR(why));
-	if (why->code != OSY_E_POSTGRES)
+	if (why->code != OSY_E_POSTGRES && restores(drive)) /* its end keeps its own sentence */
+		(void)!osy_drive_set(drive, &err, "automation_note = $4", OSY_PG_Z(why->msg));
+	else if (why->code != OSY_E_POSTGRES)
 		osy_drive_problem(drive, why->msg);
 	unsigned wait = why->retry_after_ms ? why->retry_after_ms
 					    : osy_backoff_ms(attempt, 250, 30000) + 50;

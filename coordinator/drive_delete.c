@@ -16,10 +16,11 @@ static enum osy_code mark(struct osy_pg *pg, const char *run, struct osy_err *er
 		"state NOT IN "
 		"('Scan In Progress', 'Sync In Progress', 'Rollback', 'Rollback Started', "
 		"'Paused') "
-		"RETURNING 1), moved AS (UPDATE world SET version = version + 1 WHERE EXISTS "
+		"AND coalesce(automation, 'on') = 'on' RETURNING 1), moved AS (UPDATE world SET "
+		"version = version + 1 WHERE EXISTS "
 		"(SELECT 1 "
 		"FROM gone)) SELECT (SELECT count(*) FROM gone), (SELECT state FROM run WHERE id = "
-		"$1)",
+		"$1), (SELECT coalesce(automation, 'on') <> 'on' FROM run WHERE id = $1)",
 		OSY_PG_Z(run));
 
 	if (rc)
@@ -28,6 +29,11 @@ static enum osy_code mark(struct osy_pg *pg, const char *run, struct osy_err *er
 	if (!state.p)
 		return osy_fail(err, OSY_E_NOT_FOUND,
 			"there is no run '%s'; `orgsync run list` shows those that are", run);
+	if (osy_pg_i64(row, 0, 0, 0) == 0 && osy_pg_i64(row, 0, 2, 0))
+		return osy_fail(err, OSY_E_STATE,
+			"run %s has automation of its target off, and alone knows what it was; "
+			"`orgsync run automation %s` shows it, --enable brings it back",
+			run, run);
 	if (osy_pg_i64(row, 0, 0, 0) == 0)
 		return osy_fail(err, OSY_E_STATE,
 			"run %s is in state '%.*s' and cannot be deleted; abort it first", run,

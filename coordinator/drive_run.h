@@ -10,6 +10,7 @@
  *   gate.c     what the orgs' budgets allow; Paused
  *   read*.c    an object's records, page by page
  *   publish*.c batches, transactions, checkpoints, link batches
+ *   automation*.c the target's automation, off for the run and back on
  *   stage.c    which stage is settled, opening the next one, the end
  *   rollback.c stages backwards
  *
@@ -38,6 +39,7 @@ struct osy_drive {
 	enum osy_run_state state;
 	bool wants_start, wants_abort, executing, published;
 	bool held; /* a person has paused it */
+	bool restores; /* automation that the run left off is to be switched on again */
 	int pass, open_stage;
 	char *source_name, *target_name;
 	struct osy_spec *spec; /* NULL before the scan */

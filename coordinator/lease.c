@@ -210,7 +210,7 @@ static enum osy_code claim(struct osy_driver *driver, struct osy_err *err)
 	enum osy_code rc = osy_pg_do(driver->pg, &result, err,
 		"WITH pick AS (SELECT id FROM run r WHERE (state IN ('Scan In Progress', 'Sync In "
 		"Progress', 'Rollback', 'Rollback Started', 'Deleted') OR (state = 'Paused' AND "
-		"NOT held) OR wanted IS NOT NULL) "
+		"NOT held) OR wanted IS NOT NULL OR automation = 'restore') "
 		"AND id <> ALL ($2) AND (owner IS NULL OR owner = $1 OR ($3 AND NOT EXISTS (SELECT "
 		"1 FROM process p WHERE p.id = r.owner AND p.heartbeat_at > clock_timestamp() - $4 "
 		"* interval '1 millisecond'))) ORDER BY phase <> 'Executing', created_at LIMIT $5 "

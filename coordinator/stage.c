@@ -1,5 +1,7 @@
 #include "stage.h"
 
+#include "automation.h"
+
 #include "gate.h"
 
 #include "osy/clock.h"
@@ -36,17 +38,19 @@ static enum osy_code finish(struct watch *watch, struct osy_err *err)
 {
 	struct osy_drive *drive = watch->drive;
 	int64_t source_calls, target_calls;
+	OSY_AUTO(osy_buf_done) struct osy_buf left = OSY_BUF(16 * 1024);
 	enum osy_code rc = osy_stage_verify(drive, osy_publisher_checkpoint(watch->publisher), err);
 
 	if (rc == OSY_E_INTERNAL)
 		osy_log(OSY_ERROR, "run.counts_differ", OSY_KV("run", drive->run), OSY_KV_ERR(err));
+	if (!rc)
+		rc = osy_automation_back(drive, &left, err);
 	if (rc)
 		return rc;
 	osy_drive_calls(drive, &source_calls, &target_calls);
 	rc = osy_drive_set(drive, err,
 		"state = 'Synced', phase = 'Completed', published = true, held = false, wanted = "
-		"NULL, problem = "
-		"NULL, "
+		"NULL, problem = CASE WHEN automation = 'left' THEN automation_note END, "
 		"ended_at = now(), source_calls = source_calls + $4, target_calls = target_calls + "
 		"$5",
 		OSY_PG_I64(source_calls), OSY_PG_I64(target_calls));
@@ -88,7 +92,8 @@ static enum osy_code close_lanes(struct osy_drive *drive, bool *ret_closed, stru
 			"UPDATE run SET state = 'Aborted', phase = 'Aborted', held = false, wanted "
 			"= NULL, "
 			"ended_at = "
-			"now() WHERE id = $1",
+			"now(), automation = CASE WHEN automation = 'off' THEN 'restore' ELSE "
+			"automation END WHERE id = $1",
 			OSY_PG_Z(drive->run));
 	if (rc || busy) {
 		osy_pg_rollback(drive->pg);

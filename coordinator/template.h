@@ -59,6 +59,8 @@ struct osy_template {
 	const char *const
 		*order; /* names of all objects in the order wanted; computed when empty */
 	size_t order_count;
+	const char *const *automation_off; /* kinds, as automation.h names them */
+	size_t automation_off_count;
 	struct osy_arena arena_;
 };
 

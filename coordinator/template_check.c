@@ -60,12 +60,15 @@ static const struct key option_keys[] = {
 	CHOICE("duplicateRules", "\"allow-save\"", "allow-save|respect"),
 	ONLY("auditFields", "false"),
 	NUMBER("lanes", "64", 1, 512),
+	{"automationOff", KEY_CHOICES, "[]", 0, 0,
+		"validationRules|workflowRules|flows|triggers|duplicateRules", NULL},
 	{0},
 };
 
 #define OPTION_DEFAULTS                                                             \
 	"{\"continueOnError\":true,\"skipMissingFields\":false,\"snapshots\":true," \
-	"\"apiReservePercent\":10,\"duplicateRules\":\"allow-save\",\"lanes\":64}"
+	"\"apiReservePercent\":10,\"duplicateRules\":\"allow-save\",\"lanes\":64,"  \
+	"\"automationOff\":[]}"
 
 static const struct key user_keys[] = {
 	ONLY("match", "[\"username\",\"federationId\",\"email\"]"),

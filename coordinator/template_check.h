@@ -17,9 +17,10 @@ enum key_kind {
 	KEY_NAME, /* name of an object or field */
 	KEY_INT,  /* min..max */
 	KEY_BOOL,
-	KEY_CHOICE, /* one of choices, "a|b" */
-	KEY_NAMES,  /* list of names, "*" where min is 1 */
-	KEY_MAP,    /* name: name */
+	KEY_CHOICE,  /* one of choices, "a|b" */
+	KEY_CHOICES, /* list of choices */
+	KEY_NAMES,   /* list of names, "*" where min is 1 */
+	KEY_MAP,     /* name: name */
 	KEY_MATCH,
 	KEY_OBJECT,  /* a mapping with keys of its own: keys */
 	KEY_OBJECTS, /* the list of objects */

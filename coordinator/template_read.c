@@ -179,6 +179,8 @@ enum osy_code osy_template_read(struct osy_str doc, struct osy_template **ret, s
 	template->lanes = (int)osy_json_get_i64(options, "lanes", 64);
 	const char *rules = text(arena, osy_json_get_str(options, "duplicateRules"));
 	template->duplicate_rules = rules ? rules : "allow-save";
+	template->automation_off = names(arena, osy_json_get(options, "automationOff"),
+		&template->automation_off_count, NULL);
 	template->order = names(arena, osy_json_get(json, "order"), &template->order_count, NULL);
 	*ret = template;
 	return OSY_OK;

@@ -104,6 +104,41 @@ static bool seen_before(const struct osy_json *list, size_t index, struct osy_st
 	return false;
 }
 
+static bool is_choice(const char *choices, struct osy_str text)
+{
+	for (const char *p = choices; *p;) {
+		size_t len = strcspn(p, "|");
+		if (osy_str_equal(text, (struct osy_str){p, len}))
+			return true;
+		p += len + (p[len] == '|');
+	}
+	return false;
+}
+
+static enum osy_code take_choices(const struct check *check, const struct osy_json *container,
+	const struct key *key, const struct osy_json *value, struct osy_json **ret,
+	struct osy_err *err)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *list = osy_json_new_array();
+
+	if (osy_json_type(value) != OSY_JSON_ARRAY)
+		return check_fail(check, container, key->name, 0, err,
+			"%s must be a list of some of %s", key->name, key->choices);
+	for (size_t i = 0; i < osy_json_count(value); i++) {
+		struct osy_str text = osy_json_str(osy_json_at(value, i));
+		if (!is_choice(key->choices, text))
+			return check_fail(check, value, NULL, i, err,
+				"item %zu of %s must be one of %s", i + 1, key->name, key->choices);
+		if (seen_before(value, i, text))
+			return check_fail(check, value, NULL, i, err, "%s names %.*s twice",
+				key->name, SHOW(text));
+		osy_json_push(list, osy_json_new_str(text));
+	}
+	*ret = list;
+	list = NULL;
+	return OSY_OK;
+}
+
 static enum osy_code take_names(const struct check *check, const struct osy_json *container,
 	const struct key *key, const struct osy_json *value, struct osy_json **ret,
 	struct osy_err *err)
@@ -255,6 +290,8 @@ enum osy_code check_value(const struct check *check, const struct osy_json *cont
 		return OSY_OK;
 	case KEY_CHOICE:
 		return take_choice(check, container, key, value, ret, err);
+	case KEY_CHOICES:
+		return take_choices(check, container, key, value, ret, err);
 	case KEY_NAMES:
 		return take_names(check, container, key, value, ret, err);
 	case KEY_MAP:

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "automation.h"
 #include "drive_run.h"
 #include "osy/clock.h"
 #include "osy/log.h"
@@ -164,6 +165,9 @@ enum osy_code osy_topic_enter(struct osy_drive *drive, struct osy_err *err)
 	if (rc || drive->wants_abort || drive->held)
 		return rc;
 	drive->executing = true;
+	rc = osy_automation_off(drive, err);
+	if (rc || drive->wants_abort)
+		return rc;
 	rc = make_topic(drive, err);
 	if (!rc)
 		rc = osy_retake_claims(drive, err);

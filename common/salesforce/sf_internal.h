@@ -49,4 +49,7 @@ enum osy_code osy_sf_login_read(const struct osy_org_login *login, bool allow_ht
 enum osy_code osy_sf_url_check(struct osy_str url, bool allow_http, bool path, const char *what,
 	struct osy_err *err) OSY_CHECKED;
 
+/* What a SOAP fault says; false: body is none. */
+bool osy_sf_soap_fault(int status, struct osy_str body, struct osy_err *err);
+
 #endif

@@ -36,6 +36,8 @@ struct call {
 	int64_t body_size;
 	bool (*on_data)(struct osy_http_call *call, struct osy_str piece, void *arg);
 	struct osy_str body; /* borrowed until done, or until on_body_sent */
+	bool soap;
+	struct osy_buf envelope; /* of SOAP: the body with the session in it */
 	void (*on_body_sent)(void *arg);
 	bool body_gone;
 	size_t max_reply_bytes;
@@ -113,6 +115,7 @@ static void call_free(struct call *call)
 		free((void *)(uintptr_t)call->headers[i].name);
 		free((void *)(uintptr_t)call->headers[i].value.p);
 	}
+	wipe(&call->envelope);
 	free(call->headers);
 	free(call->method);
 	free(call->path);
@@ -171,6 +174,7 @@ static struct call *call_new(
 					from->value.len}};
 	}
 	call->body = request->body;
+	call->soap = request->soap;
 	call->body_fd = request->body_fd;
 	call->body_size = request->body_size;
 	call->on_data = request->on_data;
@@ -238,6 +242,25 @@ static enum osy_http_reach reach_of(const struct osy_org *org, const char *url)
 	return is_plain(org, url) ? OSY_HTTP_LOOPBACK : OSY_HTTP_PUBLIC;
 }
 
+/* The session of SOAP calls lies in their envelope. */
+static struct osy_str body_of(struct call *call, struct osy_str token)
+{
+	static const char empty[] = "<sessionId></sessionId>";
+	const char *at =
+		call->soap ? memmem(call->body.p, call->body.len, empty, sizeof(empty) - 1) : NULL;
+
+	if (!at)
+		return call->body;
+	const size_t head = (size_t)(at - call->body.p) + strlen("<sessionId>");
+	wipe(&call->envelope);
+	call->envelope = OSY_BUF(call->body.len + token.len + 1);
+	(void)osy_buf_room(&call->envelope, call->body.len + token.len);
+	osy_buf_add(&call->envelope, call->body.p, head);
+	osy_buf_add_str(&call->envelope, token);
+	osy_buf_add(&call->envelope, call->body.p + head, call->body.len - head);
+	return osy_buf_str(&call->envelope);
+}
+
 static enum osy_code send_call(struct call *call, struct osy_err *err)
 {
 	struct osy_org *org = call->org;
@@ -266,7 +289,7 @@ static enum osy_code send_call(struct call *call, struct osy_err *err)
 		.url = osy_buf_str(&url),
 		.headers = headers,
 		.header_count = count,
-		.body = call->body,
+		.body = body_of(call, token),
 		.body_fd = call->body_fd,
 		.body_size = call->body_size,
 		.on_data = call->on_data ? on_piece : NULL,
@@ -478,6 +501,8 @@ static enum osy_code judge(
 					      begins_nocase(type, "application/xhtml")
 				    : looks_like_html(body);
 	const bool is_json = type.p ? memmem(type.p, type.len, "json", 4) != NULL : !is_html;
+	if (call->soap && http->status >= 400 && osy_sf_soap_fault(http->status, body, err))
+		return err->code;
 	return osy_sf_classify(http->status, is_json, is_html, body, http->retry_after_ms, err);
 }
 

@@ -4,6 +4,7 @@
 #include "osy/json.h"
 #include "osy/mem.h"
 #include "osy/sf_collection.h"
+#include "osy/xml.h"
 
 #include "sf_internal.h"
 
@@ -137,4 +138,28 @@ enum osy_code osy_sf_classify(int status, bool is_json, bool is_html, struct osy
 		status, is_html ? ": a web page" : "");
 	err->retry_after_ms = retry_after_ms;
 	return code;
+}
+
+/* ---- SOAP ---- */
+bool osy_sf_soap_fault(int status, struct osy_str body, struct osy_err *err)
+{
+	OSY_AUTO(osy_xml_free_at) struct osy_xml *xml = NULL;
+	OSY_AUTO(osy_buf_done)
+	struct osy_buf code = OSY_BUF(FAULT_MAX_BYTES), text = OSY_BUF(FAULT_MAX_BYTES);
+	struct osy_sf_fault fault;
+	struct osy_err ignored;
+
+	if (osy_xml_parse(body, "a fault", &xml, &ignored))
+		return false;
+	const struct osy_xml_node *node =
+		osy_xml_child(osy_xml_child(osy_xml_root(xml), "Body"), "Fault");
+	if (!node || osy_xml_text(osy_xml_child(node, "faultcode"), &code, &ignored) ||
+		osy_xml_text(osy_xml_child(node, "faultstring"), &text, &ignored))
+		return false;
+	const char *colon = strchr(code.p, ':');
+	one_line(osy_str(colon ? colon + 1 : code.p), fault.code, sizeof(fault.code));
+	one_line(osy_buf_str(&text), fault.message, sizeof(fault.message));
+	/* the status of a fault is always 500 and says nothing */
+	(void)fail_fault(is_session_fault(&fault) || status != 500 ? status : 400, &fault, 0, err);
+	return true;
 }

@@ -241,6 +241,13 @@ def checks(run):
     call("post", "/runs/{id}/check", 404, None, "no such run", id="nobody")
 
 
+def automations(run):
+    call("get", "/runs/{id}/automation", 200, None, "of a run without", id=run)
+    call("post", "/runs/{id}/automation", 409, None, "nothing is left off", id=run)
+    call("delete", "/runs/{id}/automation", 409, None, "nothing is left off", id=run)
+    call("get", "/runs/{id}/automation", 404, None, "no such run", id="nobody")
+
+
 def orders(run):
     call("get", "/runs/{id}/order", 200, id=run)
     call("put", "/runs/{id}/order", 422, {"objects": ["Account"]}, "not all objects", id=run)
@@ -274,6 +281,7 @@ def runs(plan):
     want = [["Account", "Contact"], [{"object": "Contact", "field": "AccountId", "parent": "Account", "count": 2}]]
     say([] if got == want else ["got %s" % got], "the scan tells the order, and children whose parents are left out")
     checks(run)
+    automations(run)
     orders(run)
     until(run, "Scanned")
     call("post", "/runs/{id}/start", 202, id=run)

@@ -256,6 +256,7 @@ static const struct {
 	{"csvNull", "bare", "quoted", offsetof(struct sim_settings, bare_null)},
 	{"emptyResults", "nothing", "header", offsetof(struct sim_settings, empty_no_header)},
 	{"earlyResults", "404", "400", offsetof(struct sim_settings, early_not_found)},
+	{"apexTests", "fail", "pass", offsetof(struct sim_settings, apex_fails)},
 };
 
 /* the names of enum sim_doubles */
@@ -270,6 +271,7 @@ static const struct {
 	{"bulkDelayMs", offsetof(struct sim_settings, bulk_delay_ms)},
 	{"bulkBatchMs", offsetof(struct sim_settings, bulk_batch_ms)},
 	{"bulkKeepSeconds", offsetof(struct sim_settings, bulk_keep_s)},
+	{"deployMs", offsetof(struct sim_settings, deploy_ms)},
 	{"resultTurn", offsetof(struct sim_settings, result_turn)},
 	{"resultRows", offsetof(struct sim_settings, result_rows)},
 	{"uploadBytes", offsetof(struct sim_settings, upload_bytes)},

@@ -174,7 +174,10 @@ static const struct sim_route {
 	{"GET", "tooling/query/*", sim_query_more},
 	{"GET", "tooling/sobjects", sim_tooling_objects},
 	{"GET", "tooling/sobjects/*/*", sim_tooling_get},
+	{"PATCH", "tooling/sobjects/*/*", sim_tooling_patch},
 	{"POST", "tooling/composite", sim_tooling_composite},
+	{"POST", "metadata/deployRequest", sim_deploy_create},
+	{"GET", "metadata/deployRequest/*", sim_deploy_get},
 	{"POST", "jobs/query", sim_bulk_query_create},
 	{"GET", "jobs/query", sim_bulk_query_list},
 	{"GET", "jobs/query/*", sim_bulk_query_get},
@@ -260,7 +263,7 @@ void sim_dispatch(struct sim_req *req, struct sim_resp *resp)
 		sim_resp_error(resp, 404, "NOT_FOUND", "The requested resource does not exist");
 }
 
-static bool sim_over_limit(struct sim_req *req, struct sim_resp *resp)
+bool sim_over_limit(struct sim_req *req, struct sim_resp *resp)
 {
 	int64_t most = req->org->concurrent;
 
@@ -366,6 +369,8 @@ static void sim_api(struct sim_req *req, struct sim_resp *resp, struct sim_str p
 		if (path.len && path.p[0] == '/')
 			path.p++, path.len--;
 		sim_data(req, resp, path);
+	} else if (sim_starts(path, "/services/Soap/m/")) {
+		sim_soap_metadata(req, resp);
 	} else if (sim_eq(path, SIM_S("/services/oauth2/token"))) {
 		sim_auth_token(req, resp);
 	} else if (sim_eq(path, SIM_S("/services/oauth2/userinfo"))) {

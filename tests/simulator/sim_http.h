@@ -18,6 +18,7 @@ enum sim_header {
 	SIM_H_SINCE,
 	SIM_H_UNMODIFIED,
 	SIM_H_ACCEPT,
+	SIM_H_SOAP_ACTION,
 	SIM_H_COUNT
 };
 
@@ -80,6 +81,8 @@ void sim_dispatch(struct sim_req *req, struct sim_resp *resp); /* behind /servic
 void sim_pause(struct sim_req *req, size_t n);
 int64_t sim_latency(struct sim_req *req, size_t n); /* the same as a number; taken once */
 const struct sim_json *sim_req_json(struct sim_req *req, struct sim_resp *resp); /* NULL: replied */
+/* counts the call against the org's limits; true: it is over them, and was told */
+bool sim_over_limit(struct sim_req *req, struct sim_resp *resp);
 struct sim_str sim_req_arg(struct sim_req *req, const char *name);
 struct sim_object *sim_req_object(struct sim_req *req, struct sim_resp *resp, struct sim_str name);
 void sim_req_done(struct sim_req *req);
@@ -114,6 +117,7 @@ sim_handler sim_versions, sim_resources, sim_global_describe, sim_describe, sim_
 	sim_bulk_query_delete, sim_bulk_query_results, sim_bulk_query_pages, sim_ingest_create,
 	sim_ingest_upload, sim_ingest_patch, sim_ingest_get, sim_ingest_delete, sim_ingest_list,
 	sim_ingest_good, sim_ingest_failed, sim_ingest_unprocessed, sim_tooling_objects,
-	sim_tooling_get, sim_tooling_composite, sim_tree;
+	sim_tooling_get, sim_tooling_patch, sim_tooling_composite, sim_deploy_create,
+	sim_deploy_get, sim_soap_metadata, sim_tree;
 
 #endif

@@ -169,19 +169,20 @@ static const char *sim_load_object(struct sim_org *org, const struct sim_json *v
 	return error;
 }
 
-static void sim_load_rule(struct sim_org *org, const struct sim_json *v)
+static void sim_load_rule(struct sim_org *org, const char *kind, const struct sim_json *v)
 {
 	struct sim_str name = sim_json_str(v, "name");
 	struct sim_rule *r = NULL;
 
 	for (int i = 0; i < org->nrules; i++)
-		if (sim_is(name, org->rule[i].name) &&
+		if (!strcmp(kind, org->rule[i].kind) && sim_is(name, org->rule[i].name) &&
 			sim_is(sim_json_str(v, "object"), org->rule[i].object))
 			r = &org->rule[i];
 	if (!r) {
 		org->rule = sim_realloc(org->rule, sizeof(*r) * (size_t)(org->nrules + 1));
 		r = &org->rule[org->nrules++];
-		*r = (struct sim_rule){.active = true,
+		*r = (struct sim_rule){.kind = kind,
+			.active = true,
 			.name = (char *)"",
 			.object = (char *)"",
 			.field = (char *)"",
@@ -196,22 +197,36 @@ static void sim_load_rule(struct sim_org *org, const struct sim_json *v)
 	sim_load_str(v, "errorField", &r->error_field);
 	if (sim_json_get(v, "value"))
 		r->value = sim_strdup(sim_json_get(v, "value")->text);
-	r->active = sim_json_bool(v, "active", r->active);
+	r->active = sim_json_get(v, "activeVersion") ? sim_json_i64(v, "activeVersion", 1) != 0
+						     : sim_json_bool(v, "active", r->active);
+}
+
+/* automation that may refuse a record */
+static void sim_load_rules(struct sim_org *org, const struct sim_json *doc)
+{
+	static const char *const kinds[] = {
+		"validationRules", "workflowRules", "triggers", "flows", "duplicateRules"};
+
+	for (size_t i = 0; i < SIM_COUNT(kinds); i++) {
+		const struct sim_json *list = sim_json_get(doc, kinds[i]);
+
+		for (const struct sim_json *v = list ? list->child : NULL; v; v = v->next)
+			sim_load_rule(org, kinds[i], v);
+	}
 }
 
 const char *sim_schema_load(struct sim_org *org, const struct sim_json *doc)
 {
-	const struct sim_json *objects = sim_json_get(doc, "objects"),
-			      *rules = sim_json_get(doc, "validationRules");
+	const struct sim_json *objects = sim_json_get(doc, "objects");
 	const char *error = NULL;
 
 	pthread_rwlock_wrlock(&org->db);
-	if (!objects && !rules && !sim_meta_has(doc))
+	if (!objects && !sim_meta_has(doc))
 		error = sim_load_object(org, doc);
 	for (const struct sim_json *v = objects ? objects->child : NULL; v && !error; v = v->next)
 		error = sim_load_object(org, v);
-	for (const struct sim_json *v = rules ? rules->child : NULL; v && !error; v = v->next)
-		sim_load_rule(org, v);
+	if (!error)
+		sim_load_rules(org, doc);
 	sim_schema_settle(org);
 	pthread_rwlock_unlock(&org->db);
 	return error ? error : sim_meta_load(org, doc);

@@ -17,7 +17,7 @@ static bool sim_meta_is(
 }
 
 /* the record of this name; scope: where that field holds what is in `in`, NULL for anywhere */
-static uint64_t sim_meta_find(const struct sim_org *org, const char *object, const char *field,
+uint64_t sim_meta_find(const struct sim_org *org, const char *object, const char *field,
 	struct sim_str name, const char *scope, struct sim_str in)
 {
 	const struct sim_object *o = sim_object_find(org, sim_cstr(object));
@@ -63,7 +63,7 @@ static const char *sim_meta_put(struct sim_org *org, const char *object, uint64_
 	return error;
 }
 
-static void sim_m_text(struct sim_buf *m, const char *key, struct sim_str value)
+void sim_m_text(struct sim_buf *m, const char *key, struct sim_str value)
 {
 	sim_buf_fmt(m, "%s\"%s\":", m->len ? "," : "", key);
 	if (value.p)
@@ -72,12 +72,12 @@ static void sim_m_text(struct sim_buf *m, const char *key, struct sim_str value)
 		sim_buf_str(m, "null");
 }
 
-static void sim_m_raw(struct sim_buf *m, const char *key, const char *value)
+void sim_m_raw(struct sim_buf *m, const char *key, const char *value)
 {
 	sim_buf_fmt(m, "%s\"%s\":%s", m->len ? "," : "", key, value);
 }
 
-static const char *sim_m_put(
+const char *sim_m_put(
 	struct sim_org *org, const char *object, uint64_t there, struct sim_buf *m, char ret_id[19])
 {
 	const char *error;
@@ -230,8 +230,10 @@ static const char *sim_put_trigger(
 {
 	struct sim_buf m = {0};
 	bool active = sim_json_bool(v, "active", true);
-	char meta[200], id[19];
+	char meta[200], body[400], id[19];
 
+	snprintf(body, sizeof(body), "trigger %.*s on %.100s (before insert) {\n\t// %s\n}\n",
+		SIM_P(on->name), on->obj->name, "what it does is \"its own\" & <more>");
 	snprintf(meta, sizeof(meta),
 		"{\"apiVersion\":60.0,\"packageVersions\":[],\"status\":\"%s\",\"urls\":null}",
 		active ? "Active" : "Inactive");
@@ -240,6 +242,7 @@ static const char *sim_put_trigger(
 	sim_m_text(&m, "EntityDefinitionId", sim_cstr(on->entity));
 	sim_m_raw(&m, "Status", active ? "\"Active\"" : "\"Inactive\"");
 	sim_m_raw(&m, "ApiVersion", "60.0");
+	sim_m_text(&m, "Body", sim_cstr(body));
 	sim_m_full_name(&m, on, false);
 	sim_m_text(&m, "Metadata", sim_cstr(meta));
 	return sim_m_put(org, "ApexTrigger",

@@ -29,6 +29,7 @@ void sim_settings_default(struct sim_org *org)
 {
 	org->set = (struct sim_settings){.lock_wait_ms = 10000,
 		.bulk_keep_s = 7 * 86400,
+		.deploy_ms = 50,
 		.upload_bytes = 100000000,
 		.csv_field_chars = 32000};
 }

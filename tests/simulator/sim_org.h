@@ -17,6 +17,7 @@ struct sim_session {
 };
 
 struct sim_rule {
+	const char *kind; /* the list of the schema file that it stands in */
 	char *object, *name, *field, *op, *value, *message, *error_field;
 	bool active;
 };
@@ -34,6 +35,8 @@ struct sim_settings {
 	int64_t upload_bytes, csv_field_chars;
 	bool bare_null, empty_no_header, early_not_found;
 	int64_t csv_doubles; /* enum sim_doubles */
+	int64_t deploy_ms;   /* how long a deployment takes */
+	bool apex_fails;     /* the tests of a deployment with Apex fail */
 };
 
 enum sim_doubles { SIM_DOUBLES_SAME, SIM_DOUBLES_JAVA, SIM_DOUBLES_PLAIN, SIM_DOUBLES_POINT };

@@ -192,7 +192,7 @@ static bool sim_unique_ok(struct sim_work *w)
 	return true;
 }
 
-/* ---- validation rules of schema files ---- */
+/* ---- validation rules and other automation of schema files ---- */
 
 static bool sim_rule_holds(
 	const struct sim_work *w, const struct sim_rule *r, const struct sim_field *f)
@@ -230,6 +230,14 @@ static bool sim_rule_holds(
 	}
 }
 
+static const char *sim_rule_code(const struct sim_rule *r)
+{
+	if (!strcmp(r->kind, "validationRules"))
+		return "FIELD_CUSTOM_VALIDATION_EXCEPTION";
+	return strcmp(r->kind, "duplicateRules") ? "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
+						 : "DUPLICATES_DETECTED";
+}
+
 static bool sim_validation(struct sim_work *w)
 {
 	for (int i = 0; i < w->t->org->nrules; i++) {
@@ -240,8 +248,8 @@ static bool sim_validation(struct sim_work *w)
 			continue;
 		f = sim_field_named(w->obj, r->field);
 		if (f && sim_rule_holds(w, r, f))
-			return sim_row_fail(w->t, w->row, "FIELD_CUSTOM_VALIDATION_EXCEPTION",
-				r->error_field, "%s", r->message);
+			return sim_row_fail(
+				w->t, w->row, sim_rule_code(r), r->error_field, "%s", r->message);
 	}
 	return true;
 }

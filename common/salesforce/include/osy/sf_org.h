@@ -93,6 +93,9 @@ struct osy_sf_request {
 	const char *content_type;	       /* NULL: application/json */
 	const struct osy_http_header *headers; /* further ones; copied */
 	size_t header_count;
+	/* body is a SOAP envelope: the session's token goes into its first empty <sessionId>. A
+	 * fault is OSY_E_SALESFORCE with its code in origin, whatever the status. */
+	bool soap;
 	size_t max_reply_bytes; /* 0: 64 MiB */
 	unsigned timeout_ms;	/* 0: the org's own limit and a little */
 	/* As in osy_http_request: a body out of a file, a reply in pieces. A session that is
