@@ -99,7 +99,7 @@ static enum osy_code build_node(
 		rc = plan_fields(build, node, err);
 	if (!rc && node->template->match_only)
 		keep_keys_only(node);
-	return rc;
+	return rc ? rc : plan_rules(build, node, err);
 }
 
 static bool is_standard(const struct osy_sf_object *object, const char *name)
@@ -162,6 +162,7 @@ static void spec_field(const struct plan_field *from, struct osy_spec_field *to)
 		.link = from->link,
 		.parents = from->parents,
 		.parent_count = from->parent_count,
+		.rule = from->rule,
 	};
 }
 

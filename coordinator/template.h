@@ -26,6 +26,22 @@ struct osy_template_pair {
 	const char *source, *target;
 };
 
+#define OSY_TEMPLATE_MAX_VALUES 2000 /* in the map of one field */
+#define OSY_TEMPLATE_MAX_TEXT 255    /* bytes of a pattern or of a replacement */
+
+struct osy_template_values { /* of one field */
+	const char *field;
+	const struct osy_spec_value *items; /* to: raw JSON, checked against the org by the scan */
+	size_t count;
+};
+
+struct osy_template_mask {
+	const char *field;
+	enum osy_mask mask;
+	int keep;	  /* KEEP_LAST */
+	const char *text; /* REPLACE: raw JSON; PATTERN: the pattern */
+};
+
 enum osy_template_api { OSY_API_AUTO, OSY_API_REST, OSY_API_BULK };
 
 struct osy_template_object {
@@ -39,6 +55,10 @@ struct osy_template_object {
 	size_t exclude_count;
 	const struct osy_template_pair *map;
 	size_t map_count;
+	const struct osy_template_values *values;
+	size_t values_count;
+	const struct osy_template_mask *masks;
+	size_t mask_count;
 	bool write_nulls;
 	enum osy_match match;
 	const char *const *
@@ -70,6 +90,11 @@ enum osy_code osy_template_give_order(
 	struct osy_template *template, struct osy_str names, struct osy_err *err) OSY_CHECKED;
 struct osy_template *osy_template_free(struct osy_template *template);
 void osy_template_free_at(struct osy_template **template);
+
+/* template_rules.c: `values` and `mask` of a normalised object. */
+struct osy_json;
+void osy_template_read_rules(
+	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object);
 
 /* The candidate nearest to name (edit distance without case), NULL when none is near; for "did you
  * mean". */

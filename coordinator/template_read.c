@@ -145,6 +145,7 @@ static void read_object(
 		names(arena, osy_json_get(fields, "exclude"), &object->exclude_count, NULL);
 	read_map(arena, osy_json_get(json, "map"), object);
 	read_match(arena, osy_json_get(json, "match"), object);
+	osy_template_read_rules(arena, json, object);
 	object->write_nulls = osy_str_is(osy_json_get_str(json, "nulls"), "write");
 	object->insert = osy_json_get_bool(json, "insert", true);
 	object->update = osy_json_get_bool(json, "update", true);

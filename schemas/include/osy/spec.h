@@ -17,6 +17,36 @@ enum osy_match {
 	OSY_MATCH_SAME_ID
 };
 
+/* How the values of a field are masked (docs/templates.md). */
+enum osy_mask {
+	OSY_MASK_NONE,
+	OSY_MASK_HASH,
+	OSY_MASK_KEEP_LAST,
+	OSY_MASK_REPLACE,
+	OSY_MASK_PATTERN,
+	OSY_MASK_SHUFFLE,
+	OSY_MASK_NULL
+};
+
+struct osy_spec_value {
+	const char *from; /* text; "null": a null, "*": any other value */
+	const char *to;	  /* raw JSON, "null" for null */
+};
+
+/* What is done to the values of a field between reading and the batch: first the value map, then
+ * the mask. */
+struct osy_spec_rule {
+	enum osy_sf_type source_type;
+	int length; /* of the target field, in characters; 0: not limited */
+	const struct osy_spec_value *values;
+	size_t value_count;
+	enum osy_mask mask;
+	int keep;		    /* KEEP_LAST */
+	const char *text;	    /* REPLACE: raw JSON; PATTERN: the pattern; else NULL */
+	const char *const *choices; /* HASH: the only values that the target takes */
+	size_t choice_count;
+};
+
 struct osy_spec_field {
 	const char *name;	     /* in the source */
 	const char *target;	     /* in the target */
@@ -31,6 +61,7 @@ struct osy_spec_field {
 		      unmapped */
 	const int *parents; /* indexes of the spec's objects that it may point to */
 	size_t parent_count;
+	const struct osy_spec_rule *rule; /* NULL: values pass as they are */
 };
 
 struct osy_spec_object {
