@@ -160,6 +160,8 @@ static void spec_field(const struct plan_field *from, struct osy_spec_field *to)
 		.unique = target->unique,
 		.required = plan_required(from),
 		.link = from->link,
+		.to_users = from->to_users,
+		.to_queues = from->to_queues,
 		.parents = from->parents,
 		.parent_count = from->parent_count,
 		.rule = from->rule,

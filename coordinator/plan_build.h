@@ -15,6 +15,7 @@ struct plan_field {
 	const int *parents;
 	size_t parent_count;
 	bool link;
+	bool to_users, to_queues;
 	struct osy_spec_rule *rule; /* NULL: values pass as they are */
 	int lock; /* how surely a write locks the parent, 1 being the surest; 0: it does not */
 };

@@ -42,6 +42,17 @@ struct osy_template_mask {
 	const char *text; /* REPLACE: raw JSON; PATTERN: the pattern */
 };
 
+enum osy_user_match { OSY_USER_USERNAME, OSY_USER_FEDERATION_ID, OSY_USER_EMAIL };
+
+struct osy_template_users {
+	bool on; /* the template has users: lookups to users and queues are mapped */
+	enum osy_user_match match[3];
+	size_t match_count;
+	const char *suffix, *fallback;	     /* "" for none */
+	const struct osy_template_pair *map; /* usernames; target "": nobody */
+	size_t map_count;
+};
+
 enum osy_template_api { OSY_API_AUTO, OSY_API_REST, OSY_API_BULK };
 
 struct osy_template_object {
@@ -73,6 +84,7 @@ struct osy_template {
 	const char *name;
 	const struct osy_template_object *objects;
 	size_t object_count;
+	struct osy_template_users users;
 	bool continue_on_error, skip_missing_fields, snapshots;
 	int api_reserve_percent, lanes;
 	const char *duplicate_rules;
@@ -91,8 +103,11 @@ enum osy_code osy_template_give_order(
 struct osy_template *osy_template_free(struct osy_template *template);
 void osy_template_free_at(struct osy_template **template);
 
-/* template_rules.c: `values` and `mask` of a normalised object. */
+/* template_users.c: `users` of a normalised doc. */
 struct osy_json;
+void osy_template_read_users(
+	struct osy_arena *arena, const struct osy_json *json, struct osy_template_users *users);
+/* template_rules.c: `values` and `mask` of a normalised object. */
 void osy_template_read_rules(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object);
 

@@ -67,18 +67,11 @@ static const struct key option_keys[] = {
 	"{\"continueOnError\":true,\"skipMissingFields\":false,\"snapshots\":true," \
 	"\"apiReservePercent\":10,\"duplicateRules\":\"allow-save\",\"lanes\":64}"
 
-static const struct key user_keys[] = {
-	ONLY("match", "[\"username\",\"federationId\",\"email\"]"),
-	ONLY("usernameSuffix", "\"\""),
-	ONLY("fallback", "\"\""),
-	{0},
-};
-
 static const struct key top_keys[] = {
 	TEXT("name", 63),
 	{"objects", KEY_OBJECTS, NULL, 0, 0, NULL, NULL},
 	{"order", KEY_NAMES, NULL, 0, 0, NULL, NULL},
-	{"users", KEY_OBJECT, NULL, 0, 0, NULL, user_keys},
+	{"users", KEY_USERS, NULL, 0, 0, NULL, NULL},
 	ONLY("recordTypes", "\"developerName\""),
 	{"options", KEY_OBJECT, OPTION_DEFAULTS, 0, 0, NULL, option_keys},
 	{0},

@@ -173,6 +173,7 @@ enum osy_code osy_template_read(struct osy_str doc, struct osy_template **ret, s
 	for (size_t i = 0; i < template->object_count; i++)
 		read_object(arena, osy_json_at(list, i), &objects[i]);
 	template->objects = objects;
+	osy_template_read_users(arena, osy_json_get(json, "users"), &template->users);
 	template->continue_on_error = osy_json_get_bool(options, "continueOnError", true);
 	template->skip_missing_fields = osy_json_get_bool(options, "skipMissingFields", false);
 	template->snapshots = osy_json_get_bool(options, "snapshots", true);

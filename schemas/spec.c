@@ -14,7 +14,7 @@ enum { VERSION = 1, VERSION_WITH_RULES = 2 };
 /* clang-format off */
 #define FIELD_MEMBERS(X) \
 	X(S, name) X(S, target) X(I, scale) X(B, createable) X(B, updateable) X(B, nillable) \
-	X(B, unique) X(B, required) X(B, link)
+	X(B, unique) X(B, required) X(B, link) X(B, to_users) X(B, to_queues)
 
 #define OBJECT_MEMBERS(X) \
 	X(I, index) X(S, name) X(S, target) X(I, stage) X(B, insert) X(B, update) \
@@ -304,7 +304,8 @@ static bool read_pins(const struct osy_json *array, struct osy_spec *spec)
 	for (size_t i = 0; i < spec->pin_count; i++) {
 		const struct osy_json *pair = osy_json_at(array, i);
 		if (!osy_id_parse(osy_json_str(osy_json_at(pair, 0)), &pins[i].source) ||
-			!osy_id_parse(osy_json_str(osy_json_at(pair, 1)), &pins[i].target))
+			(osy_json_str(osy_json_at(pair, 1)).len &&
+				!osy_id_parse(osy_json_str(osy_json_at(pair, 1)), &pins[i].target)))
 			return false;
 	}
 	spec->pins = pins;

@@ -301,6 +301,35 @@ static void rules(void **state)
 		assert_plan_fails(bad[i][0], &thing, &thing, bad[i][1]);
 }
 
+static void users_and_queues(void **state)
+{
+	struct osy_sf_field fields[] = {text("Name"), lookup("OwnerId", TO("Group", "User")),
+		lookup("Boss__c", TO("User")), lookup("CreatedById", TO("User")),
+		lookup("Profile__c", TO("Profile"))};
+	struct osy_sf_field others[OSY_COUNT(fields)];
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	memcpy(others, fields, sizeof(others));
+	others[1] = lookup("OwnerId", TO("User"));
+	struct osy_sf_object thing = OBJECT("Thing__c", "a00", fields);
+	struct osy_sf_object other = OBJECT("Thing__c", "a00", others);
+	if (plan_of("name: x\nobjects: [{name: Thing__c}]\nusers: {}\n",
+		    (struct osy_sf_object *[]){&thing}, (struct osy_sf_object *[]){&other}, &plan,
+		    &template, &err))
+		fail_msg("%s", err.msg);
+	const struct osy_spec_object *o = plan.spec.objects;
+	assert_int_equal(o->field_count, 3); /* created by is left alone */
+	assert_true(o->fields[1].to_users && !o->fields[1].to_queues);
+	assert_true(o->fields[2].to_users);
+	assert_int_equal(o->fields[2].parent_count, 0);
+	assert_true(has_notice(&plan, "Thing__c.Profile__c points to Profile"));
+	osy_plan_done(&plan);
+	osy_template_free(template);
+}
+
 static void price_books_in_two_legs(void **state)
 {
 	struct osy_sf_field book[] = {text("Name")}, product[] = {text("Name")};
@@ -575,6 +604,7 @@ int main(void)
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(skip_missing),
 		cmocka_unit_test(rules),
+		cmocka_unit_test(users_and_queues),
 		cmocka_unit_test(price_books_in_two_legs),
 		cmocka_unit_test(locks),
 		cmocka_unit_test(lanes),

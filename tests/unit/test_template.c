@@ -157,6 +157,34 @@ static void rules(void **state)
 	osy_template_free(t);
 }
 
+static void users(void **state)
+{
+	(void)state;
+	struct osy_template *t =
+		assert_taken("name: r\nobjects: [{name: Case}]\nusers:\n"
+			     "  match: [email, username]\n  usernameSuffix: .dr\n"
+			     "  fallback: a@b.c\n  map: {x@y.z: x@b.c, q@y.z: null}\n");
+	assert_true(t->users.on);
+	assert_int_equal(t->users.match_count, 2);
+	assert_int_equal(t->users.match[0], OSY_USER_EMAIL);
+	assert_int_equal(t->users.match[1], OSY_USER_USERNAME);
+	assert_string_equal(t->users.suffix, ".dr");
+	assert_string_equal(t->users.fallback, "a@b.c");
+	assert_int_equal(t->users.map_count, 2);
+	assert_string_equal(t->users.map[0].source, "x@y.z");
+	assert_string_equal(t->users.map[0].target, "x@b.c");
+	assert_string_equal(t->users.map[1].target, "");
+	osy_template_free(t);
+	t = assert_taken("name: r\nobjects: [{name: Case}]\nusers: {}\n");
+	assert_true(t->users.on);
+	assert_int_equal(t->users.match_count, 3);
+	assert_string_equal(t->users.fallback, "");
+	osy_template_free(t);
+	t = assert_taken("name: r\nobjects: [{name: Case}]\n");
+	assert_false(t->users.on);
+	osy_template_free(t);
+}
+
 #define ONE(body) "name: x\nobjects:\n  - name: Account\n    " body "\n"
 
 static void refusals(void **state)
@@ -223,8 +251,14 @@ static void refusals(void **state)
 			"lanes must be a whole number"},
 		{"name: x\nobjects: [{name: A}]\nrecordTypes: id\n",
 			"recordTypes is not supported yet"},
-		{"name: x\nobjects: [{name: A}]\nusers: {fallback: a@b.c}\n",
-			"fallback is not supported yet"},
+		{"name: x\nobjects: [{name: A}]\nusers: [a]\n", "users must be a mapping"},
+		{"name: x\nobjects: [{name: A}]\nusers: {falback: a@b.c}\n",
+			"did you mean 'fallback'?"},
+		{"name: x\nobjects: [{name: A}]\nusers: {match: [name]}\n",
+			"match must be a list of username, federationId and email"},
+		{"name: x\nobjects: [{name: A}]\nusers: {map: {a: 1}}\n",
+			"map: 'a' must be mapped to a username"},
+		{"name: x\nobjects: [{name: A}]\nusers: {map: [a]}\n", "map must be a mapping"},
 	};
 
 	(void)state;
@@ -249,6 +283,7 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(rules),
+		cmocka_unit_test(users),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(nearest),
 	};

@@ -59,7 +59,8 @@ struct osy_spec_field {
 	bool required; /* may not be left out on insert */
 	bool link; /* self-lookup, or cut in a cycle: waits for the link pass while its parent is
 		      unmapped */
-	const int *parents; /* indexes of the spec's objects that it may point to */
+	bool to_users, to_queues; /* it may point to people or queues, which are pins */
+	const int *parents;	  /* indexes of the spec's objects that it may point to */
 	size_t parent_count;
 	const struct osy_spec_rule *rule; /* NULL: values pass as they are */
 };
@@ -94,8 +95,8 @@ struct osy_spec_object {
 	size_t field_count;
 };
 
-/* A mapping that the org itself has made and nobody can write: the standard price book,
- * record types. */
+/* A mapping that nobody has to write: the standard price book, record types, users, queues. An
+ * unset target: lookups to it are left out without a word. */
 struct osy_spec_pin {
 	struct osy_id source, target;
 };
