@@ -14,7 +14,7 @@ struct plan_field {
 	bool dropped;
 	const int *parents;
 	size_t parent_count;
-	bool link;
+	bool link, write_nulls;
 	bool to_users, to_queues;
 	struct osy_spec_rule *rule; /* NULL: values pass as they are */
 	int lock; /* how surely a write locks the parent, 1 being the surest; 0: it does not */

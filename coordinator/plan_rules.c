@@ -409,10 +409,31 @@ static enum osy_code take_mask(struct plan_build *build, struct plan_node *node,
 	return rc;
 }
 
+/* ---- Nulls ---- */
+static enum osy_code take_nulls(
+	struct plan_build *build, struct plan_node *node, struct osy_err *err)
+{
+	const struct osy_template_object *object = node->template;
+	struct subject subject = {build, node, "nulls", NULL};
+	struct plan_field *field;
+
+	for (size_t i = 0; i < node->field_count; i++)
+		node->fields[i].write_nulls = object->write_nulls;
+	for (size_t i = 0; i < object->null_count; i++) {
+		subject.name = object->nulls[i].field;
+		enum osy_code rc = take_field(&subject, &field, err);
+		if (rc)
+			return rc;
+		if (field)
+			field->write_nulls = object->nulls[i].write;
+	}
+	return OSY_OK;
+}
+
 enum osy_code plan_rules(struct plan_build *build, struct plan_node *node, struct osy_err *err)
 {
 	const struct osy_template_object *object = node->template;
-	enum osy_code rc = OSY_OK;
+	enum osy_code rc = object->null_count ? take_nulls(build, node, err) : OSY_OK;
 
 	for (size_t i = 0; !rc && i < object->values_count; i++)
 		rc = take_values(build, node, &object->values[i], err);

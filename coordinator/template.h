@@ -42,6 +42,11 @@ struct osy_template_mask {
 	const char *text; /* REPLACE: raw JSON; PATTERN: the pattern */
 };
 
+struct osy_template_null {
+	const char *field;
+	bool write;
+};
+
 enum osy_user_match { OSY_USER_USERNAME, OSY_USER_FEDERATION_ID, OSY_USER_EMAIL };
 
 struct osy_template_users {
@@ -70,7 +75,9 @@ struct osy_template_object {
 	size_t values_count;
 	const struct osy_template_mask *masks;
 	size_t mask_count;
-	bool write_nulls;
+	bool write_nulls;		       /* of fields that nulls does not name */
+	const struct osy_template_null *nulls; /* of those that it names */
+	size_t null_count;
 	enum osy_match match;
 	const char *const *
 		match_fields; /* names in the target: EXTERNAL_ID and SOURCE_ID one, KEYS several */

@@ -40,7 +40,7 @@ const struct key template_object_keys[] = {
 	{"map", KEY_MAP, "{}", 0, 0, NULL, NULL},
 	{"values", KEY_VALUES, NULL, 0, 0, NULL, NULL},
 	{"mask", KEY_MASK, NULL, 0, 0, NULL, NULL},
-	CHOICE("nulls", "\"ignore\"", "ignore|write"),
+	{"nulls", KEY_NULLS, "\"ignore\"", 0, 0, "ignore|write", NULL},
 	{"match", KEY_MATCH, "\"none\"", 0, 0, NULL, NULL},
 	FLAG("insert", "true"),
 	FLAG("update", "true"),

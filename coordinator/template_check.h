@@ -22,6 +22,7 @@ enum key_kind {
 	KEY_MAP,    /* name: name */
 	KEY_MATCH,
 	KEY_VALUES,  /* name: {value: value}; template_rules.c */
+	KEY_NULLS,   /* one of choices, or name: one of choices; template_rules.c */
 	KEY_USERS,   /* template_users.c */
 	KEY_TEXTS,   /* text: text or null; template_users.c */
 	KEY_MASK,    /* name: style; template_rules.c */
@@ -61,6 +62,8 @@ enum osy_code check_texts(const struct check *check, const struct osy_json *cont
 	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
 /* template_rules.c: value maps and masks. */
 enum osy_code check_values(const struct check *check, const struct osy_json *container,
+	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+enum osy_code check_nulls(const struct check *check, const struct osy_json *container,
 	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
 enum osy_code check_mask(const struct check *check, const struct osy_json *container,
 	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;

@@ -183,6 +183,32 @@ enum osy_code check_mask(const struct check *check, const struct osy_json *conta
 	return OSY_OK;
 }
 
+/* ---- Nulls ---- */
+enum osy_code check_nulls(const struct check *check, const struct osy_json *container,
+	const struct key *key, struct osy_json **ret, struct osy_err *err)
+{
+	const struct osy_json *value = osy_json_get(container, key->name);
+	struct osy_str name;
+	struct osy_json *item;
+
+	OSY_AUTO(osy_json_free_at) struct osy_json *out = osy_json_new_object();
+	for (size_t i = 0; osy_json_member(value, i, &name, &item); i++) {
+		OSY_AUTO_FREE char *z = osy_xstrndup(name.p, name.len);
+		struct osy_str word = osy_json_str(item);
+		if ((!check_is_name(name) && !osy_str_is(name, "*")) ||
+			(!osy_str_is(word, "ignore") && !osy_str_is(word, "write")))
+			return check_fail(check, value, z, 0, err,
+				"nulls of '%.*s' must be ignore or write; names are fields, or "
+				"\"*\" "
+				"for all others",
+				SHOW(name));
+		osy_json_put(out, z, osy_json_new_str(word));
+	}
+	*ret = out;
+	out = NULL;
+	return OSY_OK;
+}
+
 /* ---- Reading ---- */
 static const char *text(struct osy_arena *arena, struct osy_str s)
 {
@@ -229,6 +255,26 @@ static void read_mask(
 	}
 }
 
+static void read_nulls(
+	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object)
+{
+	struct osy_template_null *nulls =
+		osy_arena_calloc(arena, osy_json_count(json) + 1, sizeof(*nulls));
+	struct osy_str name;
+	struct osy_json *word;
+
+	object->write_nulls = osy_str_is(osy_json_str(json), "write");
+	object->nulls = nulls;
+	for (size_t i = 0; osy_json_member(json, i, &name, &word); i++) {
+		bool write = osy_str_is(osy_json_str(word), "write");
+		if (osy_str_is(name, "*"))
+			object->write_nulls = write;
+		else
+			nulls[object->null_count++] =
+				(struct osy_template_null){text(arena, name), write};
+	}
+}
+
 void osy_template_read_rules(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object)
 {
@@ -251,6 +297,7 @@ void osy_template_read_rules(
 		read_mask(arena, value, &styles[i]);
 		object->mask_count = i + 1;
 	}
+	read_nulls(arena, osy_json_get(json, "nulls"), object);
 	object->values = maps;
 	object->masks = styles;
 }

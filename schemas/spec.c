@@ -14,7 +14,7 @@ enum { VERSION = 1, VERSION_WITH_RULES = 2 };
 /* clang-format off */
 #define FIELD_MEMBERS(X) \
 	X(S, name) X(S, target) X(I, scale) X(B, createable) X(B, updateable) X(B, nillable) \
-	X(B, unique) X(B, required) X(B, link) X(B, to_users) X(B, to_queues)
+	X(B, unique) X(B, required) X(B, link) X(B, write_nulls) X(B, to_users) X(B, to_queues)
 
 #define OBJECT_MEMBERS(X) \
 	X(I, index) X(S, name) X(S, target) X(I, stage) X(B, insert) X(B, update) \

@@ -47,6 +47,28 @@ run=$(create_run bulk)
 runs "goes through" orgsync run start "$run" --wait
 is "$(totals "$run")" "[0, 0, 400, 0, 0]" "and finds nothing to change"
 
+# ---- a constant, and nulls field by field ----------------------------------------------------------------------
+curl -sf "$SRC/__sim/dump?object=Account" | python3 -c '
+import json, sys
+for l in sys.stdin: print(json.dumps({"attributes": {"type": "Account"}, "Id": json.loads(l)["Id"], "Site": None, "Rating": None}))' >"$T/change.jsonl"
+curl -sf --data-binary "@$T/change.jsonl" "$SRC/__sim/update" >/dev/null
+cat >"$T/nulls.yaml" <<'YAML'
+name: nulls
+objects:
+  - name: Account
+    fields: {include: [Name, Ext_Id__c, Rating, Site]}
+    map: {Fax: AccountNumber}
+    match: {externalId: Ext_Id__c}
+    nulls: {Site: write}
+    values: {Fax: {"*": migrated, null: migrated}}
+YAML
+runs "a template with a constant, and nulls that are written into one field" orgsync template apply -f "$T/nulls.yaml"
+run=$(create_run nulls)
+runs "goes through" orgsync run start "$run" --wait
+is "$(totals "$run")" "[0, 400, 0, 0, 0]" "all are updated"
+is "$(count Account AccountNumber)" "migrated=400" "the constant is in each"
+is "$(count Account Site) / $(count Account Rating)" "None=400 / Cold=200 None=100 Warm=100" "nulls went into the one field and not into the other"
+
 # ---- what the target does not take is found by the scan --------------------------------------------------
 printf '{"objects":[{"name":"Account","fields":[{"name":"Rating","restrictedPicklist":true}]}]}' |
 	curl -sf --data-binary @- "$DST/__sim/schema" >/dev/null || bail "no schema"

@@ -251,11 +251,14 @@ static void rules(void **state)
 	if (plan_of(T("where: \"Email != ''\", fields: {exclude: [Out__c]}, match: {externalId: "
 		      "Ext__c}, "
 		      "values: {Rating: {Cold: Warm, '*': null}, Active__c: {Yes: 'true'}}, "
-		      "mask: {EXT__C: hash, Email: keep-last-2, Rating: hash, Out__c: hash, "
+		      "nulls: {'*': write, Name: ignore}, mask: {EXT__C: hash, Email: keep-last-2, "
+		      "Rating: hash, Out__c: hash, "
 		      "Born__c: {replace: '2000-01-01'}}"),
 		    things, things, &plan, &template, &err))
 		fail_msg("%s", err.msg);
 	const struct osy_spec_field *of = plan.spec.objects[0].fields;
+	assert_false(plan.spec.objects[0].write_nulls || of[0].write_nulls);
+	assert_true(of[1].write_nulls);
 	assert_null(of[0].rule);
 	assert_int_equal(of[1].rule->mask, OSY_MASK_HASH);
 	assert_int_equal(of[2].rule->choice_count, 2);
@@ -295,6 +298,7 @@ static void rules(void **state)
 		{T("mask: {Email: {pattern: '^^^'}}"), "must make e-mail addresses"},
 		{T("mask: {Short__c: {pattern: '#########'}}"),
 			"makes 9 characters, Short__c takes 8"},
+		{T("nulls: {Nix: write}"), "nulls of 'Nix': the field is not on Thing__c"},
 		{T("mask: {Short__c: null}"), "may not be null"},
 	};
 	for (size_t i = 0; i < OSY_COUNT(bad); i++)

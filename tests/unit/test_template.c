@@ -128,7 +128,7 @@ static void rules(void **state)
 {
 	(void)state;
 	struct osy_template *t = assert_taken(
-		"name: r\nobjects:\n  - name: Contact\n"
+		"name: r\nobjects:\n  - name: Contact\n    nulls: {\"*\": write, Fax: ignore}\n"
 		"    values: {Rating: {Hot: Warm, \"*\": null, null: Cold}, Active__c: {Yes: true, "
 		"No: 5}}\n"
 		"    mask: {Email: hash, Phone: keep-last-4, Fax: null, Name: {replace: N.N.},\n"
@@ -137,6 +137,10 @@ static void rules(void **state)
 	static const enum osy_mask styles[] = {OSY_MASK_HASH, OSY_MASK_KEEP_LAST, OSY_MASK_NULL,
 		OSY_MASK_REPLACE, OSY_MASK_REPLACE, OSY_MASK_PATTERN, OSY_MASK_SHUFFLE};
 
+	assert_true(o->write_nulls);
+	assert_int_equal(o->null_count, 1);
+	assert_string_equal(o->nulls[0].field, "Fax");
+	assert_false(o->nulls[0].write);
 	assert_int_equal(o->values_count, 2);
 	assert_string_equal(o->values[0].field, "Rating");
 	assert_int_equal(o->values[0].count, 3);
@@ -211,6 +215,8 @@ static void refusals(void **state)
 		{ONE("limit: 0"), "limit must be a whole number from 1"},
 		{ONE("insert: yes"), "insert must be true or false"},
 		{ONE("nulls: both"), "nulls must be ignore or write"},
+		{ONE("nulls: {Fax: both}"), "nulls of 'Fax' must be ignore or write"},
+		{ONE("nulls: {'a b': write}"), "nulls of 'a b' must be"},
 		{ONE("mode: match-only"), "needs a match key"},
 		{ONE("insert: false\n    update: false"), "neither insert nor update"},
 		{ONE("match: {externalId: A, id: true}"), "match must be"},

@@ -55,6 +55,7 @@ struct osy_spec_field {
 	bool createable, updateable; /* in the target */
 	bool nillable;		     /* in the target */
 	bool unique;		     /* in the target */
+	bool write_nulls;	     /* although the object does not */
 	/* lookups only (type OSY_T_REFERENCE): */
 	bool required; /* may not be left out on insert */
 	bool link; /* self-lookup, or cut in a cycle: waits for the link pass while its parent is
