@@ -8,6 +8,7 @@
  *   topic.c    from Scanned to open stages: the queue behind other runs, topic, lanes
  *   gate.c     what the orgs' budgets allow; Paused
  *   read*.c    an object's records, page by page
+ *   transform.c, mask*.c  what a value becomes on its way into a batch
  *   publish*.c batches, transactions, checkpoints, link batches
  *   stage.c    which stage is settled, opening the next one, the end
  *   rollback.c stages backwards

@@ -19,9 +19,9 @@ struct subject { /* of a sentence: what of which field */
 	const char *what, *name;
 };
 
-#define refuse(subject, err, format, ...)                                          \
-	plan_fail((subject)->build, (subject)->node, (err), "%s of '%s': " format, \
-		(subject)->what, (subject)->name, ##__VA_ARGS__)
+#define refuse(subject, err, format, ...)                                                      \
+	plan_fail((subject)->build, (subject)->node, PLAN_AT("field", (subject)->name, false), \
+		(err), "%s of '%s': " format, (subject)->what, (subject)->name, ##__VA_ARGS__)
 
 /* ---- Which field ---- */
 static bool same(const char *a, const char *b)
@@ -76,8 +76,9 @@ static enum osy_code take_field(
 			node->source->name, subject->build->source_org);
 	rc = check_compound(subject, err);
 	if (!rc)
-		osy_plan_notice(subject->build->plan, "%s of %s.%s has no effect: it is not copied",
-			subject->what, node->source->name, subject->name);
+		plan_note(subject->build, subject->node, PLAN_AT("field", subject->name, false),
+			false, "%s of %s.%s has no effect: it is not copied", subject->what,
+			node->source->name, subject->name);
 	return rc;
 }
 
