@@ -9,6 +9,7 @@
  *   retake.c   what a later pass takes again
  *   gate.c     what the orgs' budgets allow; Paused
  *   read*.c    an object's records, page by page
+ *   transform.c, mask*.c  what a value becomes on its way into a batch
  *   publish*.c batches, transactions, checkpoints, link batches
  *   automation*.c the target's automation, off for the run and back on
  *   stage.c    which stage is settled, opening the next one, the end

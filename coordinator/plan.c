@@ -99,7 +99,7 @@ static enum osy_code build_node(
 		rc = plan_fields(build, node, err);
 	if (!rc && node->template->match_only)
 		keep_keys_only(node);
-	return rc;
+	return rc ? rc : plan_rules(build, node, err);
 }
 
 static bool is_standard(const struct osy_sf_object *object, const char *name)
@@ -160,8 +160,12 @@ static void spec_field(const struct plan_field *from, struct osy_spec_field *to)
 		.unique = target->unique,
 		.required = plan_required(from),
 		.link = from->link,
+		.write_nulls = from->write_nulls,
+		.to_users = from->to_users,
+		.to_queues = from->to_queues,
 		.parents = from->parents,
 		.parent_count = from->parent_count,
+		.rule = from->rule,
 	};
 }
 
@@ -240,7 +244,7 @@ static void spec_object(
 	object->insert = template->insert && !template->match_only;
 	object->update = template->update && !template->match_only && node->target->updateable;
 	object->match_only = template->match_only;
-	object->write_nulls = template->write_nulls;
+	object->write_nulls = template->write_nulls && !template->null_count;
 	object->batch_size = template->batch_size;
 	object->lanes = 1;
 	object->match = template->match;

@@ -14,7 +14,9 @@ struct plan_field {
 	bool dropped;
 	const int *parents;
 	size_t parent_count;
-	bool link;
+	bool link, write_nulls;
+	bool to_users, to_queues;
+	struct osy_spec_rule *rule; /* NULL: values pass as they are */
 	int lock; /* how surely a write locks the parent, 1 being the surest; 0: it does not */
 };
 
@@ -67,6 +69,9 @@ enum osy_code plan_nodes(struct plan_build *build, struct osy_sf_object *const *
 void plan_required_fields(struct plan_build *build);
 /* plan_fields.c: the fields of a node, those of its match key too. */
 enum osy_code plan_fields(
+	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
+/* plan_rules.c: value maps and masks of a node whose fields are known. */
+enum osy_code plan_rules(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
 /* plan_lookups.c: parents of lookups, over all nodes; those without any are dropped. Then order,
  * cuts and stages. */

@@ -119,6 +119,22 @@ static int lock_of(const struct plan_build *build, const struct plan_node *node,
 	return parent_is_bound(build, node, field) ? 11 : 0;
 }
 
+/* Whether it may point to users or queues that the template maps, in both orgs. */
+static bool to_both(
+	const struct plan_build *build, const struct plan_field *field, const char *name)
+{
+	return build->template->users.on && refers_to(field->source, name) &&
+	       refers_to(field->target, name);
+}
+
+/* Users and queues are pins too. */
+static bool is_person(const struct plan_build *build, struct plan_field *field)
+{
+	field->to_users = to_both(build, field, "User");
+	field->to_queues = to_both(build, field, "Group");
+	return field->to_users || field->to_queues;
+}
+
 enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err)
 {
 	for (size_t n = 0; n < build->node_count; n++) {
@@ -130,7 +146,8 @@ enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err)
 			find_parents(build, field);
 			field->lock = lock_of(build, node, field);
 			/* Record types are mapped by name, as pins of the spec. */
-			if (field->parent_count || refers_to(field->source, "RecordType"))
+			if (field->parent_count || refers_to(field->source, "RecordType") ||
+				is_person(build, field))
 				continue;
 			enum osy_code rc = drop_orphan(build, node, field, err);
 			if (rc)

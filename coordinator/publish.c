@@ -282,11 +282,14 @@ static enum osy_code is_time(
 }
 
 /* ---- A turn ---- */
-static void use_object(struct osy_publisher *publisher, size_t index)
+static enum osy_code use_object(struct osy_publisher *publisher, size_t index, struct osy_err *err)
 {
-	publish_object_init(&publisher->objects[index], publisher->drive,
-		&publisher->drive->spec->objects[index], &publisher->checkpoint.objects[index]);
-	publisher->in_use[index] = true;
+	enum osy_code rc = publish_object_init(&publisher->objects[index], publisher->drive,
+		&publisher->drive->spec->objects[index], &publisher->checkpoint.objects[index],
+		err);
+
+	publisher->in_use[index] = !rc;
+	return rc;
 }
 
 /* Requests in flight for the objects of the stage; *ret_busy: objects that are not complete. */
@@ -298,9 +301,11 @@ static enum osy_code start_reading(
 	for (size_t i = 0; i < publisher->drive->spec->object_count && busy < READ_AT_ONCE; i++) {
 		if (!of_stage(publisher, i) || publisher->next.objects[i].complete)
 			continue;
+		enum osy_code rc = OSY_OK;
 		if (!publisher->in_use[i])
-			use_object(publisher, i);
-		enum osy_code rc = osy_reader_start(publisher->objects[i].reader, err);
+			rc = use_object(publisher, i, err);
+		if (!rc)
+			rc = osy_reader_start(publisher->objects[i].reader, err);
 		if (rc)
 			return rc;
 		if (osy_reader_complete(publisher->objects[i].reader))

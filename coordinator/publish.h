@@ -44,17 +44,19 @@ struct publish_object {
 	const struct osy_spec_object *object;
 	const char **names;
 	struct osy_reader *reader;
-	struct osy_batch_writer *lanes; /* object->lanes */
+	struct osy_transform *transform; /* NULL: values pass as they are */
+	struct osy_batch_writer *lanes;	 /* object->lanes */
 	struct publish_ready *ready, **ready_end;
 	size_t bytes;	    /* of ready and open batches */
 	size_t taken_bytes; /* of all rows since the last cut, and how many */
 	size_t taken_rows;
 	int64_t published; /* with what is open */
 };
-void publish_object_init(struct publish_object *object, struct osy_drive *drive,
-	const struct osy_spec_object *spec, const struct osy_checkpoint_object *from);
+enum osy_code publish_object_init(struct publish_object *object, struct osy_drive *drive,
+	const struct osy_spec_object *spec, const struct osy_checkpoint_object *from,
+	struct osy_err *err) OSY_CHECKED;
 void publish_object_done(struct publish_object *object);
-/* Callback of the reader: puts a record into the batch of its lane. */
+/* Callback of the reader: transforms a record and puts it into the batch of its lane. */
 enum osy_code publish_object_row(const struct osy_str *values, void *object, struct osy_err *err);
 /*
  * How full the open batches are on the average, in thousandths, as if no lane had spilled over:

@@ -4,6 +4,7 @@
 #include "osy/mem.h"
 #include "publish.h"
 #include "read.h"
+#include "transform.h"
 
 /* More than this cannot go into one message (the broker's limit is about 1 MB). */
 #define ROW_MOST_BYTES (920u * 1024)
@@ -12,11 +13,19 @@
  * so many. */
 #define BULK_BATCHES 32
 
-void publish_object_init(struct publish_object *object, struct osy_drive *drive,
-	const struct osy_spec_object *spec, const struct osy_checkpoint_object *from)
+enum osy_code publish_object_init(struct publish_object *object, struct osy_drive *drive,
+	const struct osy_spec_object *spec, const struct osy_checkpoint_object *from,
+	struct osy_err *err)
 {
-	*object = (struct publish_object){
-		.drive = drive, .object = spec, .published = from->published};
+	struct osy_transform *transform;
+	enum osy_code rc = osy_transform_new(spec, &drive->settings->secret_key, &transform, err);
+
+	if (rc)
+		return rc;
+	*object = (struct publish_object){.drive = drive,
+		.object = spec,
+		.transform = transform,
+		.published = from->published};
 	object->ready_end = &object->ready;
 	object->reader = osy_reader_new(drive, spec, from);
 	object->names = osy_xcalloc(spec->field_count + 1, sizeof(*object->names));
@@ -25,6 +34,7 @@ void publish_object_init(struct publish_object *object, struct osy_drive *drive,
 	object->lanes = osy_xcalloc((size_t)spec->lanes, sizeof(*object->lanes));
 	for (int i = 0; i < spec->lanes; i++)
 		osy_batch_writer_init(&object->lanes[i]);
+	return OSY_OK;
 }
 
 void publish_ready_free(struct publish_ready *ready)
@@ -44,6 +54,7 @@ void publish_object_done(struct publish_object *object)
 	free(object->lanes);
 	free(object->names);
 	osy_reader_free(object->reader);
+	osy_transform_free(object->transform);
 	*object = (struct publish_object){0};
 }
 
@@ -142,6 +153,8 @@ enum osy_code publish_object_row(const struct osy_str *values, void *arg, struct
 		return osy_fail(
 			err, OSY_E_SALESFORCE, "a record of %s has no id", object->object->name);
 	values++;
+	if (object->transform)
+		values = osy_transform_row(object->transform, values);
 	for (size_t i = 0; i < count; i++)
 		bytes += values[i].len;
 	int lane = lane_of(object, &id, values);

@@ -19,6 +19,7 @@ struct scan {
 	struct osy_org_identity source, target;
 	struct osy_sf_object **sources, **targets; /* describes, in the template's order */
 	struct osy_plan plan;
+	size_t pin_cap;
 	int64_t *target_counts; /* an object of the spec */
 	struct scan_missing *missing;
 	size_t missing_count;
@@ -32,6 +33,10 @@ enum osy_code scan_describe(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 enum osy_code scan_count(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_pins.c: mappings that nobody has to write: the standard price book, record types by name. */
 enum osy_code scan_pins(struct scan *scan, struct osy_err *err) OSY_CHECKED;
+/* An unset target: nobody. */
+void scan_add_pin(struct scan *scan, const struct osy_id *source, const struct osy_id *target);
+/* scan_users.c: users and queues, when the template maps them. */
+enum osy_code scan_users(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_api.c: REST or Bulk, by what both orgs have left today. */
 enum osy_code scan_api(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_report.c */

@@ -1,7 +1,7 @@
 /*
  * Pins: mappings that nobody has to write, because the records are there in both orgs: the standard
- * price book, which nobody can create, and record types, which are the same by object and developer
- * name.
+ * price book, which nobody can create, record types, which are the same by object and developer
+ * name, and users and queues (scan_users.c).
  */
 #include <stdlib.h>
 #include <strings.h>
@@ -24,13 +24,18 @@ struct record_types {
 	size_t count;
 };
 
-static void add_pin(
-	struct scan *scan, const struct osy_id *source, const struct osy_id *target, size_t max)
+void scan_add_pin(struct scan *scan, const struct osy_id *source, const struct osy_id *target)
 {
 	struct osy_spec *spec = &scan->plan.spec;
 
-	if (!spec->pins)
-		spec->pins = osy_arena_calloc(&scan->plan.arena, max, sizeof(*spec->pins));
+	if (spec->pin_count == scan->pin_cap) {
+		size_t cap = scan->pin_cap ? scan->pin_cap * 2 : 64;
+		struct osy_spec_pin *pins = osy_arena_calloc(&scan->plan.arena, cap, sizeof(*pins));
+		if (spec->pin_count)
+			memcpy(pins, spec->pins, spec->pin_count * sizeof(*pins));
+		spec->pins = pins;
+		scan->pin_cap = cap;
+	}
 	((struct osy_spec_pin *)spec->pins)[spec->pin_count++] =
 		(struct osy_spec_pin){*source, *target};
 }
@@ -66,7 +71,7 @@ static enum osy_code pin_pricebook(struct scan *scan, struct osy_err *err)
 	if (rc)
 		return rc;
 	if (osy_id_is_set(&source) && osy_id_is_set(&target))
-		add_pin(scan, &source, &target, MAX_RECORD_TYPES + 1);
+		scan_add_pin(scan, &source, &target);
 	else
 		osy_plan_notice(&scan->plan,
 			"org '%s' has no standard price book that our user may see: its prices "
@@ -151,7 +156,7 @@ static void pin_type(
 	for (size_t i = 0; i < targets->count; i++) {
 		if (strcasecmp(targets->items[i].object, object) == 0 &&
 			strcasecmp(targets->items[i].name, source->name) == 0) {
-			add_pin(scan, &source->id, &targets->items[i].id, MAX_RECORD_TYPES + 1);
+			scan_add_pin(scan, &source->id, &targets->items[i].id);
 			return;
 		}
 	}
@@ -188,6 +193,8 @@ enum osy_code scan_pins(struct scan *scan, struct osy_err *err)
 
 	if (!rc)
 		rc = pin_record_types(scan, err);
+	if (!rc)
+		rc = scan_users(scan, err);
 	if (!rc && scan->plan.spec.pin_count)
 		qsort((void *)(uintptr_t)scan->plan.spec.pins, scan->plan.spec.pin_count,
 			sizeof(*scan->plan.spec.pins), compare_pins);

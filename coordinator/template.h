@@ -26,6 +26,38 @@ struct osy_template_pair {
 	const char *source, *target;
 };
 
+#define OSY_TEMPLATE_MAX_VALUES 2000 /* in the map of one field */
+#define OSY_TEMPLATE_MAX_TEXT 255    /* bytes of a pattern or of a replacement */
+
+struct osy_template_values { /* of one field */
+	const char *field;
+	const struct osy_spec_value *items; /* to: raw JSON, checked against the org by the scan */
+	size_t count;
+};
+
+struct osy_template_mask {
+	const char *field;
+	enum osy_mask mask;
+	int keep;	  /* KEEP_LAST */
+	const char *text; /* REPLACE: raw JSON; PATTERN: the pattern */
+};
+
+struct osy_template_null {
+	const char *field;
+	bool write;
+};
+
+enum osy_user_match { OSY_USER_USERNAME, OSY_USER_FEDERATION_ID, OSY_USER_EMAIL };
+
+struct osy_template_users {
+	bool on; /* the template has users: lookups to users and queues are mapped */
+	enum osy_user_match match[3];
+	size_t match_count;
+	const char *suffix, *fallback;	     /* "" for none */
+	const struct osy_template_pair *map; /* usernames; target "": nobody */
+	size_t map_count;
+};
+
 enum osy_template_api { OSY_API_AUTO, OSY_API_REST, OSY_API_BULK };
 
 struct osy_template_object {
@@ -39,7 +71,13 @@ struct osy_template_object {
 	size_t exclude_count;
 	const struct osy_template_pair *map;
 	size_t map_count;
-	bool write_nulls;
+	const struct osy_template_values *values;
+	size_t values_count;
+	const struct osy_template_mask *masks;
+	size_t mask_count;
+	bool write_nulls;		       /* of fields that nulls does not name */
+	const struct osy_template_null *nulls; /* of those that it names */
+	size_t null_count;
 	enum osy_match match;
 	const char *const *
 		match_fields; /* names in the target: EXTERNAL_ID and SOURCE_ID one, KEYS several */
@@ -53,6 +91,7 @@ struct osy_template {
 	const char *name;
 	const struct osy_template_object *objects;
 	size_t object_count;
+	struct osy_template_users users;
 	bool continue_on_error, skip_missing_fields, snapshots;
 	int api_reserve_percent, lanes;
 	const char *duplicate_rules;
@@ -72,6 +111,14 @@ enum osy_code osy_template_give_order(
 	struct osy_template *template, struct osy_str names, struct osy_err *err) OSY_CHECKED;
 struct osy_template *osy_template_free(struct osy_template *template);
 void osy_template_free_at(struct osy_template **template);
+
+/* template_users.c: `users` of a normalised doc. */
+struct osy_json;
+void osy_template_read_users(
+	struct osy_arena *arena, const struct osy_json *json, struct osy_template_users *users);
+/* template_rules.c: `values` and `mask` of a normalised object. */
+void osy_template_read_rules(
+	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object);
 
 /* The candidate nearest to name (edit distance without case), NULL when none is near; for "did you
  * mean". */

@@ -38,9 +38,9 @@ const struct key template_object_keys[] = {
 	NUMBER("limit", NULL, 1, 1000000),
 	{"fields", KEY_OBJECT, "{\"include\":[\"*\"],\"exclude\":[]}", 0, 0, NULL, fields_keys},
 	{"map", KEY_MAP, "{}", 0, 0, NULL, NULL},
-	ONLY("values", NULL),
-	ONLY("mask", NULL),
-	CHOICE("nulls", "\"ignore\"", "ignore|write"),
+	{"values", KEY_VALUES, NULL, 0, 0, NULL, NULL},
+	{"mask", KEY_MASK, NULL, 0, 0, NULL, NULL},
+	{"nulls", KEY_NULLS, "\"ignore\"", 0, 0, "ignore|write", NULL},
 	{"match", KEY_MATCH, "\"none\"", 0, 0, NULL, NULL},
 	FLAG("insert", "true"),
 	FLAG("update", "true"),
@@ -70,18 +70,11 @@ static const struct key option_keys[] = {
 	"\"apiReservePercent\":10,\"duplicateRules\":\"allow-save\",\"lanes\":64,"  \
 	"\"automationOff\":[]}"
 
-static const struct key user_keys[] = {
-	ONLY("match", "[\"username\",\"federationId\",\"email\"]"),
-	ONLY("usernameSuffix", "\"\""),
-	ONLY("fallback", "\"\""),
-	{0},
-};
-
 static const struct key top_keys[] = {
 	TEXT("name", 63),
 	{"objects", KEY_OBJECTS, NULL, 0, 0, NULL, NULL},
 	{"order", KEY_NAMES, NULL, 0, 0, NULL, NULL},
-	{"users", KEY_OBJECT, NULL, 0, 0, NULL, user_keys},
+	{"users", KEY_USERS, NULL, 0, 0, NULL, NULL},
 	ONLY("recordTypes", "\"developerName\""),
 	{"options", KEY_OBJECT, OPTION_DEFAULTS, 0, 0, NULL, option_keys},
 	{0},

@@ -22,6 +22,11 @@ enum key_kind {
 	KEY_NAMES,   /* list of names, "*" where min is 1 */
 	KEY_MAP,     /* name: name */
 	KEY_MATCH,
+	KEY_VALUES,  /* name: {value: value}; template_rules.c */
+	KEY_NULLS,   /* one of choices, or name: one of choices; template_rules.c */
+	KEY_USERS,   /* template_users.c */
+	KEY_TEXTS,   /* text: text or null; template_users.c */
+	KEY_MASK,    /* name: style; template_rules.c */
 	KEY_OBJECT,  /* a mapping with keys of its own: keys */
 	KEY_OBJECTS, /* the list of objects */
 	KEY_ONLY,    /* known, but nothing else than its default (JSON text in choices) works yet */
@@ -51,6 +56,18 @@ enum osy_code check_value(const struct check *check, const struct osy_json *cont
 	const struct key *key, const char *where, struct osy_json **ret,
 	struct osy_err *err) OSY_CHECKED;
 bool check_is_name(struct osy_str text);
+/* template_users.c */
+enum osy_code check_users(const struct check *check, const struct osy_json *container,
+	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+enum osy_code check_texts(const struct check *check, const struct osy_json *container,
+	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+/* template_rules.c: value maps and masks. */
+enum osy_code check_values(const struct check *check, const struct osy_json *container,
+	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+enum osy_code check_nulls(const struct check *check, const struct osy_json *container,
+	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+enum osy_code check_mask(const struct check *check, const struct osy_json *container,
+	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
 
 extern const struct key template_object_keys[];
 

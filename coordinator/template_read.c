@@ -145,7 +145,7 @@ static void read_object(
 		names(arena, osy_json_get(fields, "exclude"), &object->exclude_count, NULL);
 	read_map(arena, osy_json_get(json, "map"), object);
 	read_match(arena, osy_json_get(json, "match"), object);
-	object->write_nulls = osy_str_is(osy_json_get_str(json, "nulls"), "write");
+	osy_template_read_rules(arena, json, object);
 	object->insert = osy_json_get_bool(json, "insert", true);
 	object->update = osy_json_get_bool(json, "update", true);
 	object->match_only = osy_str_is(osy_json_get_str(json, "mode"), "match-only");
@@ -172,6 +172,7 @@ enum osy_code osy_template_read(struct osy_str doc, struct osy_template **ret, s
 	for (size_t i = 0; i < template->object_count; i++)
 		read_object(arena, osy_json_at(list, i), &objects[i]);
 	template->objects = objects;
+	osy_template_read_users(arena, osy_json_get(json, "users"), &template->users);
 	template->continue_on_error = osy_json_get_bool(options, "continueOnError", true);
 	template->skip_missing_fields = osy_json_get_bool(options, "skipMissingFields", false);
 	template->snapshots = osy_json_get_bool(options, "snapshots", true);

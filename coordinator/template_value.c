@@ -298,6 +298,18 @@ enum osy_code check_value(const struct check *check, const struct osy_json *cont
 		return take_map(check, container, key, value, ret, err);
 	case KEY_MATCH:
 		return take_match(check, container, key, value, where, ret, err);
+	case KEY_NULLS:
+		if (osy_json_type(value) == OSY_JSON_OBJECT)
+			return check_nulls(check, container, key, ret, err);
+		return take_choice(check, container, key, value, ret, err);
+	case KEY_USERS:
+		return check_users(check, container, key, ret, err);
+	case KEY_TEXTS:
+		return check_texts(check, container, key, ret, err);
+	case KEY_VALUES:
+		return check_values(check, container, key, ret, err);
+	case KEY_MASK:
+		return check_mask(check, container, key, ret, err);
 	case KEY_OBJECT:
 		return take_object(check, container, key, value, where, ret, err);
 	case KEY_ONLY:

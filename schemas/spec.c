@@ -7,12 +7,14 @@
 
 #define MAX_OBJECTS 2000
 
+enum { VERSION = 1, VERSION_WITH_RULES = 2 };
+
 /* ---- Tables: one row a member, for writer and reader alike. kind: S text, T text or null, I
  * number, N number or -1, B boolean. The formatter never comes to rest here. ---- */
 /* clang-format off */
 #define FIELD_MEMBERS(X) \
 	X(S, name) X(S, target) X(I, scale) X(B, createable) X(B, updateable) X(B, nillable) \
-	X(B, unique) X(B, required) X(B, link)
+	X(B, unique) X(B, required) X(B, link) X(B, write_nulls) X(B, to_users) X(B, to_queues)
 
 #define OBJECT_MEMBERS(X) \
 	X(I, index) X(S, name) X(S, target) X(I, stage) X(B, insert) X(B, update) \
@@ -24,6 +26,9 @@
 	X(S, source) X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(I, api_reserve_percent) \
 	X(B, continue_on_error) X(B, snapshots) X(B, audit_fields) X(T, duplicate_rules)
 /* clang-format on */
+
+static const char *const mask_names[] = {
+	"none", "hash", "keep-last", "replace", "pattern", "shuffle", "null"};
 
 static const char *const match_names[] = {"none", "externalId", "keys", "sourceId", "id"};
 
@@ -42,6 +47,32 @@ static void write_ints(struct osy_json_writer *w, const char *key, const int *it
 	osy_jw_array_end(w);
 }
 
+static void write_rule(struct osy_json_writer *w, const struct osy_spec_rule *rule)
+{
+	osy_jw_key(w, "rule");
+	osy_jw_object(w);
+	osy_jw_put_str(w, "source_type", osy_str(osy_sf_type_name(rule->source_type)));
+	osy_jw_put_i64(w, "length", rule->length);
+	osy_jw_key(w, "values");
+	osy_jw_array(w);
+	for (size_t i = 0; i < rule->value_count; i++) {
+		osy_jw_array(w);
+		osy_jw_str(w, osy_str(rule->values[i].from));
+		osy_jw_str(w, osy_str(rule->values[i].to));
+		osy_jw_array_end(w);
+	}
+	osy_jw_array_end(w);
+	osy_jw_put_str(w, "mask", osy_str(mask_names[rule->mask]));
+	osy_jw_put_i64(w, "keep", rule->keep);
+	osy_jw_put_str(w, "text", osy_str(rule->text));
+	osy_jw_key(w, "choices");
+	osy_jw_array(w);
+	for (size_t i = 0; i < rule->choice_count; i++)
+		osy_jw_str(w, osy_str(rule->choices[i]));
+	osy_jw_array_end(w);
+	osy_jw_object_end(w);
+}
+
 static void write_field(struct osy_json_writer *w, const struct osy_spec_field *field)
 {
 	osy_jw_object(w);
@@ -50,6 +81,8 @@ static void write_field(struct osy_json_writer *w, const struct osy_spec_field *
 #undef X
 	osy_jw_put_str(w, "type", osy_str(osy_sf_type_name(field->type)));
 	write_ints(w, "parents", field->parents, field->parent_count);
+	if (field->rule)
+		write_rule(w, field->rule);
 	osy_jw_object_end(w);
 }
 
@@ -71,12 +104,24 @@ static void write_object(struct osy_json_writer *w, const struct osy_spec_object
 	osy_jw_object_end(w);
 }
 
+/* A program that knows no rules must not run a spec that has some: it would let values through. */
+static int version_of(const struct osy_spec *spec)
+{
+	for (size_t i = 0; i < spec->object_count; i++) {
+		for (size_t f = 0; f < spec->objects[i].field_count; f++) {
+			if (spec->objects[i].fields[f].rule)
+				return VERSION_WITH_RULES;
+		}
+	}
+	return VERSION;
+}
+
 void osy_spec_write(const struct osy_spec *spec, struct osy_buf *out)
 {
 	struct osy_json_writer w = osy_json_writer(out);
 
 	osy_jw_object(&w);
-	osy_jw_put_i64(&w, "v", 1);
+	osy_jw_put_i64(&w, "v", version_of(spec));
 	osy_jw_put_str(&w, "run", osy_str(spec->run));
 	osy_jw_put_str(&w, "source_org_id", osy_str(spec->source_org_id));
 	osy_jw_put_str(&w, "target_org_id", osy_str(spec->target_org_id));
@@ -147,6 +192,49 @@ static const int *take_ints(
 	return items;
 }
 
+static void read_values(
+	struct osy_arena *arena, const struct osy_json *array, struct osy_spec_rule *rule)
+{
+	rule->value_count = osy_json_count(array);
+	struct osy_spec_value *values =
+		osy_arena_calloc(arena, rule->value_count + 1, sizeof(*values));
+	for (size_t i = 0; i < rule->value_count; i++) {
+		const struct osy_json *pair = osy_json_at(array, i);
+		struct osy_str from = osy_json_str(osy_json_at(pair, 0));
+		struct osy_str to = osy_json_str(osy_json_at(pair, 1));
+		values[i].from = from.p ? osy_arena_strndup(arena, from.p, from.len) : "";
+		values[i].to = to.p ? osy_arena_strndup(arena, to.p, to.len) : "null";
+	}
+	rule->values = values;
+}
+
+static const struct osy_spec_rule *read_rule(struct osy_arena *arena, const struct osy_json *json)
+{
+	if (osy_json_type(json) != OSY_JSON_OBJECT)
+		return NULL;
+	struct osy_spec_rule *rule = osy_arena_calloc(arena, 1, sizeof(*rule));
+	const struct osy_json *choices = osy_json_get(json, "choices");
+	struct osy_str mask = osy_json_get_str(json, "mask");
+	rule->source_type = osy_sf_type_parse(osy_json_get_str(json, "source_type"));
+	rule->length = (int)osy_json_get_i64(json, "length", 0);
+	read_values(arena, osy_json_get(json, "values"), rule);
+	rule->mask = OSY_MASK_NULL; /* a mask that we do not know hides all */
+	for (size_t i = 0; i < OSY_COUNT(mask_names); i++) {
+		if (osy_str_is(mask, mask_names[i]))
+			rule->mask = (enum osy_mask)i;
+	}
+	rule->keep = (int)osy_json_get_i64(json, "keep", 0);
+	rule->text = take_text(arena, json, "text");
+	rule->choice_count = osy_json_count(choices);
+	const char **texts = osy_arena_calloc(arena, rule->choice_count + 1, sizeof(*texts));
+	for (size_t i = 0; i < rule->choice_count; i++) {
+		struct osy_str text = osy_json_str(osy_json_at(choices, i));
+		texts[i] = text.p ? osy_arena_strndup(arena, text.p, text.len) : "";
+	}
+	rule->choices = texts;
+	return rule;
+}
+
 static void read_field(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_spec_field *field)
 {
@@ -155,6 +243,7 @@ static void read_field(
 #undef X
 	field->type = osy_sf_type_parse(osy_json_get_str(json, "type"));
 	field->parents = take_ints(arena, osy_json_get(json, "parents"), &field->parent_count);
+	field->rule = read_rule(arena, osy_json_get(json, "rule"));
 }
 
 static void read_object(
@@ -216,7 +305,8 @@ static bool read_pins(const struct osy_json *array, struct osy_spec *spec)
 	for (size_t i = 0; i < spec->pin_count; i++) {
 		const struct osy_json *pair = osy_json_at(array, i);
 		if (!osy_id_parse(osy_json_str(osy_json_at(pair, 0)), &pins[i].source) ||
-			!osy_id_parse(osy_json_str(osy_json_at(pair, 1)), &pins[i].target))
+			(osy_json_str(osy_json_at(pair, 1)).len &&
+				!osy_id_parse(osy_json_str(osy_json_at(pair, 1)), &pins[i].target)))
 			return false;
 	}
 	spec->pins = pins;
@@ -259,7 +349,8 @@ enum osy_code osy_spec_read(struct osy_str text, struct osy_spec **ret, struct o
 	struct osy_spec *spec = osy_xcalloc(1, sizeof(*spec));
 	spec->arena_ = osy_xmalloc(sizeof(*spec->arena_));
 	osy_arena_init(spec->arena_, 64u * 1024);
-	if (osy_json_get_i64(json, "v", 0) != 1 || !read_spec(json, spec)) {
+	int64_t version = osy_json_get_i64(json, "v", 0);
+	if (version < VERSION || version > VERSION_WITH_RULES || !read_spec(json, spec)) {
 		osy_spec_free(spec);
 		return osy_fail(err, OSY_E_INTERNAL,
 			"a run's spec of %zu bytes does not hold together; scan the run again",

@@ -19,8 +19,8 @@ static bool is_written(
 	if (!field->updateable || osy_is_left_out(value))
 		return false;
 	if (is_null(value))
-		return batch->object->write_nulls && !batch->head.links && field->nillable &&
-		       field->type != OSY_T_BOOLEAN;
+		return (batch->object->write_nulls || field->write_nulls) && !batch->head.links &&
+		       field->nillable && field->type != OSY_T_BOOLEAN;
 	return true;
 }
 

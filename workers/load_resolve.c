@@ -85,8 +85,9 @@ static void read_ref(struct osy_lbatch *batch, const struct osy_lcolumn *column,
 		return;
 	const struct osy_id *pin = spec->pin_count ? find_pin(spec, &ref->source) : NULL;
 	if (pin) {
-		ref->state = OSY_REF_MAPPED;
-		write_id(batch, value, pin);
+		ref->state = osy_id_is_set(pin) ? OSY_REF_MAPPED : OSY_REF_OUT;
+		if (osy_id_is_set(pin))
+			write_id(batch, value, pin);
 		return;
 	}
 	ref->parent = parent_of(spec, column->field, &ref->source);
@@ -101,7 +102,7 @@ static void ask_row(struct osy_lbatch *batch, unsigned i, size_t *count)
 	struct osy_lref *refs = osy_lrefs(batch, i);
 	const struct osy_id *pin = spec->pin_count ? find_pin(spec, &row->source) : NULL;
 
-	if (pin) {
+	if (pin && osy_id_is_set(pin)) {
 		row->target = *pin;
 		row->mapped = true;
 	}

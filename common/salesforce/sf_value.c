@@ -509,6 +509,16 @@ uint64_t osy_sf_value_hash(enum osy_sf_type type, int scale, struct osy_str raw,
 	return osy_hash(c.text.p, c.text.len, seed);
 }
 
+bool osy_sf_value_canon(enum osy_sf_type type, int scale, struct osy_str raw, struct osy_buf *out)
+{
+	OSY_AUTO(canon_done) struct canon c;
+
+	canon_init(&c, type, scale, raw);
+	if (c.text.p)
+		osy_buf_add_str(out, c.text);
+	return c.text.p != NULL;
+}
+
 /* ---- Locks by platform rule. Source: salesforce-wire.md section 6. ---- */
 
 struct lock_rule {

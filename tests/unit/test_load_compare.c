@@ -194,6 +194,18 @@ static void nulls_are_written_on_demand(void **state)
 	assert_int_equal(row->written[0], 1u << 2);
 }
 
+static void nulls_of_one_field(void **state)
+{
+	struct world *w = *state;
+	struct osy_lrow *row = add_row(w, true);
+
+	row->values[1] = OSY_STR_NULL; /* ignored */
+	row->values[2] = OSY_STR_NULL;
+	w->fields[2].write_nulls = true;
+	check(w, row, OSY_PENDING, OSY_ACT_UPDATE);
+	assert_int_equal(row->written[0], 1u << 2);
+}
+
 static void what_is_left_out_is_never_blanked(void **state)
 {
 	struct world *w = *state;
@@ -422,6 +434,7 @@ int main(void)
 		TEST(different_is_updated_in_what_differs),
 		TEST(different_is_existing_when_update_is_off),
 		TEST(nulls_are_written_on_demand),
+		TEST(nulls_of_one_field),
 		TEST(what_is_left_out_is_never_blanked),
 		TEST(unknown_is_never_sent),
 		TEST(given_up_is_not_sent),

@@ -224,6 +224,116 @@ static void skip_missing(void **state)
 	osy_template_free(template);
 }
 
+static void rules(void **state)
+{
+	struct osy_sf_field fields[] = {text("Name"), text("Ext__c"), text("Rating"), text("Email"),
+		text("Active__c"), text("Born__c"), text("Spot__Latitude__s"), text("Short__c"),
+		text("Full"), text("First"), lookup("Self__c", TO("Thing__c")), text("Out__c")};
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	fields[1].unique = fields[1].external_id = true;
+	fields[2].type = OSY_T_PICKLIST;
+	fields[2].restricted_picklist = true;
+	fields[2].picklist = TO("Hot", "Warm");
+	fields[3].type = OSY_T_EMAIL;
+	fields[4].type = OSY_T_BOOLEAN;
+	fields[5].type = OSY_T_DATE;
+	fields[6].type = OSY_T_DOUBLE;
+	fields[7].length = 8;
+	fields[7].nillable = false;
+	fields[8].createable = fields[8].updateable = false;
+	fields[9].compound_name = "Full";
+	struct osy_sf_object thing = OBJECT("Thing__c", "a00", fields);
+	struct osy_sf_object *things[] = {&thing};
+	if (plan_of(T("where: \"Email != ''\", fields: {exclude: [Out__c]}, match: {externalId: "
+		      "Ext__c}, "
+		      "values: {Rating: {Cold: Warm, '*': null}, Active__c: {Yes: 'true'}}, "
+		      "nulls: {'*': write, Name: ignore}, mask: {EXT__C: hash, Email: keep-last-2, "
+		      "Rating: hash, Out__c: hash, "
+		      "Born__c: {replace: '2000-01-01'}}"),
+		    things, things, &plan, &template, &err))
+		fail_msg("%s", err.msg);
+	const struct osy_spec_field *of = plan.spec.objects[0].fields;
+	assert_false(plan.spec.objects[0].write_nulls || of[0].write_nulls);
+	assert_true(of[1].write_nulls);
+	assert_null(of[0].rule);
+	assert_int_equal(of[1].rule->mask, OSY_MASK_HASH);
+	assert_int_equal(of[2].rule->choice_count, 2);
+	assert_string_equal(of[2].rule->values[0].to, "\"Warm\"");
+	assert_string_equal(of[4].rule->values[0].to, "true");
+	assert_string_equal(of[5].rule->text, "\"2000-01-01\"");
+	assert_true(has_notice(&plan, "the filter of Thing__c names Email, which is masked"));
+	assert_true(has_notice(&plan, "mask of Thing__c.Out__c has no effect: it is not copied"));
+	osy_plan_done(&plan);
+	osy_template_free(template);
+	static const char *const bad[][2] = {
+		{T("values: {Rating: {Hot: Wram}}"), "values of 'Rating': 'Wram' is no active "
+						     "value of the restricted picklist Rating "
+						     "in org 'dst'; did you mean 'Warm'?"},
+		{T("values: {Active__c: {Yes: maybe}}"), "'maybe' must be true or false"},
+		{T("values: {Born__c: {a: tomorrow}}"), "must be a date such as"},
+		{T("values: {Short__c: {a: far too long}}"), "is too long for the field"},
+		{T("values: {Short__c: {a: null}}"), "may not be null"},
+		{T("values: {Self__c: {a: b}}"), "takes no map of values"},
+		{T("values: {Nix: {a: b}}"), "values of 'Nix': the field is not on Thing__c"},
+		{T("mask: {Emial: hash}"),
+			"mask of 'Emial': the field is not on Thing__c in org 'src'"},
+		{T("mask: {Full: hash}"), "it is made of parts; name those: First"},
+		{T("mask: {Self__c: hash}"), "cannot be masked; exclude it"},
+		{T("mask: {Ext__c: keep-last-4}"), "is unique in the target, and this style"},
+		{T("match: {keys: [Name]}, mask: {Name: shuffle}"),
+			"is a match key, and this style"},
+		{T("match: {keys: [Short__c]}, mask: {Short__c: hash}"),
+			"is a match key, and this style"},
+		{T("mask: {Ext__c: {pattern: '####'}}"), "is unique in the target"},
+		{T("mask: {Active__c: hash}"), "hash has no meaning for it"},
+		{T("mask: {Spot__Latitude__s: hash}"), "hash has no meaning for it"},
+		{T("mask: {Born__c: shuffle}"), "this style is for text, phone and e-mail"},
+		{T("mask: {Rating: keep-last-2}"), "is of type picklist, restricted"},
+		{T("mask: {Rating: {replace: Mild}}"), "is no active value of the restricted"},
+		{T("mask: {Email: {replace: nobody}}"), "must be an e-mail address"},
+		{T("mask: {Email: {pattern: '^^^'}}"), "must make e-mail addresses"},
+		{T("mask: {Short__c: {pattern: '#########'}}"),
+			"makes 9 characters, Short__c takes 8"},
+		{T("nulls: {Nix: write}"), "nulls of 'Nix': the field is not on Thing__c"},
+		{T("mask: {Short__c: null}"), "may not be null"},
+	};
+	for (size_t i = 0; i < OSY_COUNT(bad); i++)
+		assert_plan_fails(bad[i][0], &thing, &thing, bad[i][1]);
+}
+
+static void users_and_queues(void **state)
+{
+	struct osy_sf_field fields[] = {text("Name"), lookup("OwnerId", TO("Group", "User")),
+		lookup("Boss__c", TO("User")), lookup("CreatedById", TO("User")),
+		lookup("Profile__c", TO("Profile"))};
+	struct osy_sf_field others[OSY_COUNT(fields)];
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	memcpy(others, fields, sizeof(others));
+	others[1] = lookup("OwnerId", TO("User"));
+	struct osy_sf_object thing = OBJECT("Thing__c", "a00", fields);
+	struct osy_sf_object other = OBJECT("Thing__c", "a00", others);
+	if (plan_of("name: x\nobjects: [{name: Thing__c}]\nusers: {}\n",
+		    (struct osy_sf_object *[]){&thing}, (struct osy_sf_object *[]){&other}, &plan,
+		    &template, &err))
+		fail_msg("%s", err.msg);
+	const struct osy_spec_object *o = plan.spec.objects;
+	assert_int_equal(o->field_count, 3); /* created by is left alone */
+	assert_true(o->fields[1].to_users && !o->fields[1].to_queues);
+	assert_true(o->fields[2].to_users);
+	assert_int_equal(o->fields[2].parent_count, 0);
+	assert_true(has_notice(&plan, "Thing__c.Profile__c points to Profile"));
+	osy_plan_done(&plan);
+	osy_template_free(template);
+}
+
 static void price_books_in_two_legs(void **state)
 {
 	struct osy_sf_field book[] = {text("Name")}, product[] = {text("Name")};
@@ -497,6 +607,8 @@ int main(void)
 		cmocka_unit_test(fields_and_lookups),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(skip_missing),
+		cmocka_unit_test(rules),
+		cmocka_unit_test(users_and_queues),
 		cmocka_unit_test(price_books_in_two_legs),
 		cmocka_unit_test(locks),
 		cmocka_unit_test(lanes),

@@ -69,6 +69,53 @@ static void comes_back_as_it_was(void **state)
 	osy_spec_free(spec);
 }
 
+static void rules_come_back(void **state)
+{
+	static const struct osy_spec_value values[] = {{"Hot", "\"Warm\""}, {"null", "true"}};
+	static const char *const choices[] = {"A", "B"};
+	static const struct osy_spec_rule rule = {.source_type = OSY_T_PICKLIST,
+		.length = 40,
+		.values = values,
+		.value_count = 2,
+		.mask = OSY_MASK_KEEP_LAST,
+		.keep = 4,
+		.text = "t",
+		.choices = choices,
+		.choice_count = 2};
+	struct osy_spec_field ruled[3];
+	struct osy_spec_object of = object;
+	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(1 << 20);
+	struct osy_spec *spec = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	memcpy(ruled, fields, sizeof(ruled));
+	ruled[0].rule = &rule;
+	of.fields = ruled;
+	write_spec(&of, &out);
+	/* a program that knows no rules refuses it */
+	assert_non_null(strstr(out.p, "\"v\":2"));
+	assert_int_equal(osy_spec_read(osy_buf_str(&out), &spec, &err), OSY_OK);
+	const struct osy_spec_rule *got = spec->objects[0].fields[0].rule;
+	assert_non_null(got);
+	assert_null(spec->objects[0].fields[1].rule);
+	assert_int_equal(got->source_type, OSY_T_PICKLIST);
+	assert_int_equal(got->length, 40);
+	assert_int_equal(got->value_count, 2);
+	assert_string_equal(got->values[1].from, "null");
+	assert_string_equal(got->values[1].to, "true");
+	assert_int_equal(got->mask, OSY_MASK_KEEP_LAST);
+	assert_int_equal(got->keep, 4);
+	assert_string_equal(got->text, "t");
+	assert_string_equal(got->choices[1], "B");
+	osy_spec_free(spec);
+	/* a mask that nobody knows hides all */
+	memcpy(strstr(out.p, "keep-last"), "keep-liar", 9);
+	assert_int_equal(osy_spec_read(osy_buf_str(&out), &spec, &err), OSY_OK);
+	assert_int_equal(spec->objects[0].fields[0].rule->mask, OSY_MASK_NULL);
+	osy_spec_free(spec);
+}
+
 /* Specs of runs that were scanned before there was an order. */
 static void without_an_order(void **state)
 {
@@ -109,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(comes_back_as_it_was),
+		cmocka_unit_test(rules_come_back),
 		cmocka_unit_test(without_an_order),
 		cmocka_unit_test(indexes_are_checked),
 	};

@@ -124,6 +124,71 @@ static void everything(void **state)
 	osy_template_free(t);
 }
 
+static void rules(void **state)
+{
+	(void)state;
+	struct osy_template *t = assert_taken(
+		"name: r\nobjects:\n  - name: Contact\n    nulls: {\"*\": write, Fax: ignore}\n"
+		"    values: {Rating: {Hot: Warm, \"*\": null, null: Cold}, Active__c: {Yes: true, "
+		"No: 5}}\n"
+		"    mask: {Email: hash, Phone: keep-last-4, Fax: null, Name: {replace: N.N.},\n"
+		"      Age__c: {replace: 40}, Tax__c: {pattern: '##-^^'}, Title: shuffle}\n");
+	const struct osy_template_object *o = t->objects;
+	static const enum osy_mask styles[] = {OSY_MASK_HASH, OSY_MASK_KEEP_LAST, OSY_MASK_NULL,
+		OSY_MASK_REPLACE, OSY_MASK_REPLACE, OSY_MASK_PATTERN, OSY_MASK_SHUFFLE};
+
+	assert_true(o->write_nulls);
+	assert_int_equal(o->null_count, 1);
+	assert_string_equal(o->nulls[0].field, "Fax");
+	assert_false(o->nulls[0].write);
+	assert_int_equal(o->values_count, 2);
+	assert_string_equal(o->values[0].field, "Rating");
+	assert_int_equal(o->values[0].count, 3);
+	assert_string_equal(o->values[0].items[0].from, "Hot");
+	assert_string_equal(o->values[0].items[0].to, "\"Warm\"");
+	assert_string_equal(o->values[0].items[1].from, "*");
+	assert_string_equal(o->values[0].items[1].to, "null");
+	assert_string_equal(o->values[0].items[2].from, "null");
+	assert_string_equal(o->values[1].items[0].to, "true");
+	assert_string_equal(o->values[1].items[1].to, "5");
+	assert_int_equal(o->mask_count, OSY_COUNT(styles));
+	for (size_t i = 0; i < OSY_COUNT(styles); i++)
+		assert_int_equal(o->masks[i].mask, styles[i]);
+	assert_int_equal(o->masks[1].keep, 4);
+	assert_string_equal(o->masks[3].text, "\"N.N.\"");
+	assert_string_equal(o->masks[4].text, "40");
+	assert_string_equal(o->masks[5].text, "##-^^");
+	osy_template_free(t);
+}
+
+static void users(void **state)
+{
+	(void)state;
+	struct osy_template *t =
+		assert_taken("name: r\nobjects: [{name: Case}]\nusers:\n"
+			     "  match: [email, username]\n  usernameSuffix: .dr\n"
+			     "  fallback: a@b.c\n  map: {x@y.z: x@b.c, q@y.z: null}\n");
+	assert_true(t->users.on);
+	assert_int_equal(t->users.match_count, 2);
+	assert_int_equal(t->users.match[0], OSY_USER_EMAIL);
+	assert_int_equal(t->users.match[1], OSY_USER_USERNAME);
+	assert_string_equal(t->users.suffix, ".dr");
+	assert_string_equal(t->users.fallback, "a@b.c");
+	assert_int_equal(t->users.map_count, 2);
+	assert_string_equal(t->users.map[0].source, "x@y.z");
+	assert_string_equal(t->users.map[0].target, "x@b.c");
+	assert_string_equal(t->users.map[1].target, "");
+	osy_template_free(t);
+	t = assert_taken("name: r\nobjects: [{name: Case}]\nusers: {}\n");
+	assert_true(t->users.on);
+	assert_int_equal(t->users.match_count, 3);
+	assert_string_equal(t->users.fallback, "");
+	osy_template_free(t);
+	t = assert_taken("name: r\nobjects: [{name: Case}]\n");
+	assert_false(t->users.on);
+	osy_template_free(t);
+}
+
 #define ONE(body) "name: x\nobjects:\n  - name: Account\n    " body "\n"
 
 static void refusals(void **state)
@@ -150,6 +215,8 @@ static void refusals(void **state)
 		{ONE("limit: 0"), "limit must be a whole number from 1"},
 		{ONE("insert: yes"), "insert must be true or false"},
 		{ONE("nulls: both"), "nulls must be ignore or write"},
+		{ONE("nulls: {Fax: both}"), "nulls of 'Fax' must be ignore or write"},
+		{ONE("nulls: {'a b': write}"), "nulls of 'a b' must be"},
 		{ONE("mode: match-only"), "needs a match key"},
 		{ONE("insert: false\n    update: false"), "neither insert nor update"},
 		{ONE("match: {externalId: A, id: true}"), "match must be"},
@@ -170,8 +237,19 @@ static void refusals(void **state)
 		{"name: x\norder: A\nobjects: [{name: A}]\n", "order must be a list"},
 		{ONE("map: {A: 'B C'}"), "must be a field name"},
 		{ONE("target: 'a b'"), "target must be the API name"},
-		{ONE("mask: {Email: hash}"), "line 4: mask is not supported yet"},
-		{ONE("values: {A: {b: c}}"), "values is not supported yet"},
+		{ONE("mask: hash"), "line 4: mask must be a mapping from fields to styles"},
+		{ONE("mask: {Email: hide}"), "line 4: mask of 'Email' must be hash, keep-last-N"},
+		{ONE("mask: {Email: keep-last-0}"), "must be hash"},
+		{ONE("mask: {Email: keep-last-}"), "must be hash"},
+		{ONE("mask: {Email: {replace: [a]}}"), "must be hash"},
+		{ONE("mask: {Email: {pattern: 5}}"), "must be hash"},
+		{ONE("mask: {Email: {pattern: '#\\'}}"), "must be hash"},
+		{ONE("mask: {Email: {pattern: a, replace: b}}"), "must be hash"},
+		{ONE("mask: {'E mail': hash}"), "mask of 'E mail'"},
+		{ONE("values: {A: b}"), "line 4: values of A must be a mapping of 1 to"},
+		{ONE("values: {A: {}}"), "values of A must be a mapping"},
+		{ONE("values: {A: {b: [c]}}"), "values of A: what 'b' becomes must be a text"},
+		{ONE("values: [A]"), "values must be a mapping from fields"},
 		{ONE("api: soap"), "api must be auto or rest or bulk"},
 		{"name: x\nobjects: [{name: A}]\noptions: {deltaSync: true}\n",
 			"deltaSync is not supported yet"},
@@ -179,8 +257,14 @@ static void refusals(void **state)
 			"lanes must be a whole number"},
 		{"name: x\nobjects: [{name: A}]\nrecordTypes: id\n",
 			"recordTypes is not supported yet"},
-		{"name: x\nobjects: [{name: A}]\nusers: {fallback: a@b.c}\n",
-			"fallback is not supported yet"},
+		{"name: x\nobjects: [{name: A}]\nusers: [a]\n", "users must be a mapping"},
+		{"name: x\nobjects: [{name: A}]\nusers: {falback: a@b.c}\n",
+			"did you mean 'fallback'?"},
+		{"name: x\nobjects: [{name: A}]\nusers: {match: [name]}\n",
+			"match must be a list of username, federationId and email"},
+		{"name: x\nobjects: [{name: A}]\nusers: {map: {a: 1}}\n",
+			"map: 'a' must be mapped to a username"},
+		{"name: x\nobjects: [{name: A}]\nusers: {map: [a]}\n", "map must be a mapping"},
 	};
 
 	(void)state;
@@ -204,6 +288,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(everything),
+		cmocka_unit_test(rules),
+		cmocka_unit_test(users),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(nearest),
 	};

@@ -17,6 +17,36 @@ enum osy_match {
 	OSY_MATCH_SAME_ID
 };
 
+/* How the values of a field are masked (docs/templates.md). */
+enum osy_mask {
+	OSY_MASK_NONE,
+	OSY_MASK_HASH,
+	OSY_MASK_KEEP_LAST,
+	OSY_MASK_REPLACE,
+	OSY_MASK_PATTERN,
+	OSY_MASK_SHUFFLE,
+	OSY_MASK_NULL
+};
+
+struct osy_spec_value {
+	const char *from; /* text; "null": a null, "*": any other value */
+	const char *to;	  /* raw JSON, "null" for null */
+};
+
+/* What is done to the values of a field between reading and the batch: first the value map, then
+ * the mask. */
+struct osy_spec_rule {
+	enum osy_sf_type source_type;
+	int length; /* of the target field, in characters; 0: not limited */
+	const struct osy_spec_value *values;
+	size_t value_count;
+	enum osy_mask mask;
+	int keep;		    /* KEEP_LAST */
+	const char *text;	    /* REPLACE: raw JSON; PATTERN: the pattern; else NULL */
+	const char *const *choices; /* HASH: the only values that the target takes */
+	size_t choice_count;
+};
+
 struct osy_spec_field {
 	const char *name;	     /* in the source */
 	const char *target;	     /* in the target */
@@ -25,12 +55,15 @@ struct osy_spec_field {
 	bool createable, updateable; /* in the target */
 	bool nillable;		     /* in the target */
 	bool unique;		     /* in the target */
+	bool write_nulls;	     /* although the object does not */
 	/* lookups only (type OSY_T_REFERENCE): */
 	bool required; /* may not be left out on insert */
 	bool link; /* self-lookup, or cut in a cycle: waits for the link pass while its parent is
 		      unmapped */
-	const int *parents; /* indexes of the spec's objects that it may point to */
+	bool to_users, to_queues; /* it may point to people or queues, which are pins */
+	const int *parents;	  /* indexes of the spec's objects that it may point to */
 	size_t parent_count;
+	const struct osy_spec_rule *rule; /* NULL: values pass as they are */
 };
 
 struct osy_spec_object {
@@ -63,8 +96,8 @@ struct osy_spec_object {
 	size_t field_count;
 };
 
-/* A mapping that the org itself has made and nobody can write: the standard price book,
- * record types. */
+/* A mapping that nobody has to write: the standard price book, record types, users, queues. An
+ * unset target: lookups to it are left out without a word. */
 struct osy_spec_pin {
 	struct osy_id source, target;
 };

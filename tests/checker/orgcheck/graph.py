@@ -124,10 +124,11 @@ class Side:
     def span(self, obj):
         return range(self.base[obj.name], self.base[obj.name] + self.size[obj.name])
 
-    def fetch(self, obj, wanted):
+    def fetch(self, obj, wanted, fields=None):
         """Full records by number, of some few."""
         found = self.org.by_ids(obj.target if self.which else obj.name,
-                                scope.fields_of(obj, self.which), [self.id_of(i) for i in wanted])
+                                fields or scope.fields_of(obj, self.which),
+                                [self.id_of(i) for i in wanted])
         return {i: found[self.id_of(i)] for i in wanted if self.id_of(i) in found}
 
 

@@ -45,6 +45,7 @@ class Obj:
     scalars: list = None    # (source field, target field, canon, value map, named map or None)
     lookups: list = None
     left_out: list = field(default_factory=list)
+    masked: list = field(default_factory=list)  # (source field, target field, style, target's describe)
 
     @property
     def standard(self):
@@ -85,7 +86,7 @@ def settle(objects, source, target, options):
             _place(obj, here, there, names, named, options)
     _mark_deferred(objects)
     for obj in objects:
-        if not obj.scalars and not obj.lookups:
+        if not obj.scalars and not obj.lookups and not obj.masked:
             raise ScopeError("%s: no field that is readable here and createable there" % obj.name)
     return named
 
@@ -100,7 +101,7 @@ def _place(obj, here, there, names, named, options):
     if name in STAMPS and not (options.audit and name in AUDIT):
         return
     if name in obj.mask:
-        obj.left_out.append("%s (masked)" % name)
+        obj.masked.append((name, goal["name"], obj.mask[name], goal))
         return
     if obj.match and isinstance(obj.match, dict) and obj.match.get("sourceId") == goal["name"]:
         return
@@ -167,16 +168,28 @@ class Named:
         return self.tables[name]
 
 
+def map_value(mapped, value):
+    """What a template's value map makes of a value: keys are texts, "null" and "*" are special."""
+    known = {"null" if k is None else str(k).lower() if isinstance(k, bool) else str(k): v
+             for k, v in mapped.items()}
+    if value is None or value == "":
+        return known.get("null", value)
+    text = json.dumps(value) if not isinstance(value, str) else value
+    if text.endswith(".0") and not isinstance(value, str):
+        text = text[:-2]
+    return known.get(text, known.get("*", value))
+
+
 def canon_row(obj, row, side):
     """The comparable texts of a record's own fields; side 0 is the source, 1 the target."""
     out = []
     for source, target, canon, mapped, named in obj.scalars:
         value = row[target if side else source]
+        if mapped and not side:
+            value = map_value(mapped, value)
         if value is None or value == "":
             out.append(None)
             continue
-        if mapped and not side:
-            value = mapped.get(value, value)
         if named:
             value = named[side].get(value[:15], "unknown " + ("id" if side else value))
         out.append(canon(value))

@@ -22,4 +22,15 @@ void osy_sha256(struct osy_str text, unsigned char ret[32]);
 void osy_sha256_hex(struct osy_str text, char ret[65]);
 bool osy_equal_in_constant_time(struct osy_str a, struct osy_str b);
 
+/*
+ * HMAC-SHA256 under a key of its own for each purpose, derived from the secret key: the same text
+ * gives the same 32 bytes wherever the secret key is the same. One thread.
+ */
+struct osy_mac;
+enum osy_code osy_mac_new(const struct osy_secret *key_base64, const char *purpose,
+	struct osy_mac **ret, struct osy_err *err) OSY_CHECKED;
+struct osy_mac *osy_mac_free(struct osy_mac *mac);
+void osy_mac_free_at(struct osy_mac **mac);
+void osy_mac(struct osy_mac *mac, struct osy_str text, unsigned char ret[32]);
+
 #endif

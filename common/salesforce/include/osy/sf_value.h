@@ -16,6 +16,9 @@ bool osy_sf_value_equal(
 	enum osy_sf_type type, int scale, struct osy_str a_raw, struct osy_str b_raw);
 /* A hash for which equal values (as above) are equal. */
 uint64_t osy_sf_value_hash(enum osy_sf_type type, int scale, struct osy_str raw, uint64_t seed);
+/* The canonical text of a value: equal values (as above) have the same one. Appended to out; false,
+ * and nothing appended, for null. */
+bool osy_sf_value_canon(enum osy_sf_type type, int scale, struct osy_str raw, struct osy_buf *out);
 /* Lock parents of an object by platform rule, besides master-detail: NULL-terminated field names
  * (section 6). */
 const char *const *osy_sf_lock_fields(const char *object);
