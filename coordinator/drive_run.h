@@ -39,7 +39,7 @@ struct osy_drive {
 	/* of the run's row, as of the last osy_drive_load */
 	enum osy_run_state state;
 	bool wants_start, wants_abort, executing, published;
-	bool held; /* a person has paused it */
+	bool held;     /* a person has paused it */
 	bool restores; /* automation that the run left off is to be switched on again */
 	int pass, open_stage;
 	char *source_name, *target_name;
