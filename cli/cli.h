@@ -99,6 +99,7 @@ struct cli_watch {
 	const char *run;
 	bool scan;     /* only until it is scanned */
 	bool aborting; /* that it ends Aborted is what was asked for */
+	bool rollback; /* what it has done, or would do, is the summary */
 };
 /* Until the run no longer moves; then its summary on stdout. Sets cli->exit_status. */
 enum osy_code cli_watch(

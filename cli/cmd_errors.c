@@ -130,12 +130,14 @@ static void print_outcome(const struct osy_json *why)
 		       target = osy_json_get_str(why, "targetId"),
 		       outcome = osy_json_get_str(why, "outcome"),
 		       state = osy_json_get_str(why, "batchState");
+	bool undone = osy_json_get_bool(why, "rolledBack", false);
 
 	osy_buf_addf(&raw, "%.*s %.*s: %.*s", (int)object.len, object.p, (int)source.len, source.p,
 		(int)outcome.len, outcome.p);
 	if (target.len)
-		osy_buf_addf(&raw, "; in the target it is %.*s", (int)target.len, target.p);
-	osy_buf_addz(&raw, ".");
+		osy_buf_addf(&raw, "; in the target it %s %.*s", undone ? "was" : "is",
+			(int)target.len, target.p);
+	osy_buf_addz(&raw, undone ? ". A rollback has undone that." : ".");
 	cli_show(osy_buf_str(&raw), &text);
 	printf("%s\n", text.p);
 	osy_buf_reset(&raw);

@@ -237,7 +237,7 @@ enum osy_code cli_run_rollback(struct cli *cli, struct osy_err *err)
 	OSY_AUTO(osy_buf_done) struct osy_buf body = OSY_BUF(1024);
 	OSY_AUTO(osy_json_free_at) struct osy_json *run = NULL;
 	struct osy_json_writer w = osy_json_writer(&body);
-	struct cli_watch watch = {.run = cli->words.args[0]};
+	struct cli_watch watch = {.run = cli->words.args[0], .rollback = true};
 
 	osy_jw_object(&w);
 	osy_jw_put_bool(&w, "dryRun", cli_value(&cli->words, "dry-run") != NULL);

@@ -342,7 +342,7 @@ static enum osy_code conclude(struct watcher *w, struct osy_err *err)
 			       : osy_fail(err, OSY_E_STATE,
 					 "run %s is in state '%.*s', not scanned", w->what->run,
 					 (int)state.len, state.p);
-	if (osy_str_is(state, "Rollback Completed"))
+	if (osy_str_is(state, "Rollback Completed") || w->what->rollback)
 		return conclude_rollback(w);
 	if (!synced && !aborted)
 		return osy_fail(err, OSY_E_STATE,

@@ -414,6 +414,29 @@ static void write_values(
 		osy_jw_null(w);
 }
 
+/* Whether a rollback has undone what the run did with the record. */
+static enum osy_code write_rolled_back(struct osy_call *call, const struct found *found,
+	const struct osy_id *id, struct osy_json_writer *w, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	bool written =
+		found->outcome.outcome == OSY_INSERTED || found->outcome.outcome == OSY_UPDATED;
+	char id18[19];
+
+	osy_id_18(id, id18);
+	enum osy_code rc = osy_pg_do(call->pg, &result, err,
+		"SELECT r.loaded_pass IS NOT NULL AND $2 > r.loaded_pass AND NOT "
+		"coalesce((r.rollback::"
+		"json->>'dryRun')::boolean, true) AND NOT EXISTS (SELECT 1 FROM failure f WHERE "
+		"f.run "
+		"= r.id AND f.pass = $2 AND f.kind = 'rollback' AND f.source_id = $3) FROM run r "
+		"WHERE "
+		"r.id = $1",
+		OSY_PG_Z(call->params[0]), OSY_PG_I64(found->pass), OSY_PG_Z(id18));
+	osy_jw_put_bool(w, "rolledBack", !rc && written && osy_pg_i64(result, 0, 0, 0) != 0);
+	return rc;
+}
+
 static enum osy_code read_spec(struct osy_call *call, struct osy_spec **ret, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
@@ -453,7 +476,9 @@ static enum osy_code why(struct osy_call *call, struct osy_err *err)
 		osy_jw_object(&w);
 		write_found(&found, &spec->objects[found.object], &id, &w);
 		write_values(call, &found, &w);
-		rc = write_record_failures(call, &id, &w, err);
+		rc = write_rolled_back(call, &found, &id, &w, err);
+		if (!rc)
+			rc = write_record_failures(call, &id, &w, err);
 		osy_jw_object_end(&w);
 	}
 	osy_buf_done(&found.source);

@@ -308,7 +308,7 @@ enum osy_code osy_drive_ask_rollback(
 		return refuse(pg, &asked, "rolled back", err);
 	rc = osy_pg_do(pg, &rows, err,
 		"UPDATE run SET rollback = json_build_object('dryRun', $2::boolean, 'force', "
-		"$3::boolean)::text WHERE id = $1 AND spec IS NOT NULL RETURNING 1",
+		"$3::boolean, 'was', state)::text WHERE id = $1 AND spec IS NOT NULL RETURNING 1",
 		OSY_PG_Z(run), OSY_PG_BOOL(dry), OSY_PG_BOOL(force));
 	if (!rc && !osy_pg_rows(rows))
 		rc = osy_fail(err, OSY_E_STATE,
@@ -329,7 +329,8 @@ enum osy_code osy_drive_ask_rollback(
 		"WITH o AS (UPDATE run_object SET pass_records = NULL WHERE run = $1) UPDATE run "
 		"SET state = 'Rollback', phase = 'Initializing', pass_kind = "
 		"'rollback', loaded_pass = "
-		"coalesce(loaded_pass, pass), pass = pass + 1, open_stage = 0, problem = NULL "
+		"CASE WHEN state = 'Rollback Completed' THEN loaded_pass ELSE pass END, pass = "
+		"pass + 1, open_stage = 0, problem = NULL "
 		"WHERE id "
 		"= $1",
 		err);

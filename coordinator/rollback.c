@@ -3,11 +3,12 @@
  * delete what was inserted and give back what was changed (workers/load_undo.c); here it is
  * planned, stages are opened one by one, and the end is seen.
  *
- * The plan, in run.rollback: {"dryRun", "force", "objects": [{"children": [[object, field] ...],
- * "later": [run ...]} ...]}. children: lookups of the target org that would take records along when
- * one of the object is deleted, of objects that hold any; later: runs that wrote the object in the
- * same org since.
+ * The plan, in run.rollback: {"dryRun", "force", "was", "objects": [{"children": [[object, field]
+ * ...], "later": [run ...]} ...]}. children: lookups of the target org that would take records
+ * along when one of the object is deleted, of objects that hold any; later: runs that wrote the
+ * object in the same org since; was: the run's state before, which a dry run gives back.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -117,8 +118,12 @@ static enum osy_code plan_later(struct osy_drive *drive, const struct osy_spec_o
 	return rc;
 }
 
-static enum osy_code read_asked(
-	struct osy_drive *drive, bool *ret_dry, bool *ret_force, struct osy_err *err)
+struct asked {
+	bool dry, force;
+	char was[32];
+};
+
+static enum osy_code read_asked(struct osy_drive *drive, struct asked *ret, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
 	OSY_AUTO(osy_json_free_at) struct osy_json *json = NULL;
@@ -127,9 +132,13 @@ static enum osy_code read_asked(
 
 	if (!rc)
 		rc = osy_json_parse(osy_pg_str(row, 0, 0), "the rollback", &json, err);
-	*ret_dry = !rc && osy_json_get_bool(json, "dryRun", false);
-	*ret_force = !rc && osy_json_get_bool(json, "force", false);
-	return rc;
+	if (rc)
+		return rc;
+	struct osy_str was = osy_json_get_str(json, "was");
+	ret->dry = osy_json_get_bool(json, "dryRun", false);
+	ret->force = osy_json_get_bool(json, "force", false);
+	(void)snprintf(ret->was, sizeof(ret->was), "%.*s", (int)was.len, was.p ? was.p : "");
+	return OSY_OK;
 }
 
 static enum osy_code make_plan(struct osy_drive *drive, struct osy_buf *out, struct osy_err *err)
@@ -137,13 +146,14 @@ static enum osy_code make_plan(struct osy_drive *drive, struct osy_buf *out, str
 	struct osy_json_writer w = osy_json_writer(out);
 	struct osy_arena arena;
 	struct known *known = NULL;
-	bool dry = false, force = false;
-	enum osy_code rc = read_asked(drive, &dry, &force, err);
+	struct asked asked = {0};
+	enum osy_code rc = read_asked(drive, &asked, err);
 
 	osy_arena_init(&arena, 64u * 1024);
 	osy_jw_object(&w);
-	osy_jw_put_bool(&w, "dryRun", dry);
-	osy_jw_put_bool(&w, "force", force);
+	osy_jw_put_bool(&w, "dryRun", asked.dry);
+	osy_jw_put_bool(&w, "force", asked.force);
+	osy_jw_put_str(&w, "was", osy_str(asked.was));
 	osy_jw_key(&w, "objects");
 	osy_jw_array(&w);
 	for (size_t i = 0; !rc && i < drive->spec->object_count; i++) {
@@ -220,13 +230,18 @@ static enum osy_code is_undone(struct osy_drive *drive, bool *ret, struct osy_er
 static enum osy_code finish(struct osy_drive *drive, struct osy_err *err)
 {
 	int64_t source_calls, target_calls;
+	struct asked asked = {0};
+	enum osy_code rc = read_asked(drive, &asked, err);
 
+	if (rc)
+		return rc;
 	osy_drive_calls(drive, &source_calls, &target_calls);
-	enum osy_code rc = osy_drive_set(drive, err,
-		"state = 'Rollback Completed', phase = 'Completed', open_stage = 0, problem = "
-		"NULL, "
-		"wanted = NULL, ended_at = now(), target_calls = target_calls + $4",
-		OSY_PG_I64(target_calls));
+	rc = osy_drive_set(drive, err,
+		"state = $5, phase = CASE WHEN $5 = 'Aborted' THEN 'Aborted' ELSE 'Completed' END, "
+		"open_stage = 0, problem = NULL, wanted = NULL, ended_at = now(), target_calls = "
+		"target_calls + $4",
+		OSY_PG_I64(target_calls),
+		OSY_PG_Z(asked.dry && asked.was[0] ? asked.was : "Rollback Completed"));
 	if (!rc)
 		osy_log(OSY_INFO, "run.rolled_back", OSY_KV("run", drive->run));
 	return rc;

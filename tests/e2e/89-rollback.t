@@ -54,13 +54,15 @@ dump before
 sync_run
 is "$(run_get "$RUN" '[d["state"], d["totals"]["inserted"]]')" "['Synced', $((ACCOUNTS + CONTACTS))]" "all is inserted"
 undo --dry-run
-is "$STATUS $(done_is)" "0 ['Rollback Completed', $((ACCOUNTS + CONTACTS)), 0, 0]" "a dry run says what would be deleted"
+is "$STATUS $(done_is)" "0 ['Synced', $((ACCOUNTS + CONTACTS)), 0, 0]" "a dry run says what would be deleted; the run stays Synced"
 is "$(curl -sf "$DST/__sim/count" | json 'd["Contact"]')" "$CONTACTS" "and deletes nothing"
 undo
 is "$STATUS $(done_is)" "0 ['Rollback Completed', $((ACCOUNTS + CONTACTS)), 0, 0]" "rolled back: all is deleted"
 same "the target is as it was"
 is_unmapped() { ! orgsync idmap get --source src --target dst "$(curl -sf "$SRC/__sim/dump?object=Account" | head -1 | json 'd["Id"]')"; }
 runs "its mappings are gone" is_unmapped
+like "$(orgsync run why "$RUN" "$(curl -sf "$SRC/__sim/dump?object=Account" | head -1 | json 'd["Id"]')")" "A rollback has undone that" \
+	"why says what became of a record"
 run_is_refused() { ! orgsync run replay "$RUN" >/dev/null 2>&1; }
 runs "and cannot be replayed" run_is_refused
 
