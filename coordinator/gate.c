@@ -8,7 +8,7 @@
 #include "osy/log.h"
 #include "osy/mem.h"
 
-#define READS_MOST 16	  /* requests at the source that a run has a use for */
+#define READS_MOST 16	  /* requests at an org that a run has a use for */
 #define READ_IDLE_MS 1000 /* after that nothing is wanted any more */
 #define LIST_MS 60000	  /* a list of ids is read within that */
 #define SCAN_MS 120000	  /* and a scan within that */
@@ -19,14 +19,14 @@ struct side {
 	const char *name;
 	struct osy_org **live;
 	struct osy_budget_org *budget; /* NULL: not known yet */
+	unsigned refused;	       /* reads that had to wait, since the last turn */
+	int64_t asked_at;	       /* mono ms of the last read that was asked for; 0: none */
 };
 
 struct osy_gate {
 	struct osy_redis *redis;
 	struct osy_budget *budget;
-	struct side sides[2]; /* source, target */
-	unsigned refused;     /* reads that had to wait, since the last turn */
-	int64_t asked_at;     /* mono ms of the last read that was asked for */
+	struct side sides[2]; /* by enum osy_gate_side */
 	int64_t aside_since;  /* mono ms since when calls are made past the budget; 0: none */
 	struct read_call *reads;
 	bool lacks; /* less is left than a list of ids takes */
@@ -35,6 +35,7 @@ struct osy_gate {
 /* A read under way. */
 struct read_call {
 	struct osy_gate *gate;
+	struct side *side;
 	struct osy_budget_call call;
 	osy_sf_done done;
 	bool (*data)(struct osy_http_call *call, struct osy_str piece, void *arg); /* NULL: none */
@@ -94,14 +95,13 @@ static struct osy_gate *gate_of_run(struct osy_drive *drive)
 	return gate;
 }
 
-/* ---- Reading the source ---- */
-static void tell_reads(struct osy_gate *gate)
+/* ---- Reading ---- */
+static void tell_reads(const struct side *side)
 {
-	struct osy_budget_org *source = gate->sides[0].budget;
-	bool idle = osy_mono_ms() - gate->asked_at > READ_IDLE_MS;
-	unsigned want = osy_budget_flying(source) + (idle ? 0 : gate->refused + 1);
+	bool idle = !side->asked_at || osy_mono_ms() - side->asked_at > READ_IDLE_MS;
+	unsigned want = osy_budget_flying(side->budget) + (idle ? 0 : side->refused + 1);
 
-	osy_budget_want(source, want < READS_MOST ? want : READS_MOST, 0);
+	osy_budget_want(side->budget, want < READS_MOST ? want : READS_MOST, 0);
 }
 
 /* Calls that were made past the budget are known by what the org told since. */
@@ -123,12 +123,13 @@ static void take_turns(struct osy_gate *gate)
 	bool turned = false;
 
 	note_aside(gate);
-	tell_reads(gate);
+	for (int i = 0; i < 2; i++)
+		tell_reads(&gate->sides[i]);
 	if (osy_budget_turn(gate->budget, &turned, &err))
 		osy_log(OSY_WARN, "org.budget", OSY_KV("org", gate->sides[0].name),
 			OSY_KV_ERR(&err));
-	if (turned)
-		gate->refused = 0;
+	for (int i = 0; turned && i < 2; i++)
+		gate->sides[i].refused = 0;
 }
 
 static bool may_list(struct osy_gate *gate, unsigned calls)
@@ -146,15 +147,16 @@ static bool may_list(struct osy_gate *gate, unsigned calls)
 	return taken;
 }
 
-bool osy_gate_may_read(struct osy_drive *drive, unsigned calls)
+bool osy_gate_may_read(struct osy_drive *drive, enum osy_gate_side which, unsigned calls)
 {
 	struct osy_gate *gate = gate_of_run(drive);
+	struct side *side = &gate->sides[which];
 
-	gate->asked_at = osy_mono_ms();
+	side->asked_at = osy_mono_ms();
 	take_turns(gate);
-	if (osy_budget_may_start(gate->sides[0].budget) && (calls <= 1 || may_list(gate, calls)))
+	if (osy_budget_may_start(side->budget) && (calls <= 1 || may_list(gate, calls)))
 		return true;
-	gate->refused++;
+	side->refused++;
 	return false;
 }
 
@@ -162,7 +164,7 @@ static void on_read(struct osy_sf_reply *reply, void *arg)
 {
 	struct read_call *read = arg;
 
-	osy_budget_ended(read->gate->sides[0].budget, &read->call, reply);
+	osy_budget_ended(read->side->budget, &read->call, reply);
 	read->done(reply, read->arg);
 	read_free(read);
 }
@@ -174,19 +176,20 @@ static bool on_data(struct osy_http_call *call, struct osy_str piece, void *arg)
 	return read->data(call, piece, read->arg);
 }
 
-enum osy_code osy_gate_start(struct osy_drive *drive, const struct osy_sf_request *request,
-	osy_sf_done done, void *arg, struct osy_err *err)
+enum osy_code osy_gate_start(struct osy_drive *drive, enum osy_gate_side side,
+	const struct osy_sf_request *request, osy_sf_done done, void *arg, struct osy_err *err)
 {
 	struct osy_gate *gate = gate_of_run(drive);
 	struct read_call *read = osy_xcalloc(1, sizeof(*read));
 
 	read->gate = gate;
+	read->side = &gate->sides[side];
 	read->done = done;
 	read->data = request->on_data;
 	read->arg = arg;
 	struct osy_sf_request gated = *request;
 	gated.on_data = request->on_data ? on_data : NULL;
-	enum osy_code rc = osy_sf_start(drive->source, &gated, on_read, read, err);
+	enum osy_code rc = osy_sf_start(*read->side->live, &gated, on_read, read, err);
 	if (rc) {
 		free(read);
 		return rc;
@@ -195,7 +198,7 @@ enum osy_code osy_gate_start(struct osy_drive *drive, const struct osy_sf_reques
 	if (read->next)
 		read->next->prev = read;
 	gate->reads = read;
-	osy_budget_started(gate->sides[0].budget, &read->call, 0);
+	osy_budget_started(read->side->budget, &read->call, 0);
 	return OSY_OK;
 }
 
@@ -302,9 +305,9 @@ static enum osy_code look_again(
 	enum osy_code rc = OSY_OK;
 
 	*ret_good = true;
-	osy_budget_want(gate->sides[0].budget, 0, 0);
 	for (int i = 0; !rc && i < 2; i++) {
 		struct side *side = &gate->sides[i];
+		osy_budget_want(side->budget, 0, 0);
 		rc = osy_budget_turn_now(side->budget, err);
 		if (!rc && may_probe && !osy_budget_recovered(side->budget))
 			rc = probe_when_due(drive, side, err);

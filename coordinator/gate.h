@@ -8,13 +8,15 @@
 
 #include "drive_run.h"
 
-/* ---- Reading the source ---- */
-/* Whether so many calls may be started now (1: a request; more: a list that is asked for on the
- * spot). */
-bool osy_gate_may_read(struct osy_drive *drive, unsigned calls);
-/* osy_sf_start() on the source, counted. */
-enum osy_code osy_gate_start(struct osy_drive *drive, const struct osy_sf_request *request,
-	osy_sf_done done, void *arg, struct osy_err *err) OSY_CHECKED;
+/* ---- Reading ---- */
+enum osy_gate_side { OSY_GATE_SOURCE, OSY_GATE_TARGET };
+/* Whether so many calls may be started now (1: a request; more, of the source alone: a list that is
+ * asked for on the spot). */
+bool osy_gate_may_read(struct osy_drive *drive, enum osy_gate_side side, unsigned calls);
+/* osy_sf_start() on the org, counted. */
+enum osy_code osy_gate_start(struct osy_drive *drive, enum osy_gate_side side,
+	const struct osy_sf_request *request, osy_sf_done done, void *arg,
+	struct osy_err *err) OSY_CHECKED;
 
 /* ---- Paused ---- */
 /* Looks at both budgets; *ret_paused: one is used up, the run is Paused now. A few times a second.

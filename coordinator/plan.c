@@ -263,6 +263,7 @@ static enum osy_code make_spec(struct plan_build *build, struct osy_err *err)
 	plan->objects =
 		osy_arena_calloc(&plan->arena, build->node_count + 1, sizeof(*plan->objects));
 	plan->apis = osy_arena_calloc(&plan->arena, build->node_count + 1, sizeof(*plan->apis));
+	plan->mapped = osy_arena_calloc(&plan->arena, build->node_count + 1, sizeof(*plan->mapped));
 	for (size_t i = 0; i < build->node_count; i++) {
 		plan->objects[i].index = (int)i;
 		plan->apis[i] = build->nodes[i].template->api;

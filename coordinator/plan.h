@@ -16,6 +16,7 @@ struct osy_plan {
 	struct osy_spec spec;		 /* arena_ is NULL: never osy_spec_free() it */
 	struct osy_spec_object *objects; /* spec.objects, for the scan to fill in */
 	enum osy_template_api *apis;	 /* what the template says, an object */
+	int64_t *mapped;		 /* about how many records the id map has, an object */
 	const char *const *notices;
 	size_t notice_count;
 	bool standard_pricebook; /* Pricebook2 or PricebookEntry is in it: pins are needed */
@@ -39,24 +40,31 @@ void osy_plan_lanes(struct osy_plan *plan, int most);
 void osy_plan_notice(struct osy_plan *plan, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* ---- REST or Bulk (plan_api.c), once selected and target_empty are known ---- */
+/* ---- REST or Bulk (plan_api.c), once selected, target_count and target_empty are known ---- */
 #define OSY_BULK_PAGE 25000 /* records of a page of a Bulk query's result */
 #define OSY_BULK_LANES 8    /* most lanes of an object that is loaded by Bulk */
 
 struct osy_plan_quota { /* what an org has left today; -1: not known */
 	int64_t calls;
 	int64_t bulk; /* the source: query jobs; the target: batches */
+	int64_t keys; /* the target: query jobs */
 };
 /* Whether an object would be read or loaded by Bulk, as far as calls say: then it is worth a call
  * to ask what is left of Bulk. */
 void osy_plan_wants_bulk(const struct osy_plan *plan, const struct osy_plan_quota *source,
-	const struct osy_plan_quota *target, bool *ret_read, bool *ret_load);
-/* Decides read_bulk and load_bulk of each object, with notices. */
+	const struct osy_plan_quota *target, bool *ret_read, bool *ret_load, bool *ret_keys);
+/* Decides read_bulk, load_bulk and key_read of each object, with notices. */
 void osy_plan_api(struct osy_plan *plan, const struct osy_plan_quota *source,
 	const struct osy_plan_quota *target);
 /* About how many calls an object costs. Loading: with its lanes known. */
 int64_t osy_plan_read_calls(const struct osy_spec_object *object, bool bulk);
 int64_t osy_plan_load_calls(const struct osy_spec_object *object, bool bulk);
+/* Whether a bulk read of the target's keys takes fewer calls than asking for so many records of the
+ * object batch by batch. */
+bool osy_plan_key_read_pays(const struct osy_spec_object *object, int64_t records);
+/* Whether an object can be matched by keys that were read at all: they have no meaning where
+ * another object of the run writes the same target. */
+bool osy_plan_can_read_keys(const struct osy_spec *spec, const struct osy_spec_object *object);
 
 /*
  * ---- Migration order (plan_order.c): each node after its parents. ----

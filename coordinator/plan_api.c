@@ -1,4 +1,5 @@
 /* REST or Bulk: by what it costs in API calls, and by what the org has left. */
+#include "osy/key.h"
 #include "plan.h"
 
 /* Fewer records than this are never worth a job, unless the template says so. */
@@ -7,6 +8,8 @@
 #define KEYLESS_LEAST 50000 /* a job is its own fence: nothing is inserted twice */
 #define ALWAYS 200000
 #define DEAR_PERCENT 1
+#define KEYS_LEAST 20000   /* records to be matched: a job takes its time */
+#define KEYS_MOST 10000000 /* keys in Redis: about 200 MB */
 
 /* Records a page or request. A job of ingest is one a lane, cut at JOB_RECORDS. */
 #define REST_PAGE 2000
@@ -36,11 +39,27 @@ static int64_t ingest_jobs(const struct osy_spec_object *object)
 	return object->lanes * parts(parts(object->selected, object->lanes), JOB_RECORDS);
 }
 
+/* By keys that were read: the job, and the targets that were found are read by id. */
+static int64_t key_read_calls(const struct osy_spec_object *object, int64_t records)
+{
+	int64_t found = records < object->target_count ? records : object->target_count;
+
+	return parts(object->target_count, OSY_BULK_PAGE) + QUERY_JOB_CALLS +
+	       parts(found, REST_PAGE);
+}
+
+bool osy_plan_key_read_pays(const struct osy_spec_object *object, int64_t records)
+{
+	return key_read_calls(object, records) < parts(records, REST_REQUEST);
+}
+
 int64_t osy_plan_load_calls(const struct osy_spec_object *object, bool bulk)
 {
 	int64_t calls = 0;
 
-	if (!object->target_empty && object->match != OSY_MATCH_NONE)
+	if (object->key_read)
+		calls += key_read_calls(object, object->selected);
+	else if (!object->target_empty && object->match != OSY_MATCH_NONE)
 		calls += parts(object->selected, REST_REQUEST);
 	if (object->match_only)
 		return calls;
@@ -76,16 +95,6 @@ static bool is_read_bulk(const struct osy_spec_object *object, enum osy_template
 		       is_dear(osy_plan_read_calls(object, false), source->calls));
 }
 
-/* Whether a lost insert can be found again by a field that is unique. */
-static bool has_unique_key(const struct osy_spec_object *object)
-{
-	for (size_t i = 0; i < object->key_count; i++) {
-		if (object->fields[object->keys[i]].unique)
-			return true;
-	}
-	return object->match_field && object->match_unique;
-}
-
 static int64_t rest_load_calls(const struct osy_spec_object *object)
 {
 	return parts(object->selected, REST_REQUEST) +
@@ -103,16 +112,41 @@ static bool is_load_bulk(const struct osy_spec_object *object, enum osy_template
 		return false;
 	return (object->selected >= DEAR_LEAST &&
 		       is_dear(rest_load_calls(object), target->calls)) ||
-	       (object->selected >= KEYLESS_LEAST && !has_unique_key(object));
+	       (object->selected >= KEYLESS_LEAST && !osy_key_is_unique(object));
+}
+
+bool osy_plan_can_read_keys(const struct osy_spec *spec, const struct osy_spec_object *object)
+{
+	if (osy_key_count(object) == 0 || object->target_empty || object->target_count > KEYS_MOST)
+		return false;
+	for (size_t i = 0; i < spec->object_count; i++) {
+		const struct osy_spec_object *other = &spec->objects[i];
+		if (other != object && strcmp(other->target, object->target) == 0)
+			return false;
+	}
+	return true;
+}
+
+static bool is_key_read(const struct osy_plan *plan, size_t index)
+{
+	const struct osy_spec_object *object = &plan->objects[index];
+	int64_t records = object->selected - plan->mapped[index];
+
+	if (plan->apis[index] == OSY_API_REST || !osy_plan_can_read_keys(&plan->spec, object))
+		return false;
+	if (plan->apis[index] == OSY_API_AUTO && records < KEYS_LEAST)
+		return false;
+	return osy_plan_key_read_pays(object, records > 0 ? records : 0);
 }
 
 void osy_plan_wants_bulk(const struct osy_plan *plan, const struct osy_plan_quota *source,
-	const struct osy_plan_quota *target, bool *ret_read, bool *ret_load)
+	const struct osy_plan_quota *target, bool *ret_read, bool *ret_load, bool *ret_keys)
 {
-	*ret_read = *ret_load = false;
+	*ret_read = *ret_load = *ret_keys = false;
 	for (size_t i = 0; i < plan->spec.object_count; i++) {
 		*ret_read |= is_read_bulk(&plan->objects[i], plan->apis[i], source);
 		*ret_load |= is_load_bulk(&plan->objects[i], plan->apis[i], target);
+		*ret_keys |= is_key_read(plan, i);
 	}
 }
 
@@ -145,7 +179,7 @@ static int64_t internal_batches(const struct osy_spec_object *object)
 void osy_plan_api(struct osy_plan *plan, const struct osy_plan_quota *source,
 	const struct osy_plan_quota *target)
 {
-	int64_t query_jobs = source->bulk, batches = target->bulk;
+	int64_t query_jobs = source->bulk, batches = target->bulk, key_jobs = target->keys;
 
 	for (size_t i = 0; i < plan->spec.object_count; i++) {
 		struct osy_spec_object *object = &plan->objects[i];
@@ -156,6 +190,8 @@ void osy_plan_api(struct osy_plan *plan, const struct osy_plan_quota *source,
 		object->load_bulk = is_load_bulk(object, api, target) &&
 				    afford(plan, i, internal_batches(object), &batches,
 					    "Bulk batches", plan->spec.target);
+		object->key_read = is_key_read(plan, i) && key_jobs != 0;
+		key_jobs -= object->key_read && key_jobs > 0;
 		if (api == OSY_API_BULK && !can_read_bulk(object))
 			osy_plan_notice(plan, "%s is read by REST in spite of api: bulk: %s",
 				object->name,

@@ -106,7 +106,7 @@ struct osy_reader *osy_reader_new(struct osy_drive *drive, const struct osy_spec
 	reader->from = *from;
 	reader->again = frontier->again;
 	if (frontier->job[0] || (object->read_bulk && !frontier->last_id[0] && !frontier->again))
-		reader->bulk = read_bulk_new(drive, object, frontier);
+		reader->bulk = read_bulk_new(drive, OSY_GATE_SOURCE, object, frontier);
 	else
 		reader->rest = read_rest_new(drive, object, frontier->last_id);
 	return reader;
@@ -155,7 +155,7 @@ static enum osy_code replace_job(struct osy_reader *reader, const char *why, str
 		OSY_KV("object", reader->object->name), OSY_KV("reason", why),
 		OSY_KV_INT("published", reader->from.published));
 	reader->bulk = read_bulk_free(reader->bulk);
-	reader->bulk = read_bulk_new(reader->drive, reader->object, &none);
+	reader->bulk = read_bulk_new(reader->drive, OSY_GATE_SOURCE, reader->object, &none);
 	return OSY_OK;
 }
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gate.h"
 #include "osy/clock.h"
 #include "osy/failpoint.h"
 #include "osy/log.h"
@@ -21,6 +20,7 @@ _Static_assert(OSY_FRONTIER_LOCATOR_MAX == OSY_BULK_LOCATOR_MAX, "a locator fits
 
 struct read_bulk {
 	struct osy_drive *drive;
+	enum osy_gate_side side;
 	const struct osy_spec_object *object;
 	char job[19]; /* "": not made yet */
 	bool found;   /* made by an earlier reader */
@@ -41,12 +41,13 @@ struct read_bulk {
 	bool complete;
 };
 
-struct read_bulk *read_bulk_new(struct osy_drive *drive, const struct osy_spec_object *object,
-	const struct osy_frontier *from)
+struct read_bulk *read_bulk_new(struct osy_drive *drive, enum osy_gate_side side,
+	const struct osy_spec_object *object, const struct osy_frontier *from)
 {
 	struct read_bulk *bulk = osy_xcalloc(1, sizeof(*bulk));
 
 	bulk->drive = drive;
+	bulk->side = side;
 	bulk->object = object;
 	memcpy(bulk->job, from->job, sizeof(bulk->job));
 	bulk->found = from->job[0] != 0;
@@ -95,7 +96,7 @@ static bool is_refusal(const struct osy_err *err)
 static enum osy_code send(struct read_bulk *bulk, struct osy_read_request *request,
 	const struct osy_sf_request *call, osy_sf_done done, struct osy_err *err)
 {
-	enum osy_code rc = osy_gate_start(bulk->drive, call, done, request, err);
+	enum osy_code rc = osy_gate_start(bulk->drive, bulk->side, call, done, request, err);
 
 	if (rc)
 		read_request_drop(request);
@@ -249,7 +250,7 @@ static enum osy_code start_job(struct read_bulk *bulk, struct osy_err *err)
 	}
 	if (bulk->request || read_again_waits(&bulk->again))
 		return OSY_OK;
-	if (osy_mono_ms() < bulk->look_at || !osy_gate_may_read(bulk->drive, 1))
+	if (osy_mono_ms() < bulk->look_at || !osy_gate_may_read(bulk->drive, bulk->side, 1))
 		return OSY_OK;
 	if (!bulk->job[0])
 		return make(bulk, err);
@@ -262,7 +263,7 @@ static enum osy_code start_job(struct read_bulk *bulk, struct osy_err *err)
 static void add_page(struct read_bulk *bulk, const char *locator, int64_t taken)
 {
 	bulk->pages[bulk->page_count++] =
-		read_page_new(bulk->drive, bulk->object, bulk->job, locator, taken);
+		read_page_new(bulk->drive, bulk->side, bulk->object, bulk->job, locator, taken);
 }
 
 /* Pages ahead, while the first one is on its way or here: one that waits for the first must not

@@ -5,6 +5,7 @@
 #ifndef OSY_READ_INTERNAL_H
 #define OSY_READ_INTERNAL_H
 
+#include "gate.h"
 #include "osy/sf_bulk.h"
 #include "osy/sf_collection.h"
 #include "read.h"
@@ -61,8 +62,8 @@ enum read_bulk_end {
 	READ_BULK_REFUSED, /* the org does not make the job */
 	READ_BULK_LOST,	   /* it failed, hung, or is gone, or its result is */
 };
-struct read_bulk *read_bulk_new(struct osy_drive *drive, const struct osy_spec_object *object,
-	const struct osy_frontier *from);
+struct read_bulk *read_bulk_new(struct osy_drive *drive, enum osy_gate_side side,
+	const struct osy_spec_object *object, const struct osy_frontier *from);
 struct read_bulk *read_bulk_free(struct read_bulk *bulk);
 enum osy_code read_bulk_start(struct read_bulk *bulk, struct osy_err *err) OSY_CHECKED;
 enum read_bulk_end read_bulk_ended(const struct read_bulk *bulk, const char **ret_why);
@@ -85,6 +86,7 @@ void read_bulk_delete(struct read_bulk *bulk);
 
 struct read_page {
 	struct osy_drive *drive;
+	enum osy_gate_side side;
 	const struct osy_spec_object *object;
 	const char *job;
 	char locator[OSY_FRONTIER_LOCATOR_MAX], next[OSY_FRONTIER_LOCATOR_MAX];
@@ -109,8 +111,8 @@ struct read_page {
 	void *arg;
 	bool row_failed; /* an error is that of row */
 };
-struct read_page *read_page_new(struct osy_drive *drive, const struct osy_spec_object *object,
-	const char *job, const char *locator, int64_t taken);
+struct read_page *read_page_new(struct osy_drive *drive, enum osy_gate_side side,
+	const struct osy_spec_object *object, const char *job, const char *locator, int64_t taken);
 struct read_page *read_page_free(struct read_page *page);
 /* Sees to it that it is on its way. */
 enum osy_code read_page_start(struct read_page *page, struct osy_err *err) OSY_CHECKED;

@@ -1,7 +1,6 @@
 /* A page of a query job's result. */
 #include <stdlib.h>
 
-#include "gate.h"
 #include "osy/mem.h"
 #include "plan.h"
 #include "read_internal.h"
@@ -9,12 +8,13 @@
 static enum osy_code on_row(
 	const struct osy_csv_cell *cells, size_t count, void *arg, struct osy_err *err);
 
-struct read_page *read_page_new(struct osy_drive *drive, const struct osy_spec_object *object,
-	const char *job, const char *locator, int64_t taken)
+struct read_page *read_page_new(struct osy_drive *drive, enum osy_gate_side side,
+	const struct osy_spec_object *object, const char *job, const char *locator, int64_t taken)
 {
 	struct read_page *page = osy_xcalloc(1, sizeof(*page));
 
 	page->drive = drive;
+	page->side = side;
 	page->object = object;
 	page->job = job;
 	OSY_ASSERT(strlen(locator) < sizeof(page->locator));
@@ -137,12 +137,12 @@ enum osy_code read_page_start(struct read_page *page, struct osy_err *err)
 		rewind_page(page);
 	if (page->request || page->ended || page->cut || read_again_waits(&page->again))
 		return OSY_OK;
-	if (!osy_gate_may_read(page->drive, 1))
+	if (!osy_gate_may_read(page->drive, page->side, 1))
 		return OSY_OK;
 	struct osy_read_request *request = read_request_new(page->drive, page);
 	osy_bulk_query_results(&request->ask, page->job, page->locator, OSY_BULK_PAGE, &call);
 	call.on_data = on_data;
-	enum osy_code rc = osy_gate_start(page->drive, &call, on_reply, request, err);
+	enum osy_code rc = osy_gate_start(page->drive, page->side, &call, on_reply, request, err);
 	if (rc)
 		read_request_drop(request);
 	else

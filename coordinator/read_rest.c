@@ -126,7 +126,7 @@ static enum osy_code send_keyset(
 		.headers = &batch_size,
 		.header_count = 1,
 		.max_reply_bytes = reader->limit > 1 ? PAGE_BYTES : 0};
-	return osy_gate_start(reader->drive, &call, on_reply, request, err);
+	return osy_gate_start(reader->drive, OSY_GATE_SOURCE, &call, on_reply, request, err);
 }
 
 /* The next ids of the list; nothing is sent when there are none: then the reader is exhausted. */
@@ -160,7 +160,7 @@ static enum osy_code send_list(
 		reader->object->field_count + 1, (const char(*)[19])texts, count);
 	osy_sf_send_end(&request->send, &call);
 	call.max_reply_bytes = reader->limit > 1 ? PAGE_BYTES : 0;
-	return osy_gate_start(reader->drive, &call, on_reply, request, err);
+	return osy_gate_start(reader->drive, OSY_GATE_SOURCE, &call, on_reply, request, err);
 }
 
 /* A limit's list is asked for on the spot, page by page, before its first records. */
@@ -168,8 +168,8 @@ static bool may_send(const struct read_rest *reader)
 {
 	bool lists = reader->object->limit && !reader->listed;
 
-	return osy_gate_may_read(
-		reader->drive, lists ? (unsigned)(reader->object->limit / 2000) + 3 : 1);
+	return osy_gate_may_read(reader->drive, OSY_GATE_SOURCE,
+		lists ? (unsigned)(reader->object->limit / 2000) + 3 : 1);
 }
 
 static enum osy_code send_request(struct read_rest *reader, struct osy_err *err)

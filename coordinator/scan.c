@@ -242,7 +242,6 @@ static void scan_done(struct scan *scan)
 	}
 	free(scan->sources);
 	free(scan->targets);
-	free(scan->target_counts);
 	free(scan->missing);
 	osy_plan_done(&scan->plan);
 	osy_template_free(scan->template);

@@ -20,7 +20,6 @@ struct scan {
 	struct osy_sf_object **sources, **targets; /* describes, in the template's order */
 	struct osy_plan plan;
 	size_t pin_cap;
-	int64_t *target_counts; /* an object of the spec */
 	struct scan_missing *missing;
 	size_t missing_count;
 };

@@ -66,14 +66,13 @@ static enum osy_code take_selected(struct scan *scan, struct osy_spec_object *ob
 	return rc;
 }
 
-static enum osy_code take_target(struct scan *scan, struct osy_spec_object *object,
-	const struct osy_sf_many *call, struct osy_err *err)
+static enum osy_code take_target(
+	struct osy_spec_object *object, const struct osy_sf_many *call, struct osy_err *err)
 {
-	int64_t *ret = &scan->target_counts[object->index];
-	enum osy_code rc = take_count(call, ret, err);
+	enum osy_code rc = take_count(call, &object->target_count, err);
 
 	if (!rc)
-		object->target_empty = *ret == 0;
+		object->target_empty = object->target_count == 0;
 	return rc;
 }
 
@@ -98,7 +97,7 @@ static enum osy_code count_all(struct scan *scan, struct osy_err *err)
 		if (!rc)
 			rc = take_selected(scan, object, &calls[2 * i], err);
 		if (!rc)
-			rc = take_target(scan, object, &calls[2 * i + 1], err);
+			rc = take_target(object, &calls[2 * i + 1], err);
 	}
 	for (size_t i = 0; i < 2 * count; i++) {
 		osy_buf_done(&paths[i]);
@@ -169,8 +168,6 @@ static enum osy_code count_all_missing(struct scan *scan, struct osy_err *err)
 
 enum osy_code scan_count(struct scan *scan, struct osy_err *err)
 {
-	scan->target_counts =
-		osy_xcalloc(scan->plan.spec.object_count + 1, sizeof(*scan->target_counts));
 	enum osy_code rc = count_all(scan, err);
 	if (!rc)
 		rc = count_all_missing(scan, err);

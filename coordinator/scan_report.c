@@ -21,6 +21,14 @@ static void estimate(
 	*ret_seconds = (ms + 999) / 1000;
 }
 
+/* How records are matched that the id map does not have. */
+static const char *match_way(const struct osy_spec_object *object)
+{
+	if (object->key_read)
+		return "bulk";
+	return object->target_empty || object->match == OSY_MATCH_NONE ? "none" : "rest";
+}
+
 static void write_objects(const struct scan *scan, struct osy_json_writer *w)
 {
 	const struct osy_spec *spec = &scan->plan.spec;
@@ -34,11 +42,12 @@ static void write_objects(const struct scan *scan, struct osy_json_writer *w)
 		osy_jw_put_str(w, "target", osy_str(object->target));
 		osy_jw_put_i64(w, "stage", object->stage);
 		osy_jw_put_i64(w, "selected", object->selected);
-		osy_jw_put_i64(w, "targetCount", scan->target_counts[i]);
+		osy_jw_put_i64(w, "targetCount", object->target_count);
 		osy_jw_put_i64(w, "lanes", object->lanes);
 		osy_jw_put_i64(w, "fields", (int64_t)object->field_count);
 		osy_jw_put_str(w, "read", osy_str(object->read_bulk ? "bulk" : "rest"));
 		osy_jw_put_str(w, "load", osy_str(object->load_bulk ? "bulk" : "rest"));
+		osy_jw_put_str(w, "match", osy_str(match_way(object)));
 		osy_jw_put_i64(w, "sourceCalls", osy_plan_read_calls(object, object->read_bulk));
 		osy_jw_put_i64(w, "targetCalls", osy_plan_load_calls(object, object->load_bulk));
 		osy_jw_object_end(w);

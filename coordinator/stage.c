@@ -3,6 +3,7 @@
 #include "automation.h"
 
 #include "gate.h"
+#include "keys.h"
 
 #include "osy/clock.h"
 #include "osy/failpoint.h"
@@ -17,18 +18,23 @@
 struct watch {
 	struct osy_drive *drive;
 	struct osy_publisher *publisher;
+	struct osy_keys *keys;
 	int64_t looked_at, checked_at, counted_at;
 	bool hold; /* too much is outstanding */
 };
 
 /* ---- The end ---- */
-static void drop_claims(struct osy_drive *drive)
+static void forget_keys(struct osy_drive *drive)
 {
+	const char *prefix = drive->settings->kafka_prefix;
 	struct osy_err err = OSY_ERR_NONE;
 	struct osy_redis *redis = osy_redis_new(drive->settings->redis_url);
-	struct osy_idmap *idmap = osy_idmap_new(redis, drive->pg, drive->settings->kafka_prefix);
+	struct osy_idmap *idmap = osy_idmap_new(redis, drive->pg, prefix);
+	enum osy_code rc = osy_idmap_claims_drop(idmap, drive->run, &err);
 
-	if (osy_idmap_claims_drop(idmap, drive->run, &err))
+	if (!rc)
+		rc = osy_target_keys_drop(redis, prefix, drive->run, -1, &err);
+	if (rc)
 		osy_log(OSY_WARN, "run.claims_left", OSY_KV("run", drive->run), OSY_KV_ERR(&err));
 	osy_idmap_free(idmap);
 	osy_redis_free(redis);
@@ -57,7 +63,7 @@ static enum osy_code finish(struct watch *watch, struct osy_err *err)
 	if (rc)
 		return rc;
 	osy_log(OSY_INFO, "run.synced", OSY_KV("run", drive->run));
-	drop_claims(drive);
+	forget_keys(drive);
 	return OSY_OK;
 }
 
@@ -123,7 +129,7 @@ enum osy_code osy_stage_abort(struct osy_drive *drive, struct osy_err *err)
 	if (rc)
 		return rc;
 	osy_log(OSY_INFO, "run.aborted", OSY_KV("run", drive->run));
-	drop_claims(drive);
+	forget_keys(drive);
 	return OSY_OK;
 }
 
@@ -215,8 +221,13 @@ static enum osy_code advance(struct watch *watch, bool *ret_ended, struct osy_er
 
 	if (rc || drive->wants_abort)
 		return rc;
-	if (drive->open_stage < drive->spec->stages)
-		return open_stage(watch, drive->open_stage + 1, err);
+	osy_keys_settled(watch->keys, drive->open_stage);
+	if (drive->open_stage < drive->spec->stages) {
+		if (osy_keys_may_open(watch->keys, drive->open_stage + 1))
+			return open_stage(watch, drive->open_stage + 1, err);
+		watch->checked_at = osy_mono_ms();
+		return OSY_OK;
+	}
 	if (drive->open_stage == drive->spec->stages) {
 		rc = osy_publisher_links(watch->publisher, &any, err);
 		if (rc || any)
@@ -255,6 +266,8 @@ static enum osy_code run_turns(struct watch *watch, struct osy_err *err)
 		if (!rc && (drive->wants_abort || drive->held || paused))
 			return OSY_OK; /* the caller sees to it */
 		if (!rc)
+			rc = osy_keys_turn(watch->keys, err);
+		if (!rc)
 			rc = check_stage(watch, &ended, err);
 		if (!rc && !ended && !osy_publisher_done(watch->publisher)) {
 			rc = check_outstanding(watch, err);
@@ -279,7 +292,9 @@ enum osy_code osy_stage_run(struct osy_drive *drive, struct osy_err *err)
 	if (rc)
 		return rc;
 	osy_drive_clear(drive);
+	watch.keys = osy_keys_new(drive);
 	rc = run_turns(&watch, err);
+	osy_keys_free(watch.keys);
 	osy_publisher_free(watch.publisher);
 	if (!rc && drive->wants_abort)
 		return osy_stage_abort(drive, err);

@@ -46,8 +46,8 @@ enum osy_code osy_stage_settled(struct osy_drive *drive, const struct osy_checkp
 	OSY_AUTO_FREE int64_t *at = osy_xcalloc((size_t)drive->spec->lanes, sizeof(*at));
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
 
-	*ret = false;
-	if (checkpoint->stages_ended < stage)
+	*ret = stage == 0; /* none is open yet */
+	if (checkpoint->stages_ended < stage || stage == 0)
 		return OSY_OK;
 	enum osy_code rc = positions(drive, at, err);
 	if (rc)

@@ -2,6 +2,7 @@
 
 #include "automation.h"
 #include "drive_run.h"
+#include "keys.h"
 #include "osy/clock.h"
 #include "osy/log.h"
 #include "osy/mem.h"
@@ -126,6 +127,8 @@ static enum osy_code note_sizes(struct osy_drive *drive, struct osy_err *err)
 
 static enum osy_code open_lanes(struct osy_drive *drive, struct osy_err *err)
 {
+	/* the first stage too waits for keys that it needs (keys.h) */
+	int stage = osy_keys_of_stage(drive, 1) ? 0 : 1;
 	enum osy_code rc = osy_drive_begin(drive, err);
 
 	if (rc)
@@ -144,15 +147,15 @@ static enum osy_code open_lanes(struct osy_drive *drive, struct osy_err *err)
 			OSY_PG_I32(drive->spec->lanes));
 	if (!rc)
 		rc = osy_pg_do(drive->pg, NULL, err,
-			"UPDATE run SET open_stage = 1, problem = NULL WHERE id = $1",
-			OSY_PG_Z(drive->run));
+			"UPDATE run SET open_stage = $2, problem = NULL WHERE id = $1",
+			OSY_PG_Z(drive->run), OSY_PG_I32(stage));
 	if (rc) {
 		osy_pg_rollback(drive->pg);
 		return rc;
 	}
 	rc = osy_drive_commit(drive, err);
 	if (!rc)
-		drive->open_stage = 1;
+		drive->open_stage = stage;
 	return rc;
 }
 

@@ -20,7 +20,8 @@ enum { VERSION = 1, VERSION_WITH_RULES = 2 };
 	X(I, index) X(S, name) X(S, target) X(I, stage) X(B, insert) X(B, update) \
 	X(B, match_only) X(B, write_nulls) X(B, target_empty) X(I, batch_size) X(I, lanes) \
 	X(I, lock_field) X(N, order_field) X(T, match_field) X(B, match_unique) X(B, claim) \
-	X(T, where) X(T, order_by) X(I, limit) X(I, selected) X(B, read_bulk) X(B, load_bulk)
+	X(T, where) X(T, order_by) X(I, limit) X(I, selected) X(B, read_bulk) X(B, load_bulk) \
+	X(I, target_count) X(B, key_read)
 
 #define SPEC_MEMBERS(X) \
 	X(S, source) X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(I, api_reserve_percent) \

@@ -16,7 +16,7 @@
 /* ---- Columns ---- */
 static bool is_key(const struct osy_lbatch *batch, unsigned column)
 {
-	for (size_t k = 0; batch->key_columns && k < osy_load_key_count(batch->object); k++) {
+	for (size_t k = 0; batch->key_columns && k < osy_key_count(batch->object); k++) {
 		if (batch->key_columns[k] == (int)column)
 			return true;
 	}

@@ -23,7 +23,7 @@ static void claim_lost(struct osy_lbatch *batch, unsigned i, const struct osy_id
 	char other[19];
 
 	osy_id_18(holder, other);
-	osy_load_fail(batch, i, OSY_FAIL_KEY_CLAIMED, osy_str(osy_load_key_name(batch->object, 0)),
+	osy_load_fail(batch, i, OSY_FAIL_KEY_CLAIMED, osy_str(osy_key_name(batch->object, 0)),
 		"%s %s has the same match key", batch->object->name, other);
 	if (!row->mapped)
 		row->target = (struct osy_id){{0}};

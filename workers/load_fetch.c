@@ -45,8 +45,27 @@ struct fetch {
 	struct osy_lbatch *batches[OSY_LOAD_PIECES]; /* all of them have the same columns */
 	struct osy_lindex by_target[OSY_LOAD_PIECES];
 	unsigned count;
-	bool with_columns, shared;
+	bool with_columns, with_keys, shared;
+	struct osy_str *keys; /* room for those of a row */
 };
+
+/* Whether keys are asked for too: targets of the object are guessed by them. */
+static bool asks_keys(const struct osy_lbatch *batch)
+{
+	return batch->object->key_read && !batch->head.links;
+}
+
+/* What was guessed may have another key by now: then the org is asked. */
+static bool is_wrong_guess(const struct fetch *fetch, const struct osy_lbatch *batch,
+	const struct osy_lrow *row, const struct osy_str *values)
+{
+	size_t keys_at = fetch->with_columns ? batch->column_count : 0;
+	bool exact = false;
+
+	return row->guessed &&
+	       !(osy_load_keys(batch, row, fetch->keys) &&
+		       osy_key_equal(batch->object, fetch->keys, values + keys_at, &exact));
+}
 
 /* A body that several batches were asked in ends before they do. */
 static void copy_values(struct osy_lbatch *batch, struct osy_str *values)
@@ -75,7 +94,8 @@ static void take_row(const struct fetch *fetch, unsigned b, const struct osy_id 
 
 	while ((i = osy_lindex_next(&fetch->by_target[b], osy_lindex_id(id), &at)) >= 0) {
 		struct osy_lrow *row = &batch->rows[i];
-		if (!osy_id_equal(&row->target, id) || row->fetched)
+		if (!osy_id_equal(&row->target, id) || row->fetched ||
+			is_wrong_guess(fetch, batch, row, values))
 			continue;
 		row->fetched = true;
 		if (!fetch->with_columns)
@@ -99,8 +119,8 @@ static enum osy_code on_fetched(const struct osy_str *values, void *arg, struct 
 	return OSY_OK;
 }
 
-/* What was asked for and is not there: a mapping whose target is gone, or no record of the same id.
- */
+/* What was asked for and is not there: a mapping whose target is gone, no record of the same id, a
+ * wrong guess. */
 static void not_fetched(struct osy_lbatch *batch)
 {
 	for (unsigned i = 0; i < batch->row_count; i++) {
@@ -109,7 +129,7 @@ static void not_fetched(struct osy_lbatch *batch)
 			continue;
 		if (row->mapped)
 			row->gone = row->target;
-		row->mapped = false;
+		row->mapped = row->guessed = false;
 		row->target = (struct osy_id){{0}};
 		row->before = NULL;
 		row->looked = batch->object->match == OSY_MATCH_SAME_ID;
@@ -162,7 +182,11 @@ static void on_fetch(struct osy_lcall *call, struct osy_sf_reply *reply)
 		return;
 	}
 	fetch.with_columns = osy_load_compares(fetch.batches[0]);
-	const char **names = osy_load_asked(fetch.batches[0], fetch.with_columns, false, &count);
+	fetch.with_keys = asks_keys(fetch.batches[0]);
+	fetch.keys = osy_arena_calloc(&fetch.batches[0]->arena,
+		osy_key_count(fetch.batches[0]->object) + 1, sizeof(*fetch.keys));
+	const char **names =
+		osy_load_asked(fetch.batches[0], fetch.with_columns, fetch.with_keys, &count);
 	bool broken = osy_sf_page_read(osy_buf_str(reply->body), true, names, count, on_fetched,
 			      &fetch, &page, &err) != OSY_OK;
 	if (!fetch.shared) /* also of a broken one: rows that were read already point into it */
@@ -195,7 +219,8 @@ static bool goes_along(const struct osy_lbatch *first, const struct osy_lbatch *
 {
 	return batch->step == OSY_STEP_MATCH && !batch->fetches_alone && !batch->paths &&
 	       osy_lrun(batch) == osy_lrun(first) && batch->object == first->object &&
-	       osy_load_compares(batch) == osy_load_compares(first) && same_columns(first, batch);
+	       osy_load_compares(batch) == osy_load_compares(first) &&
+	       asks_keys(batch) == asks_keys(first) && same_columns(first, batch);
 }
 
 /* The first batch and those behind it that its call has room for. */
@@ -223,7 +248,7 @@ static enum osy_code start(struct osy_lcall *call, size_t id_count, struct osy_e
 	struct osy_lbatch *first = call->pieces[0].batch;
 	bool with_columns = osy_load_compares(first);
 	size_t count = 0, n = 0;
-	const char **names = osy_load_asked(first, with_columns, false, &count);
+	const char **names = osy_load_asked(first, with_columns, asks_keys(first), &count);
 	const char **fields = osy_arena_calloc(&first->arena, count + 1, sizeof(*fields));
 	OSY_AUTO_FREE char(*ids)[19] = osy_xcalloc(id_count + 1, sizeof(*ids));
 

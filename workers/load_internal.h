@@ -17,6 +17,7 @@
 #include "osy/batch.h"
 #include "osy/sf_bulk.h"
 #include "osy/intent.h"
+#include "osy/key.h"
 #include "osy/sf_collection.h"
 #include "osy/sf_query.h"
 
@@ -108,6 +109,8 @@ struct osy_lrow {
 	bool ask;	 /* to be matched */
 	bool fetched;	 /* its target was read */
 	bool looked;	 /* its key was asked */
+	bool guessed;	 /* its target is what the keys that were read say: still to be fetched */
+	bool absent;	 /* by the keys that were read, the target has none */
 	bool lost;	 /* an insert of ours got no reply, once */
 	bool doubt;	 /* and that is not cleared up */
 	bool was_update; /* an update of ours may have happened */
@@ -171,6 +174,7 @@ struct osy_lbatch {
 	/* match */
 	struct osy_lcall *call;	  /* under way; this batch is in it */
 	struct osy_lpath *paths;  /* queries still to be sent */
+	bool keys_asked;	  /* the keys that were read have been looked at */
 	bool fetches_alone;	  /* a call with ids of several batches was refused */
 	bool wide;		  /* too many fields for a query: keys are asked alone */
 	bool asks_maker;	  /* who made a record, and when, is asked too */
@@ -433,13 +437,6 @@ bool osy_load_former_read(struct osy_lbatch *batch);
 void osy_load_former_sort(struct osy_lbatch *batch);
 
 /* ---- load_key.c ---- */
-/* Hash of a row's match key out of its values (a key field each), 0: it has none. */
-uint64_t osy_load_key_hash(const struct osy_spec_object *object, const struct osy_str *keys);
-bool osy_load_key_equal(const struct osy_spec_object *object, const struct osy_str *a,
-	const struct osy_str *b, bool *ret_exact);
-size_t osy_load_key_count(const struct osy_spec_object *object);
-const char *osy_load_key_name(const struct osy_spec_object *object, size_t index);
-enum osy_sf_type osy_load_key_type(const struct osy_spec_object *object, size_t index);
 /* The key values of a row; false when it has no key. */
 bool osy_load_keys(const struct osy_lbatch *batch, const struct osy_lrow *row, struct osy_str *ret);
 void osy_load_find_keys(struct osy_lbatch *batch); /* key and keyed of all rows */
@@ -466,6 +463,11 @@ void osy_load_match(struct osy_loader *loader);
 void osy_load_ask_again(struct osy_lbatch *batch, const struct osy_err *err);
 /* One that the org refuses: the rows that it was about fail. */
 void osy_load_ask_refused(struct osy_lbatch *batch, const struct osy_err *err);
+
+/* ---- load_guess.c ---- */
+/* Targets of batches that stand at MATCH, by the keys that the coordinator has read. False: Redis
+ * has to be asked again. */
+bool osy_load_guess(struct osy_loader *loader, struct osy_lbatch *const *batches, size_t count);
 
 /* ---- load_fetch.c ---- */
 /* Whether targets of it that are known by id are still to be read. */

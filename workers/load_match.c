@@ -1,6 +1,7 @@
 /*
- * Match: targets known by id are read again (load_fetch.c), the others are asked for by key. One
- * call at a time a batch: first the ids, then the keys, up to five queries in a composite.
+ * Match: targets known by id, or by keys that were read as a whole (load_guess.c), are read again
+ * (load_fetch.c), the others are asked for by key. One call at a time a batch: first the ids, then
+ * the keys, up to five queries in a composite.
  */
 #include "load_internal.h"
 
@@ -90,7 +91,7 @@ static enum osy_code on_looked(const struct osy_str *values, void *arg, struct o
 	struct osy_id id;
 	size_t at = OSY_LINDEX_START;
 	int64_t i;
-	uint64_t hash = osy_load_key_hash(batch->object, values + look->keys_at);
+	uint64_t hash = osy_key_hash(batch->object, values + look->keys_at);
 
 	(void)err;
 	if (!values[0].p || !osy_id_parse_json(values[0], &id))
@@ -99,8 +100,7 @@ static enum osy_code on_looked(const struct osy_str *values, void *arg, struct o
 		struct osy_lrow *row = &batch->rows[i];
 		bool exact = false;
 		if (osy_load_keys(batch, row, look->keys) &&
-			osy_load_key_equal(
-				batch->object, look->keys, values + look->keys_at, &exact))
+			osy_key_equal(batch->object, look->keys, values + look->keys_at, &exact))
 			add_found(look, row, &id, exact, values);
 	}
 	return OSY_OK;
@@ -118,8 +118,8 @@ static void ambiguous(struct osy_lbatch *batch, unsigned i)
 		if (n++ < 5)
 			osy_buf_addf(&ids, "%s%s", n > 1 ? ", " : "", id);
 	}
-	for (size_t k = 0; k < osy_load_key_count(batch->object) && fields.len < 3000; k++)
-		osy_buf_addf(&fields, "%s%s", k ? "," : "", osy_load_key_name(batch->object, k));
+	for (size_t k = 0; k < osy_key_count(batch->object) && fields.len < 3000; k++)
+		osy_buf_addf(&fields, "%s%s", k ? "," : "", osy_key_name(batch->object, k));
 	osy_load_fail(batch, i, OSY_FAIL_AMBIGUOUS, osy_buf_str(&fields),
 		"%u records of the target have this key: %s%s", n, ids.p, n > 5 ? ", ..." : "");
 }
@@ -179,9 +179,9 @@ static enum osy_code read_query(struct osy_lbatch *batch, struct osy_str body, s
 	struct osy_sf_page page = {.next_path = OSY_STR_NULL};
 
 	look.keys_at = 1 + (look.with_columns ? batch->column_count : 0);
-	look.maker_at = look.keys_at + osy_load_key_count(batch->object);
+	look.maker_at = look.keys_at + osy_key_count(batch->object);
 	look.keys = osy_arena_calloc(
-		&batch->arena, osy_load_key_count(batch->object) + 1, sizeof(*look.keys));
+		&batch->arena, osy_key_count(batch->object) + 1, sizeof(*look.keys));
 	enum osy_code rc =
 		osy_sf_page_read(body, false, names, count, on_looked, &look, &page, err);
 	if (rc || page.done || !page.next_path.p)
@@ -308,6 +308,8 @@ void osy_load_match(struct osy_loader *loader)
 
 	for (size_t i = 0; i < n; i++)
 		guess_same_ids(batches[i]);
+	if (!osy_load_guess(loader, batches, n))
+		return;
 	for (size_t i = 0; i < n; i++) {
 		struct osy_lbatch *batch = batches[i];
 		if (batch->step != OSY_STEP_MATCH)

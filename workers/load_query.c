@@ -12,7 +12,7 @@
 const char **osy_load_asked(
 	struct osy_lbatch *batch, bool with_columns, bool with_keys, size_t *ret_count)
 {
-	size_t keys = with_keys ? osy_load_key_count(batch->object) : 0, n = 0;
+	size_t keys = with_keys ? osy_key_count(batch->object) : 0, n = 0;
 	const char **names = osy_arena_calloc(
 		&batch->arena, 1 + batch->column_count + keys + MAKER_FIELDS, sizeof(*names));
 
@@ -20,7 +20,7 @@ const char **osy_load_asked(
 	for (unsigned c = 0; with_columns && c < batch->column_count; c++)
 		names[n++] = batch->columns[c].field->target;
 	for (size_t k = 0; k < keys; k++)
-		names[n++] = osy_load_key_name(batch->object, k);
+		names[n++] = osy_key_name(batch->object, k);
 	if (batch->asks_maker && with_keys) {
 		names[n++] = "CreatedById";
 		names[n++] = "CreatedDate";
@@ -54,14 +54,15 @@ size_t osy_load_select_names(const struct osy_lbatch *batch, bool with_columns,
 	return n;
 }
 
-/* A target that was empty at the scan holds nothing but what this run put there. */
+/* A target that was empty at the scan, or does not have the key by those that were read, holds
+ * nothing but what this run put there. */
 bool osy_load_needs_look(const struct osy_lbatch *batch, const struct osy_lrow *row)
 {
 	if (!osy_is_pending(row) || !row->ask || osy_id_is_set(&row->target) || row->looked ||
 		!row->key)
 		return false;
-	return !osy_ltarget_empty(batch) || row->lost || row->rematches || row->unknown ||
-	       osy_id_is_set(&row->gone);
+	return !(osy_ltarget_empty(batch) || row->absent) || row->lost || row->rematches ||
+	       row->unknown || osy_id_is_set(&row->gone);
 }
 
 static size_t encoded_len(struct osy_str s)
@@ -95,7 +96,7 @@ static void add_select(struct osy_lbatch *batch, struct osy_buf *soql)
 static void add_condition(const struct osy_spec_object *object, size_t key,
 	const struct osy_buf *list, bool null, struct osy_buf *soql)
 {
-	const char *name = osy_load_key_name(object, key);
+	const char *name = osy_key_name(object, key);
 
 	osy_buf_addz(soql, key ? " AND (" : "(");
 	if (list->len)
@@ -139,7 +140,7 @@ static void add_to_lists(struct osy_lbatch *batch, const struct osy_str *keys, s
 
 	for (size_t k = 0; k < lists->count; k++) {
 		osy_buf_reset(&literal);
-		osy_load_literal(osy_load_key_type(batch->object, k), keys[k], &literal);
+		osy_load_literal(osy_key_type(batch->object, k), keys[k], &literal);
 		if (osy_str_is(osy_buf_str(&literal), "null")) {
 			lists->nulls[k] = true;
 			continue;
@@ -154,7 +155,7 @@ static void add_to_lists(struct osy_lbatch *batch, const struct osy_str *keys, s
 
 static void lists_init(struct osy_lbatch *batch, struct lists *lists)
 {
-	*lists = (struct lists){.count = osy_load_key_count(batch->object)};
+	*lists = (struct lists){.count = osy_key_count(batch->object)};
 	lists->lists = osy_arena_calloc(&batch->arena, lists->count + 1, sizeof(*lists->lists));
 	lists->nulls = osy_arena_calloc(&batch->arena, lists->count + 1, sizeof(*lists->nulls));
 	for (size_t k = 0; k < lists->count; k++)
@@ -176,7 +177,7 @@ void osy_load_make_paths(struct osy_lbatch *batch)
 	size_t base = encoded_len(osy_buf_str(&select)) + 64;
 	lists_init(batch, &lists);
 	for (size_t k = 0; k < lists.count; k++)
-		base += strlen(osy_load_key_name(batch->object, k)) * 2 + 64;
+		base += strlen(osy_key_name(batch->object, k)) * 2 + 64;
 	keys = osy_arena_calloc(&batch->arena, lists.count + 1, sizeof(*keys));
 	osy_lindex_init(&batch->by_key, &batch->arena, batch->row_count);
 	for (unsigned i = 0; i < batch->row_count; i++) {

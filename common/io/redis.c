@@ -303,6 +303,41 @@ enum osy_code osy_redis_call(struct osy_redis *redis, const struct osy_str *args
 	return OSY_OK;
 }
 
+/* Deletes the keys of one page of a SCAN; *cursor is moved on ("0" at the end). */
+static enum osy_code drop_page(
+	struct osy_redis *redis, const char *pattern, char cursor[32], struct osy_err *err)
+{
+	const struct osy_redis_reply *reply = NULL;
+	const struct osy_str scan[] = {OSY_STR("SCAN"), osy_str(cursor), OSY_STR("MATCH"),
+		osy_str(pattern), OSY_STR("COUNT"), OSY_STR("1000")};
+	enum osy_code rc = osy_redis_call(redis, scan, OSY_COUNT(scan), &reply, err);
+
+	if (rc)
+		return rc;
+	const struct osy_redis_reply *found = osy_redis_at(reply, 1);
+	size_t count = osy_redis_count(found);
+	snprintf(cursor, 32, "%.*s", (int)osy_redis_str(osy_redis_at(reply, 0)).len,
+		osy_redis_str(osy_redis_at(reply, 0)).p);
+	if (!count)
+		return OSY_OK;
+	OSY_AUTO_FREE struct osy_str *unlink = osy_xcalloc(count + 1, sizeof(*unlink));
+	unlink[0] = OSY_STR("UNLINK");
+	for (size_t i = 0; i < count; i++)
+		unlink[i + 1] = osy_redis_str(osy_redis_at(found, i));
+	return osy_redis_call(redis, unlink, count + 1, NULL, err);
+}
+
+enum osy_code osy_redis_drop(struct osy_redis *redis, const char *pattern, struct osy_err *err)
+{
+	char cursor[32] = "0";
+	enum osy_code rc;
+
+	do {
+		rc = drop_page(redis, pattern, cursor, err);
+	} while (!rc && strcmp(cursor, "0") != 0);
+	return rc;
+}
+
 /* ---- Replies ---- */
 
 static const redisReply *reply_of(const struct osy_redis_reply *reply)

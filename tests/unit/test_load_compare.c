@@ -396,12 +396,12 @@ static void keys_are_compared_as_the_org_does(void **state)
 	w->object.match = OSY_MATCH_KEYS;
 	w->object.keys = keys;
 	w->object.key_count = 2;
-	assert_int_equal(osy_load_key_hash(&w->object, a), osy_load_key_hash(&w->object, b));
-	assert_true(osy_load_key_equal(&w->object, a, b, &exact));
+	assert_int_equal(osy_key_hash(&w->object, a), osy_key_hash(&w->object, b));
+	assert_true(osy_key_equal(&w->object, a, b, &exact));
 	assert_false(exact);
-	assert_true(osy_load_key_equal(&w->object, a, c, &exact));
+	assert_true(osy_key_equal(&w->object, a, c, &exact));
 	assert_true(exact);
-	assert_false(osy_load_key_equal(&w->object, a, d, &exact));
+	assert_false(osy_key_equal(&w->object, a, d, &exact));
 }
 
 static void literals(void **state)

@@ -542,9 +542,9 @@ static void assert_choice(const struct choice *c)
 }
 
 #define KEYED "match: {externalId: Ext__c}"
-#define PLENTY         \
-	{              \
-		-1, -1 \
+#define PLENTY             \
+	{                  \
+		-1, -1, -1 \
 	}
 static void rest_or_bulk(void **state)
 {
@@ -554,10 +554,10 @@ static void rest_or_bulk(void **state)
 		{KEYED ", api: rest", 5000000, true, PLENTY, PLENTY, false, false, NULL},
 		{KEYED ", api: bulk", 1, true, PLENTY, PLENTY, true, true, NULL},
 		/* 20,000 records: 11 pages, 20 requests, 10 more where there are records */
-		{KEYED, 20000, true, {1000, -1}, {2001, -1}, true, false, NULL},
-		{KEYED, 20000, true, {1100, -1}, {1999, -1}, false, true, NULL},
-		{KEYED, 20000, false, PLENTY, {2999, -1}, false, true, NULL},
-		{KEYED, 19999, false, {0, -1}, {0, -1}, false, false, NULL},
+		{KEYED, 20000, true, {1000, -1, -1}, {2001, -1, -1}, true, false, NULL},
+		{KEYED, 20000, true, {1100, -1, -1}, {1999, -1, -1}, false, true, NULL},
+		{KEYED, 20000, false, PLENTY, {2999, -1, -1}, false, true, NULL},
+		{KEYED, 19999, false, {0, -1, -1}, {0, -1, -1}, false, false, NULL},
 		/* nothing that is unique finds a lost insert again */
 		{"match: none", 50000, true, PLENTY, PLENTY, false, true, NULL},
 		{"match: none", 49999, true, PLENTY, PLENTY, false, false, NULL},
@@ -572,17 +572,105 @@ static void rest_or_bulk(void **state)
 		{KEYED ", limit: 10, api: bulk", 10, true, PLENTY, PLENTY, false, true,
 			"Thing__c is read by REST in spite of api: bulk: with a limit"},
 		/* no Bulk left: 30 batches and one a lane are wanted */
-		{KEYED, 300000, true, {-1, 0}, {-1, 37}, false, false, NULL},
-		{KEYED, 300000, true, {-1, 1}, {-1, 38}, true, true, NULL},
-		{KEYED ", api: bulk", 300000, true, {-1, 0}, {-1, 38}, true, true,
+		{KEYED, 300000, true, {-1, 0, -1}, {-1, 37, -1}, false, false, NULL},
+		{KEYED, 300000, true, {-1, 1, -1}, {-1, 38, -1}, true, true, NULL},
+		{KEYED ", api: bulk", 300000, true, {-1, 0, -1}, {-1, 38, -1}, true, true,
 			"api: bulk of Thing__c needs about 1 of org 'src' today's Bulk query jobs"},
-		{KEYED ", api: bulk", 300000, true, {-1, 9}, {-1, 37}, true, true,
+		{KEYED ", api: bulk", 300000, true, {-1, 9, -1}, {-1, 37, -1}, true, true,
 			"needs about 38 of org 'dst' today's Bulk batches, of which 37 are left"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < OSY_COUNT(choices); i++)
 		assert_choice(&choices[i]);
+}
+
+/* Whether the target's keys are read: by what that costs. */
+struct key_choice {
+	const char *yaml;
+	int64_t selected, held, mapped, jobs;
+	bool read;
+};
+
+static void assert_key_choice(const struct key_choice *c)
+{
+	struct osy_sf_field fields[] = {text("Name"), text("Ext__c"), text("Key__c")};
+	struct osy_plan_quota plenty = PLENTY, target = {-1, -1, c->jobs};
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+	OSY_AUTO(osy_buf_done) struct osy_buf yaml = OSY_BUF(4096);
+	bool reads, loads, keys;
+
+	fields[1].external_id = fields[1].unique = true;
+	fields[1].length = 18;
+	fields[2].external_id = true;
+	struct osy_sf_object thing = OBJECT("Thing__c", "a00", fields);
+	struct osy_sf_object *objects[] = {&thing, &thing};
+	osy_buf_addf(&yaml, "name: x\nobjects: [{name: Thing__c, %s}]\n", c->yaml);
+	if (plan_of(yaml.p, objects, objects, &plan, &template, &err))
+		fail_msg("%s: %s", c->yaml, err.msg);
+	plan.objects[0].selected = c->selected;
+	plan.objects[0].target_count = c->held;
+	plan.objects[0].target_empty = c->held == 0;
+	plan.mapped[0] = c->mapped;
+	osy_plan_wants_bulk(&plan, &plenty, &target, &reads, &loads, &keys);
+	osy_plan_api(&plan, &plenty, &target);
+	if (plan.objects[0].key_read != c->read || (keys != c->read && c->jobs != 0))
+		fail_msg("%s, %lld records, %lld in the target: %d", c->yaml,
+			(long long)c->selected, (long long)c->held, plan.objects[0].key_read);
+	osy_plan_done(&plan);
+	osy_template_free(template);
+}
+
+static void keys_read_or_asked(void **state)
+{
+	static const struct key_choice choices[] = {
+		{KEYED, 100000, 100000, 0, -1, true},
+		{KEYED, 100000, 0, 0, -1, false},
+		{KEYED, 100000, 1, 0, -1, true},
+		{"match: {keys: [Name, Key__c]}", 100000, 100000, 0, -1, true},
+		{"match: {sourceId: Ext__c}", 100000, 100000, 0, -1, true},
+		{"match: {id: true}", 100000, 100000, 0, -1, false},
+		{"match: none", 100000, 100000, 0, -1, false},
+		/* few records to be matched: 20 requests against 1 page, 7 calls, 10 retrieves */
+		{KEYED, 20000, 20000, 0, -1, true},
+		{KEYED, 19999, 20000, 0, -1, false},
+		/* the rest has been mapped: 24 against 4 + 7 + 12, 23 against 4 + 7 + 12 */
+		{KEYED, 100000, 100000, 76000, -1, true},
+		{KEYED, 100000, 100000, 77000, -1, false},
+		{KEYED, 100000, 100000, 200000, -1, false},
+		/* a target that is so large that its pages cost more: 42 + 7 + 50, 43 + 7 + 50 */
+		{KEYED, 100000, 1050000, 0, -1, true},
+		{KEYED, 100000, 1050001, 0, -1, false},
+		{KEYED, 40000000, 10000000, 0, -1, true},
+		{KEYED, 40000000, 10000001, 0, -1, false},
+		{KEYED ", api: rest", 1000000, 1000000, 0, -1, false},
+		{KEYED ", api: bulk", 18000, 18000, 0, -1, true},
+		{KEYED ", api: bulk", 10000, 10000, 0, -1, false},
+		{KEYED ", mode: match-only", 100000, 100000, 0, -1, true},
+		/* the org has a job left, or none */
+		{KEYED, 100000, 100000, 0, 1, true},
+		{KEYED, 100000, 100000, 0, 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < OSY_COUNT(choices); i++)
+		assert_key_choice(&choices[i]);
+}
+
+/* What another object of the run writes there too may come after the keys were read. */
+static void keys_of_a_target_written_twice(void **state)
+{
+	struct osy_spec_object objects[] = {
+		{.name = "A", .target = "T", .match = OSY_MATCH_KEYS, .key_count = 1},
+		{.name = "B", .target = "T", .match = OSY_MATCH_KEYS, .key_count = 1}};
+	struct osy_spec spec = {.objects = objects, .object_count = 2};
+
+	(void)state;
+	assert_false(osy_plan_can_read_keys(&spec, &objects[0]));
+	objects[1].target = "U";
+	assert_true(osy_plan_can_read_keys(&spec, &objects[0]));
 }
 
 static void calls_of_an_object(void **state)
@@ -599,6 +687,10 @@ static void calls_of_an_object(void **state)
 	assert_int_equal(osy_plan_load_calls(&object, false), 2000);
 	object.limit = 1000000;
 	assert_int_equal(osy_plan_read_calls(&object, false), 1001);
+	/* 7 calls and 20 pages, 250 retrieves, 1000 requests */
+	object.target_count = 500000;
+	object.key_read = true;
+	assert_int_equal(osy_plan_load_calls(&object, false), 1277);
 }
 
 int main(void)
@@ -613,6 +705,8 @@ int main(void)
 		cmocka_unit_test(locks),
 		cmocka_unit_test(lanes),
 		cmocka_unit_test(rest_or_bulk),
+		cmocka_unit_test(keys_read_or_asked),
+		cmocka_unit_test(keys_of_a_target_written_twice),
 		cmocka_unit_test(calls_of_an_object),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

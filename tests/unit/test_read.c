@@ -73,7 +73,8 @@ static void values_of_each_type(void **state)
 		"\"\","
 		"\"\xc3\xa9\"\n"
 		"\"006000000000003AAA\",\"12\",\"\",\"\",,\"\",\"\",\"\",\"\",\"\",\"#N/A\"\n";
-	struct read_page *page = read_page_new(NULL, &object, "750000000000001AAA", "", 0);
+	struct read_page *page =
+		read_page_new(NULL, OSY_GATE_SOURCE, &object, "750000000000001AAA", "", 0);
 	struct osy_err err = OSY_ERR_NONE;
 	struct rows rows = {0};
 	bool done = false;
@@ -126,7 +127,8 @@ static void spelled_as_by_rest(void **state)
 
 static void in_pieces_behind_what_was_taken(void **state)
 {
-	struct read_page *page = read_page_new(NULL, &object, "750000000000001AAA", "L1", 2);
+	struct read_page *page =
+		read_page_new(NULL, OSY_GATE_SOURCE, &object, "750000000000001AAA", "L1", 2);
 	struct osy_err err = OSY_ERR_NONE;
 	struct rows rows = {0};
 	bool done = false;
@@ -154,7 +156,8 @@ static void in_pieces_behind_what_was_taken(void **state)
 /* Asked for again: nothing is an error, nothing is done, and what was taken stays so. */
 static void assert_broken(const char *text, int64_t records, bool known_end, int64_t taken)
 {
-	struct read_page *page = read_page_new(NULL, &object, "750000000000001AAA", "", 0);
+	struct read_page *page =
+		read_page_new(NULL, OSY_GATE_SOURCE, &object, "750000000000001AAA", "", 0);
 	OSY_AUTO(osy_buf_done) struct osy_buf spare = OSY_BUF(1 << 20);
 	struct osy_err err = OSY_ERR_NONE;
 	struct rows rows = {0};
@@ -174,7 +177,8 @@ static void assert_broken(const char *text, int64_t records, bool known_end, int
 
 static void pages_that_are_none(void **state)
 {
-	struct read_page *page = read_page_new(NULL, &object, "750000000000001AAA", "", 0);
+	struct read_page *page =
+		read_page_new(NULL, OSY_GATE_SOURCE, &object, "750000000000001AAA", "", 0);
 	struct osy_err err = OSY_ERR_NONE;
 	struct rows rows = {.fail_at = 1};
 	bool done = false;
@@ -194,7 +198,8 @@ static void pages_that_are_none(void **state)
 
 static void columns_in_another_order(void **state)
 {
-	struct read_page *page = read_page_new(NULL, &object, "750000000000001AAA", "", 0);
+	struct read_page *page =
+		read_page_new(NULL, OSY_GATE_SOURCE, &object, "750000000000001AAA", "", 0);
 	struct osy_err err = OSY_ERR_NONE;
 	struct rows rows = {0};
 	bool done = false;

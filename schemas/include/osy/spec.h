@@ -76,6 +76,8 @@ struct osy_spec_object {
 	int batch_size;	   /* records a collection, 1..200 */
 	bool read_bulk;	   /* read by a Bulk query job */
 	bool load_bulk;	   /* loaded by Bulk ingest jobs */
+	bool key_read;	   /* the target's keys are read by a Bulk query job before its stage
+			      opens (osy/target_keys.h) */
 	int lanes;	   /* lanes its records are spread over */
 	int lock_field;	 /* index of the field whose value chooses the lane, -1: the record's own id
 			  */
@@ -92,6 +94,7 @@ struct osy_spec_object {
 	const char *order_by; /* NULL: by id */
 	int64_t limit;	      /* 0: none */
 	int64_t selected;     /* counted by the scan */
+	int64_t target_count; /* as well: what the target object held */
 	const struct osy_spec_field *fields;
 	size_t field_count;
 };

@@ -45,6 +45,10 @@ enum osy_code osy_redis_next(struct osy_redis *redis, const struct osy_redis_rep
 enum osy_code osy_redis_call(struct osy_redis *redis, const struct osy_str *args, size_t count,
 	const struct osy_redis_reply **ret /* may be NULL */, struct osy_err *err) OSY_CHECKED;
 
+/* Deletes all keys that a pattern of SCAN matches, a page at a time. */
+enum osy_code osy_redis_drop(
+	struct osy_redis *redis, const char *pattern, struct osy_err *err) OSY_CHECKED;
+
 enum osy_redis_type osy_redis_type(const struct osy_redis_reply *reply);
 struct osy_str osy_redis_str(
 	const struct osy_redis_reply *reply); /* STR or ERROR text; p NULL otherwise */
