@@ -154,6 +154,7 @@ static enum osy_code choose(
 {
 	struct osy_err why = OSY_ERR_NONE;
 	bool whole = false, pays = true;
+	int64_t expected = object->target_count;
 	enum osy_code rc = OSY_OK;
 
 	if (object->stage == keys->drive->open_stage) {
@@ -163,6 +164,7 @@ static enum osy_code choose(
 		}
 		if (!whole)
 			rc = still_pays(keys, object, &pays, err);
+		expected += object->selected; /* what has been loaded by now is there too */
 	}
 	if (rc)
 		return rc;
@@ -170,7 +172,7 @@ static enum osy_code choose(
 		keys->progress[object->index] = whole ? WHOLE : NONE;
 		return OSY_OK;
 	}
-	keys->reading = key_read_new(keys->drive, keys->redis, object);
+	keys->reading = key_read_new(keys->drive, keys->redis, object, expected);
 	keys->object = object;
 	keys->begun_at = osy_mono_ms();
 	return OSY_OK;

@@ -34,6 +34,7 @@ void osy_keys_settled(struct osy_keys *keys, int stage);
 bool osy_keys_of_stage(const struct osy_drive *drive, int stage);
 
 /* ---- keys_read.c: one object ---- */
+/* expected: about how many records the target has. */
 struct key_read;
 enum key_read_end {
 	KEY_READ_GOES_ON,
@@ -41,8 +42,8 @@ enum key_read_end {
 	KEY_READ_AGAIN, /* Redis is away: another one may begin where it has come to */
 	KEY_READ_NONE,	/* there will be no keys: workers ask */
 };
-struct key_read *key_read_new(
-	struct osy_drive *drive, struct osy_redis *redis, const struct osy_spec_object *object);
+struct key_read *key_read_new(struct osy_drive *drive, struct osy_redis *redis,
+	const struct osy_spec_object *object, int64_t expected);
 struct key_read *key_read_free(struct key_read *read);
 /* A step of it; why says what is to be told of the end. */
 enum key_read_end key_read_turn(struct key_read *read, struct osy_err *why);

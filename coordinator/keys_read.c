@@ -21,6 +21,7 @@ struct key_read {
 	struct osy_buf where, items;
 	struct osy_target_keys keys;
 	struct read_bulk *bulk; /* NULL: Redis has not been asked yet how far it has come */
+	int64_t expected;	/* records */
 	unsigned lost;		/* jobs */
 };
 
@@ -42,13 +43,14 @@ static void make_target(struct key_read *read)
 		.field_count = count};
 }
 
-struct key_read *key_read_new(
-	struct osy_drive *drive, struct osy_redis *redis, const struct osy_spec_object *object)
+struct key_read *key_read_new(struct osy_drive *drive, struct osy_redis *redis,
+	const struct osy_spec_object *object, int64_t expected)
 {
 	struct key_read *read = osy_xcalloc(1, sizeof(*read));
 
 	read->drive = drive;
 	read->object = object;
+	read->expected = expected;
 	read->where = OSY_BUF(1024);
 	read->items = OSY_BUF(ITEMS_MOST);
 	make_target(read);
@@ -112,7 +114,7 @@ static enum osy_code begin(struct key_read *read, bool again, struct osy_err *er
 	else
 		rc = osy_target_keys_load(&read->keys, err);
 	if (!rc && (again || !read->keys.text[0]))
-		rc = osy_target_keys_begin(&read->keys, read->object->target_count, err);
+		rc = osy_target_keys_begin(&read->keys, read->expected, err);
 	if (!rc && !read->keys.whole)
 		make_bulk(read);
 	return rc;
