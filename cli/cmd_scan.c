@@ -14,6 +14,7 @@ static const struct cli_column object_columns[] = {
 	{"IN TARGET", "targetCount", CLI_COUNT},
 	{"FIELDS", "fields", CLI_COUNT},
 	{"LANES", "lanes", CLI_COUNT},
+	{"MATCH", "match", CLI_TEXT},
 	{"READ", "read", CLI_TEXT},
 	{"LOAD", "load", CLI_TEXT},
 	{"SOURCE CALLS", "sourceCalls", CLI_COUNT},

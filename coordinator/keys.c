@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "osy/clock.h"
-#include "osy/key.h"
 #include "osy/log.h"
 #include "osy/mem.h"
 #include "plan.h"
@@ -20,6 +19,7 @@ struct osy_keys {
 	struct osy_redis *redis;
 	enum progress *progress; /* an object of the spec */
 	int wanted;		 /* the stage that waits for its keys */
+	int settled;		 /* the last one whose keys have been forgotten */
 	struct key_read *reading;
 	const struct osy_spec_object *object; /* that it is about */
 	int64_t begun_at, looked_at, wait_until;
@@ -124,6 +124,12 @@ static void look(struct osy_keys *keys)
 }
 
 /* ---- What is next ---- */
+/* A record that somebody inserts after the keys were read is a duplicate then, and looked for. */
+static bool may_be_early(const struct osy_spec_object *object)
+{
+	return object->match_field && object->match_unique && object->insert && !object->match_only;
+}
+
 static bool is_due(const struct osy_keys *keys, const struct osy_spec_object *object)
 {
 	int open = keys->drive->open_stage;
@@ -131,7 +137,7 @@ static bool is_due(const struct osy_keys *keys, const struct osy_spec_object *ob
 	if (!is_read(keys->drive, object) || keys->progress[object->index] != UNREAD)
 		return false;
 	return object->stage == open || object->stage == keys->wanted ||
-	       (object->stage == open + 1 && osy_key_is_unique(object));
+	       (object->stage == open + 1 && may_be_early(object));
 }
 
 /* In an open stage: nothing of them may be there any more, and little may be left to be matched. */
@@ -266,6 +272,9 @@ void osy_keys_settled(struct osy_keys *keys, int stage)
 {
 	const struct osy_spec *spec = keys->drive->spec;
 
+	if (stage <= keys->settled)
+		return;
+	keys->settled = stage;
 	for (size_t i = 0; i < spec->object_count; i++) {
 		if (spec->objects[i].stage != stage || !is_read(keys->drive, &spec->objects[i]))
 			continue;

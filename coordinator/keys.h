@@ -3,7 +3,7 @@
  * query job of the target an object, `SELECT Id, <key fields>`, whose rows go to Redis
  * (osy/target_keys.h). Workers find targets by them instead of asking the org batch by batch.
  *
- * The reading goes on between two turns of the run's thread. Keys that are unique in the target are
+ * The reading goes on between two turns of the run's thread. A key that is unique in the target is
  * read while the stage before is being loaded, for a record that somebody inserts meanwhile gives
  * itself away as a duplicate; others when that stage has settled. How far the reading has come is
  * in Redis with the keys, so another coordinator goes on there. What Redis has lost is read again,

@@ -10,7 +10,7 @@
 
 #include "osy/banned.h"
 
-#define JOBS_MOST 3
+#define JOBS_MOST 2 /* the stage waits for them */
 #define ITEMS_MOST (16u * 1024 * 1024)
 
 struct key_read {
