@@ -61,7 +61,7 @@ static void apply_failure(
 	struct osy_sf_row_result result = {.status_code = code,
 		.message_raw = quote(batch, message),
 		.fields_raw = quote_fields(batch, fields)};
-	if (row->action == OSY_ACT_INSERT && osy_load_key_count(batch->object) &&
+	if (row->action == OSY_ACT_INSERT && osy_key_count(batch->object) &&
 		osy_str_is(code, "DUPLICATE_VALUE")) {
 		ask_anew(row); /* somebody was quicker; a duplicate of another field fails then */
 		return;

@@ -15,8 +15,8 @@
 
 static bool may_guess(const struct osy_lbatch *batch)
 {
-	return batch->object->key_read && osy_lrun(batch)->pass == 1 && !batch->head.links &&
-	       !batch->keys_asked;
+	return batch->object->key_read && osy_lrun(batch)->pass == 1 && !osy_lrun(batch)->undo &&
+	       !batch->head.links && !batch->keys_asked;
 }
 
 static bool is_guessed(const struct osy_lbatch *batch, const struct osy_lrow *row)
