@@ -6,6 +6,7 @@
 
 #include "osy/clock.h"
 #include "osy/log.h"
+#include "pulse.h"
 #include "runs.h"
 
 #include "osy/banned.h"
@@ -206,9 +207,21 @@ enum osy_code osy_load_call_start(struct osy_lcall *call, const struct osy_http_
 	return osy_load_call_request(call, &request, err);
 }
 
+/* A worker that was stopped between the last look at its lease and the send: by now its lanes may
+ * be somebody else's, who waits for what it may have sent, but not for what it still sends. */
+static bool may_send(void *arg)
+{
+	const struct osy_lcall *call = arg;
+	const struct osy_pulse *pulse = call->loader->worker->pulse;
+
+	return osy_pulse_may_send(pulse) && osy_pulse_term(pulse) == call->term;
+}
+
 enum osy_code osy_load_call_request(
 	struct osy_lcall *call, struct osy_sf_request *request, struct osy_err *err)
 {
+	call->term = osy_pulse_term(call->loader->worker->pulse);
+	request->may_send = may_send;
 	enum osy_code rc = osy_sf_start(call->run->target, request, on_done, call, err);
 
 	if (rc) {

@@ -264,7 +264,8 @@ struct osy_lcall {
 	unsigned mark;		/* of a write, for osy_narrow */
 	struct osy_lorg *payer; /* whose budget it uses; NULL: not started */
 	struct osy_budget_call budget;
-	bool locked; /* its reply told of row locks */
+	bool locked;   /* its reply told of row locks */
+	unsigned term; /* of the pulse when it was started: it is sent in that one alone */
 	void (*done)(struct osy_lcall *call, struct osy_sf_reply *reply);
 	struct osy_lcall *next;
 };

@@ -125,6 +125,10 @@ static size_t on_read(char *out, size_t size, size_t count, void *arg)
 	call->heard_ms = osy_mono_ms();
 	if (n == 0)
 		return 0;
+	if (call->may_send && !call->may_send(call->arg)) {
+		call->withheld = true;
+		return CURL_READFUNC_ABORT;
+	}
 	if (call->body.p)
 		memcpy(out, call->body.p + call->body_sent, (size_t)n);
 	else
@@ -279,6 +283,7 @@ static void set_method(struct osy_http_call *call, const struct osy_http_request
 		call->body_fd = request->body_fd;
 		call->body_size = request->body.p ? (int64_t)request->body.len : request->body_size;
 		call->on_body_sent = request->on_body_sent;
+		call->may_send = request->may_send;
 		SET(CURLOPT_POST, 1L);
 		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_size);
 		SET(CURLOPT_READFUNCTION, on_read);

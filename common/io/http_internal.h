@@ -19,7 +19,8 @@ struct osy_http_call {
 	int body_fd;
 	int64_t body_size, body_sent;
 	void (*on_body_sent)(void *arg); /* NULL: nobody waits for it */
-	bool body_failed;
+	bool (*may_send)(void *arg);	 /* NULL: always */
+	bool body_failed, withheld;
 	bool no_reply_body; /* HEAD */
 	bool safe;	    /* GET, HEAD: curl may repeat it */
 	enum osy_http_reach reach;

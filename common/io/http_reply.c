@@ -47,7 +47,7 @@ static enum osy_code code_of(const struct osy_http_call *call, CURLcode curl)
 	for (size_t i = 0; i < OSY_COUNT(always); i++)
 		if (always[i].curl == curl)
 			return always[i].code;
-	if (call->tries == 0)
+	if (call->tries == 0 || call->withheld) /* then no server has the whole of it */
 		return OSY_E_UNREACHABLE;
 	if (call->too_big)
 		return OSY_E_TOO_BIG;
@@ -137,6 +137,8 @@ void osy_http_fill_reply(struct osy_http_reply *reply, CURLcode curl)
 	if (curl == CURLE_OK) {
 		why = cut_off(reply);
 		curl = why ? CURLE_PARTIAL_FILE : CURLE_OK;
+	} else if (call->withheld) {
+		why = "the request was withheld: its sender's lease is in doubt";
 	} else if (call->body_failed) {
 		why = "its body cannot be read from its file to the end";
 	}

@@ -39,6 +39,7 @@ struct call {
 	bool soap;
 	struct osy_buf envelope; /* of SOAP: the body with the session in it */
 	void (*on_body_sent)(void *arg);
+	bool (*may_send)(void *arg);
 	bool body_gone;
 	size_t max_reply_bytes;
 	unsigned timeout_ms;
@@ -181,6 +182,7 @@ static struct call *call_new(
 	call->max_reply_bytes =
 		request->max_reply_bytes || request->on_data ? request->max_reply_bytes : REPLY_MAX;
 	call->on_body_sent = request->on_body_sent;
+	call->may_send = request->may_send;
 	call->timeout_ms = request->timeout_ms;
 	call->done = done;
 	call->arg = arg;
@@ -229,6 +231,13 @@ static void on_body_sent(void *arg)
 
 	call->body_gone = true;
 	call->on_body_sent(call->arg);
+}
+
+static bool may_send(void *arg)
+{
+	const struct call *call = arg;
+
+	return call->may_send(call->arg);
 }
 
 static bool is_plain(const struct osy_org *org, const char *url)
@@ -294,6 +303,7 @@ static enum osy_code send_call(struct call *call, struct osy_err *err)
 		.body_size = call->body_size,
 		.on_data = call->on_data ? on_piece : NULL,
 		.on_body_sent = call->on_body_sent ? on_body_sent : NULL,
+		.may_send = call->may_send ? may_send : NULL,
 		.max_reply_bytes = call->max_reply_bytes,
 		.timeout_ms = call->timeout_ms,
 		.reach = reach_of(org, org->instance_url),

@@ -180,5 +180,4 @@ for kind in keyed keyless; do
 	trial_undo $kind "coordinator.undo_stage=kill@1"
 done
 trial keyless "worker.after_send=kill@2" "worker.reconcile=kill@1"
-trial keyless "worker.after_send=stop@2" "worker.reconcile=kill@1"
 e2e_end

@@ -893,6 +893,39 @@ static void test_file_is_sent_once(void **state)
 	close(fd);
 }
 
+static int pieces_left;
+
+static bool one_more(void *arg)
+{
+	(void)arg;
+	return pieces_left-- > 0;
+}
+
+/* A body that may not go out any more reaches no server as a whole, and the caller knows that. */
+static void test_withheld(void **state)
+{
+	uint64_t hash;
+	int fd = file_of(300000, &hash);
+
+	(void)state;
+	seen = 0;
+	for (int pieces = 0; pieces < 3; pieces++) {
+		struct osy_http_request request = request_of("PUT", "/ok");
+		struct osy_http_reply reply;
+		request.body_fd = fd;
+		request.body_size = 300000;
+		request.may_send = one_more;
+		pieces_left = pieces;
+		assert_int_equal(osy_http_run(http, &request, &reply, &err), OSY_E_UNREACHABLE);
+		assert_non_null(strstr(err.msg, "withheld"));
+		osy_buf_done(&reply.body);
+	}
+	assert_int_equal(seen, 0);
+	assert_int_equal(run_file("PUT", "/ok", fd, 300000), OSY_OK);
+	assert_int_equal(seen, 1);
+	close(fd);
+}
+
 /* ---- Replies in pieces ---- */
 
 struct stream {
@@ -1101,6 +1134,7 @@ int main(void)
 		TEST(test_wait),
 		TEST(test_body_from_file),
 		TEST(test_file_is_sent_once),
+		TEST(test_withheld),
 		TEST(test_stream),
 		TEST(test_long_pause),
 		TEST(test_stream_is_cut),

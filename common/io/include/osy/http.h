@@ -61,6 +61,9 @@ struct osy_http_request {
 	/* May be NULL. Called with done's arg when all of body has been taken: it is borrowed no
 	 * longer. From osy_http_poll, before done. */
 	void (*on_body_sent)(void *arg);
+	/* May be NULL. Asked with done's arg before each piece of the body goes out; false: it is
+	 * withheld, and the call ends with OSY_E_UNREACHABLE: no server has the whole of it. */
+	bool (*may_send)(void *arg);
 	size_t max_reply_bytes; /* a longer reply is an error (OSY_E_TOO_BIG); 0: 64 MiB */
 	unsigned timeout_ms;	/* whole request; 0: 660,000 (the org's own limit is 10 minutes) */
 	/* A body out of a file instead, read by position from its beginning; body_fd is used when

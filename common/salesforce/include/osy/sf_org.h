@@ -90,6 +90,8 @@ struct osy_sf_request {
 	 * executed); the next call logs in.
 	 */
 	void (*on_body_sent)(void *arg);
+	/* May be NULL: osy/http.h. With done's arg. */
+	bool (*may_send)(void *arg);
 	const char *content_type;	       /* NULL: application/json */
 	const struct osy_http_header *headers; /* further ones; copied */
 	size_t header_count;
