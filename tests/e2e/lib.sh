@@ -76,13 +76,19 @@ bail() { # the end of this file, not of the files after it
 
 # ---- begin and end -----------------------------------------------------------------------------------
 
+# A number of a program that ended long ago may be somebody else's by now: tests run for minutes, and numbers come round.
+ours() { # PID
+	[[ $(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) == "$$" ]]
+}
+
 e2e_cleanup() {
 	local status=$?
 	trap - EXIT
 	trap '' INT TERM HUP
-	for pid in "${PIDS[@]-}"; do [[ -n $pid ]] && kill -CONT "$pid" 2>/dev/null && kill -TERM "$pid" 2>/dev/null; done
+	for pid in "${PIDS[@]-}"; do [[ -n $pid ]] && ours "$pid" && kill -CONT "$pid" 2>/dev/null && kill -TERM "$pid" 2>/dev/null; done
 	for pid in "${PIDS[@]-}"; do
 		[[ -n $pid ]] || continue
+		ours "$pid" || continue
 		for _ in {1..50}; do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
 		kill -KILL "$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
@@ -219,7 +225,7 @@ worker() { # [NAME]: log NAME.log, pid in WORKER_PID
 }
 
 kill9() { # PID
-	kill -KILL "$1" 2>/dev/null
+	ours "$1" && kill -KILL "$1" 2>/dev/null
 	wait "$1" 2>/dev/null
 	return 0
 }
