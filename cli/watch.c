@@ -309,11 +309,15 @@ static enum osy_code follow(struct watcher *w, struct osy_err *err)
 }
 
 /* ---- The end ---- */
-static enum osy_code conclude_rollback(struct watcher *w)
+static enum osy_code conclude_rollback(
+	struct watcher *w, struct osy_str problem, struct osy_err *err)
 {
 	const struct osy_json *done = osy_json_get(w->run, "rollback");
 	int64_t left = osy_json_get_i64(done, "left", 0);
 
+	if (problem.len && w->what->rollback)
+		return osy_fail(err, OSY_E_STATE, "%.*s",
+			(int)(problem.len < 500 ? problem.len : 500), problem.p);
 	if (w->cli->words.format == CLI_JSON)
 		cli_print_json(w->run);
 	else
@@ -343,7 +347,7 @@ static enum osy_code conclude(struct watcher *w, struct osy_err *err)
 					 "run %s is in state '%.*s', not scanned", w->what->run,
 					 (int)state.len, state.p);
 	if (osy_str_is(state, "Rollback Completed") || w->what->rollback)
-		return conclude_rollback(w);
+		return conclude_rollback(w, problem, err);
 	if (!synced && !aborted)
 		return osy_fail(err, OSY_E_STATE,
 			"run %s is in state '%.*s' and does not move; `orgsync run start %s` "

@@ -22,6 +22,7 @@
 #include "osy/sf_query.h"
 
 #define LOOK_MS 100
+#define LATER_MOST 1000000
 #define PLAN_MAX (4u * 1024 * 1024)
 
 /* ---- Which children a delete would take along ---- */
@@ -96,24 +97,32 @@ static enum osy_code plan_children(struct osy_drive *drive, const struct osy_spe
 	return rc;
 }
 
+/* Later than our first write: a retry moves started_at. ret_written: how many records these have
+ * written. */
 static enum osy_code plan_later(struct osy_drive *drive, const struct osy_spec_object *object,
-	struct osy_json_writer *w, struct osy_err *err)
+	struct osy_json_writer *w, int64_t *ret_written, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
 	enum osy_code rc = osy_pg_do(drive->pg, &rows, err,
-		"SELECT DISTINCT r.id FROM run me JOIN org mo ON mo.name = me.target JOIN run r ON "
-		"r.id <> me.id AND r.started_at > me.started_at AND r.state <> 'Rollback "
-		"Completed' "
-		"JOIN org ro ON ro.name = r.target AND ro.org_id = mo.org_id JOIN run_object o ON "
-		"o.run = r.id AND o.target_name = $2 WHERE me.id = $1 AND EXISTS (SELECT 1 FROM "
-		"batch "
-		"b WHERE b.run = r.id AND b.object = o.object AND b.inserted + b.updated > 0)",
+		"SELECT r.id, sum(b.inserted + b.updated)::bigint FROM run me JOIN org mo ON "
+		"mo.name "
+		"= me.target JOIN run r ON r.id <> me.id AND r.state <> 'Rollback Completed' AND "
+		"r.started_at > coalesce((SELECT to_timestamp(min(org_ms) / 1000.0) FROM batch "
+		"WHERE "
+		"run = me.id), me.started_at) JOIN org ro ON ro.name = r.target AND ro.org_id = "
+		"mo.org_id JOIN run_object o ON o.run = r.id AND o.target_name = $2 JOIN batch b "
+		"ON "
+		"b.run = r.id AND b.object = o.object AND b.inserted + b.updated > 0 WHERE me.id = "
+		"$1 "
+		"GROUP BY r.id",
 		OSY_PG_Z(drive->run), OSY_PG_Z(object->target));
 
 	osy_jw_key(w, "later");
 	osy_jw_array(w);
-	for (size_t i = 0; !rc && i < osy_pg_rows(rows); i++)
+	for (size_t i = 0; !rc && i < osy_pg_rows(rows); i++) {
 		osy_jw_str(w, osy_pg_str(rows, i, 0));
+		*ret_written += osy_pg_i64(rows, i, 1, 0);
+	}
 	osy_jw_array_end(w);
 	return rc;
 }
@@ -141,19 +150,19 @@ static enum osy_code read_asked(struct osy_drive *drive, struct asked *ret, stru
 	return OSY_OK;
 }
 
-static enum osy_code make_plan(struct osy_drive *drive, struct osy_buf *out, struct osy_err *err)
+static enum osy_code make_plan(struct osy_drive *drive, const struct asked *asked,
+	struct osy_buf *out, int64_t *ret_written, struct osy_err *err)
 {
 	struct osy_json_writer w = osy_json_writer(out);
 	struct osy_arena arena;
 	struct known *known = NULL;
-	struct asked asked = {0};
-	enum osy_code rc = read_asked(drive, &asked, err);
+	enum osy_code rc = OSY_OK;
 
 	osy_arena_init(&arena, 64u * 1024);
 	osy_jw_object(&w);
-	osy_jw_put_bool(&w, "dryRun", asked.dry);
-	osy_jw_put_bool(&w, "force", asked.force);
-	osy_jw_put_str(&w, "was", osy_str(asked.was));
+	osy_jw_put_bool(&w, "dryRun", asked->dry);
+	osy_jw_put_bool(&w, "force", asked->force);
+	osy_jw_put_str(&w, "was", osy_str(asked->was));
 	osy_jw_key(&w, "objects");
 	osy_jw_array(&w);
 	for (size_t i = 0; !rc && i < drive->spec->object_count; i++) {
@@ -161,7 +170,7 @@ static enum osy_code make_plan(struct osy_drive *drive, struct osy_buf *out, str
 		osy_jw_object(&w);
 		rc = plan_children(drive, object, &known, &arena, &w, err);
 		if (!rc)
-			rc = plan_later(drive, object, &w, err);
+			rc = plan_later(drive, object, &w, ret_written, err);
 		osy_jw_object_end(&w);
 	}
 	osy_jw_array_end(&w);
@@ -171,9 +180,30 @@ static enum osy_code make_plan(struct osy_drive *drive, struct osy_buf *out, str
 }
 
 /* ---- Beginning ---- */
+
+/* A worker keeps what later runs have written in memory; and so much is rolled back the other way
+ * round anyway. */
+static enum osy_code refuse(
+	struct osy_drive *drive, const struct asked *asked, int64_t written, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf why = OSY_BUF(1024);
+
+	osy_buf_addf(&why,
+		"later runs have written %lld records of these objects; roll them back first, or "
+		"use "
+		"force",
+		(long long)written);
+	return osy_drive_set(drive, err,
+		"state = $4, phase = CASE WHEN $4 = 'Aborted' THEN 'Aborted' ELSE 'Completed' END, "
+		"problem = $5",
+		OSY_PG_Z(asked->was), OSY_PG_Z(why.p));
+}
+
 static enum osy_code begin(struct osy_drive *drive, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf plan = OSY_BUF(PLAN_MAX);
+	struct asked asked = {0};
+	int64_t written = 0;
 	enum osy_code rc = OSY_OK;
 
 	if (!drive->executing)
@@ -181,7 +211,11 @@ static enum osy_code begin(struct osy_drive *drive, struct osy_err *err)
 	if (!rc)
 		rc = osy_drive_orgs(drive, err);
 	if (!rc)
-		rc = make_plan(drive, &plan, err);
+		rc = read_asked(drive, &asked, err);
+	if (!rc)
+		rc = make_plan(drive, &asked, &plan, &written, err);
+	if (!rc && written > LATER_MOST && !asked.force)
+		return refuse(drive, &asked, written, err);
 	if (!rc)
 		rc = osy_drive_begin(drive, err);
 	if (rc)

@@ -54,7 +54,6 @@ struct osy_ljob {
 	int fd;	     /* spool, -1: none */
 	int64_t size,
 		pending; /* bytes with an intent; behind them, of the batch that waits for one */
-	unsigned rows;
 	struct osy_bulk_job seen; /* as last told */
 	int64_t moved_at;	  /* mono ms when its count last moved */
 	int64_t next_at;	  /* mono ms of the next call */

@@ -109,15 +109,6 @@ static bool has_links(const struct osy_lbatch *batch)
 	return false;
 }
 
-static bool is_any_pending(const struct osy_lbatch *batch)
-{
-	for (unsigned i = 0; i < batch->row_count; i++) {
-		if (osy_is_pending(&batch->rows[i]))
-			return true;
-	}
-	return false;
-}
-
 enum osy_lapplied osy_load_bulk_apply(struct osy_lbatch *batch)
 {
 	const struct osy_lbulk *bulk = batch->load->bulk;
@@ -135,7 +126,7 @@ enum osy_lapplied osy_load_bulk_apply(struct osy_lbatch *batch)
 	batch->rest = batch->from_job = true;
 	if (osy_lrun(batch)->aborting && !executed && !batch->begun)
 		return OSY_LAPPLIED_UNSENT;
-	return !is_any_pending(batch) && !has_links(batch) && !batch->object->claim
+	return !osy_any_pending(batch) && !has_links(batch) && !batch->object->claim
 		       ? OSY_LAPPLIED_ALL
 		       : OSY_LAPPLIED_SOME;
 }
@@ -149,9 +140,9 @@ bool osy_load_bulk_settle(struct osy_lbatch *batch)
 	batch->from_job = false;
 	for (unsigned i = 0; i < batch->row_count; i++)
 		doubt |= osy_is_pending(&batch->rows[i]) && batch->rows[i].doubt;
-	batch->record_as = doubt		   ? OSY_RECORD_ASIDE
-			   : is_any_pending(batch) ? OSY_RECORD_PART
-						   : OSY_RECORD_DONE;
+	batch->record_as = doubt		    ? OSY_RECORD_ASIDE
+			   : osy_any_pending(batch) ? OSY_RECORD_PART
+						    : OSY_RECORD_DONE;
 	batch->after = OSY_STEP_MATCH;
 	batch->due_in_ms = SOON_MS;
 	osy_load_step(batch, OSY_STEP_RECORD);

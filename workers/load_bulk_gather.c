@@ -139,7 +139,6 @@ void osy_load_bulk_added(struct osy_lbatch *batch)
 		bulk->jobs[i].pending = 0;
 	}
 	for (unsigned i = 0; i < batch->row_count; i++) {
-		bulk->jobs[batch->rows[i].action == OSY_ACT_UPDATE].rows += batch->rows[i].in_job;
 		bulk->rows += batch->rows[i].in_job;
 	}
 	if (batch->offset < bulk->first)

@@ -325,6 +325,14 @@ static inline bool osy_is_pending(const struct osy_lrow *row)
 {
 	return row->outcome == OSY_PENDING;
 }
+static inline bool osy_any_pending(const struct osy_lbatch *batch)
+{
+	unsigned i = 0;
+
+	while (i < batch->row_count && !osy_is_pending(&batch->rows[i]))
+		i++;
+	return i < batch->row_count;
+}
 static inline struct osy_wrun *osy_lrun(const struct osy_lbatch *batch)
 {
 	return batch->load->lane->run;

@@ -12,6 +12,8 @@
 
 #include "osy/banned.h"
 
+#define LATER_PAGE 200
+
 /* ---- The plan ---- */
 static const char *text(struct osy_arena *arena, const struct osy_json *json)
 {
@@ -36,8 +38,10 @@ static void read_object(
 	}
 	for (size_t i = 0; i < osy_json_count(later); i++)
 		runs[i] = osy_str(text(arena, osy_json_at(later, i)));
-	*object = (struct osy_undo_object){
-		kids, osy_json_count(children), runs, osy_json_count(later)};
+	*object = (struct osy_undo_object){.children = kids,
+		.child_count = osy_json_count(children),
+		.later = runs,
+		.later_count = osy_json_count(later)};
 }
 
 enum osy_code osy_undo_read(struct osy_str json, int loaded_pass, const struct osy_spec *spec,
@@ -59,6 +63,7 @@ enum osy_code osy_undo_read(struct osy_str json, int loaded_pass, const struct o
 	undo->dry = osy_json_get_bool(plan, "dryRun", false);
 	undo->force = osy_json_get_bool(plan, "force", false);
 	undo->loaded_pass = loaded_pass;
+	undo->object_count = spec->object_count;
 	undo->objects =
 		osy_arena_calloc(undo->arena_, spec->object_count + 1, sizeof(*undo->objects));
 	for (size_t i = 0; i < spec->object_count; i++)
@@ -71,6 +76,8 @@ struct osy_undo *osy_undo_free(struct osy_undo *undo)
 {
 	if (!undo)
 		return NULL;
+	for (size_t i = 0; i < undo->object_count; i++)
+		free(undo->objects[i].written);
 	osy_arena_done(undo->arena_);
 	free(undo->arena_);
 	free(undo);
@@ -155,6 +162,7 @@ static bool read_passes(struct osy_lbatch *batch)
 
 static void prepare_rows(struct osy_lbatch *batch)
 {
+	osy_lindex_init(&batch->undo->by_target, &batch->arena, batch->row_count);
 	for (unsigned i = 0; i < batch->row_count; i++) {
 		struct osy_lrow *row = &batch->rows[i];
 		struct osy_lundo *undo = batch->undo;
@@ -165,6 +173,7 @@ static void prepare_rows(struct osy_lbatch *batch)
 			row->outcome = OSY_SKIPPED;
 			continue;
 		}
+		osy_lindex_add(&undo->by_target, osy_lindex_id(&undo->targets[i]), i);
 		row->target = undo->targets[i];
 		row->mapped = true; /* what the id map says of it now is nothing to us */
 	}
@@ -352,55 +361,115 @@ static void decide_row(struct osy_lbatch *batch, unsigned i)
 }
 
 /* ---- What later runs have written ---- */
-static void fail_later(struct osy_lbatch *batch, const struct osy_lindex *index,
-	const struct osy_id *target, struct osy_str run)
+static int by_hash(const void *a, const void *b)
 {
-	size_t at = OSY_LINDEX_START;
-	int64_t i;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
-	while ((i = osy_lindex_next(index, osy_lindex_id(target), &at)) >= 0) {
-		if (!osy_id_equal(&batch->undo->targets[i], target) ||
-			!osy_is_pending(&batch->rows[i]))
-			continue;
-		osy_load_fail(batch, (unsigned)i, OSY_FAIL_CHANGED, OSY_STR(""),
-			"run %.*s has written %s since; it was left as it is: roll that run back "
-			"first",
-			(int)run.len, run.p, batch->object->target);
+	return x < y ? -1 : x > y;
+}
+
+static void add_written(struct osy_undo_object *object, const struct osy_id *target)
+{
+	if (object->written_count == object->written_cap) {
+		object->written_cap = object->written_cap ? object->written_cap * 2 : 4096;
+		object->written = osy_xrealloc(
+			object->written, object->written_cap * sizeof(*object->written));
 	}
+	object->written[object->written_count++] = osy_lindex_id(target);
+}
+
+static enum osy_code add_outcomes(const struct osy_lbatch *batch, struct osy_undo_object *object,
+	const struct osy_pg_result *result, size_t i, struct osy_err *err)
+{
+	unsigned count = (unsigned)osy_pg_i64(result, i, 2, 0);
+	OSY_AUTO_FREE struct osy_outcome_row *rows = osy_xcalloc(count + 1, sizeof(*rows));
+	enum osy_code rc = osy_outcomes_read(
+		osy_pg_str(result, i, 3), batch->object->target_prefix, rows, count, err);
+
+	for (unsigned r = 0; r < count && !rc; r++) {
+		if (rows[r].outcome == OSY_INSERTED || rows[r].outcome == OSY_UPDATED)
+			add_written(object, &rows[r].target);
+	}
+	return rc;
+}
+
+/* What one later run has written of the object, a page of its batches at a time. */
+static enum osy_code read_later(const struct osy_lbatch *batch, struct osy_undo_object *object,
+	struct osy_str run, struct osy_err *err)
+{
+	int64_t lane = -1, offset = -1;
+	size_t got = LATER_PAGE;
+	enum osy_code rc = OSY_OK;
+
+	while (got == LATER_PAGE && !rc) {
+		OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+		/* Of several passes the last one has the outcomes of all. */
+		rc = osy_pg_do(osy_lworker(batch)->pg, &result, err,
+			"SELECT DISTINCT ON (b.lane, b.at_offset) b.lane, b.at_offset, b.records, "
+			"b.outcome FROM batch b JOIN run_object o ON o.run = b.run AND o.object = "
+			"b.object WHERE b.run = $1 AND o.target_name = $2 AND NOT b.links AND "
+			"b.outcome "
+			"IS NOT NULL AND (b.lane, b.at_offset) > ($3, $4) ORDER BY b.lane, "
+			"b.at_offset, "
+			"b.pass DESC LIMIT $5",
+			OSY_PG_TEXT(run), OSY_PG_Z(batch->object->target),
+			OSY_PG_I32((int32_t)lane), OSY_PG_I64(offset), OSY_PG_I64(LATER_PAGE));
+		got = rc ? 0 : osy_pg_rows(result);
+		for (size_t i = 0; i < got && !rc; i++) {
+			lane = osy_pg_i64(result, i, 0, 0);
+			offset = osy_pg_i64(result, i, 1, 0);
+			rc = add_outcomes(batch, object, result, i, err);
+		}
+	}
+	return rc;
+}
+
+/* Once an object and rollback; the plan bounds how many these are. */
+static bool know_later(const struct osy_lbatch *batch, struct osy_undo_object *object)
+{
+	struct osy_err err = OSY_ERR_NONE;
+	enum osy_code rc = OSY_OK;
+
+	if (object->written_known)
+		return true;
+	object->written_count = 0;
+	for (size_t i = 0; i < object->later_count && !rc; i++)
+		rc = read_later(batch, object, object->later[i], &err);
+	if (rc)
+		return osy_load_trouble(batch->load->loader, "undo.later", &err);
+	if (object->written_count)
+		qsort(object->written, object->written_count, sizeof(*object->written), by_hash);
+	object->written_known = true;
+	return true;
+}
+
+static bool is_written_since(const struct osy_undo_object *object, const struct osy_id *target)
+{
+	uint64_t hash = osy_lindex_id(target);
+
+	return object->written_count &&
+	       bsearch(&hash, object->written, object->written_count, sizeof(hash), by_hash);
 }
 
 static bool check_later(struct osy_lbatch *batch)
 {
-	const struct osy_undo_object *object =
-		&osy_lrun(batch)->undo->objects[batch->object->index];
-	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
-	struct osy_err err = OSY_ERR_NONE;
-	struct osy_lindex index;
+	struct osy_undo *undo = osy_lrun(batch)->undo;
+	struct osy_undo_object *object = &undo->objects[batch->object->index];
 
-	if (!object->later_count || osy_lrun(batch)->undo->force)
+	if (undo->force || !object->later_count)
 		return true;
-	osy_lindex_init(&index, &batch->arena, batch->row_count);
-	for (unsigned i = 0; i < batch->row_count; i++)
-		osy_lindex_add(&index, osy_lindex_id(&batch->undo->targets[i]), i);
-	if (osy_pg_do(osy_lworker(batch)->pg, &result, &err,
-		    "SELECT b.run, b.records, b.outcome FROM batch b JOIN run_object o ON o.run = "
-		    "b.run AND o.object = b.object WHERE b.run = ANY($1) AND o.target_name = $2 "
-		    "AND "
-		    "b.inserted + b.updated > 0 AND b.outcome IS NOT NULL",
-		    OSY_PG_TEXTS(object->later, object->later_count),
-		    OSY_PG_Z(batch->object->target)))
-		return osy_load_trouble(batch->load->loader, "undo.later", &err);
-	for (size_t i = 0; i < osy_pg_rows(result); i++) {
-		unsigned count = (unsigned)osy_pg_i64(result, i, 1, 0);
-		OSY_AUTO_FREE struct osy_outcome_row *rows = osy_xcalloc(count + 1, sizeof(*rows));
-		if (osy_outcomes_read(osy_pg_str(result, i, 2), batch->object->target_prefix, rows,
-			    count, &err))
-			continue;
-		for (unsigned r = 0; r < count; r++) {
-			if (rows[r].outcome == OSY_INSERTED || rows[r].outcome == OSY_UPDATED)
-				fail_later(
-					batch, &index, &rows[r].target, osy_pg_str(result, i, 0));
-		}
+	if (!know_later(batch, object))
+		return false;
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (osy_is_pending(&batch->rows[i]) &&
+			is_written_since(object, &batch->undo->targets[i]))
+			osy_load_fail(batch, i, OSY_FAIL_CHANGED, OSY_STR(""),
+				"a later run (%.*s%s) has written %s since; it was left as it is: "
+				"roll "
+				"that run back first",
+				(int)object->later[0].len, object->later[0].p,
+				object->later_count > 1 ? " or another one" : "",
+				batch->object->target);
 	}
 	return true;
 }

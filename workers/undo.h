@@ -16,6 +16,7 @@
 #ifndef OSY_UNDO_H
 #define OSY_UNDO_H
 
+#include "load_index.h"
 #include "osy/spec.h"
 
 /* A lookup whose records go when the one that they point to is deleted. */
@@ -28,6 +29,10 @@ struct osy_undo_object {
 	size_t child_count;
 	const struct osy_str *later; /* runs that wrote the object since */
 	size_t later_count;
+	/* Hashes of what they wrote, ascending; read when the first batch asks. */
+	uint64_t *written;
+	size_t written_count, written_cap;
+	bool written_known;
 };
 
 struct osy_undo {
@@ -35,6 +40,7 @@ struct osy_undo {
 	bool force;			 /* what somebody has changed is undone too */
 	int loaded_pass;		 /* passes up to this one are undone */
 	struct osy_undo_object *objects; /* as many as the spec's */
+	size_t object_count;
 	struct osy_arena *arena_;
 };
 
@@ -50,7 +56,8 @@ enum osy_undo_op { OSY_UNDO_NOTHING, OSY_UNDO_DELETE, OSY_UNDO_RESTORE };
 struct osy_lundo {
 	enum osy_undo_op *ops; /* a row each, and so are the others */
 	struct osy_id *targets;
-	struct osy_str **olds; /* values before, a column each; NULL: none */
+	struct osy_str **olds;	     /* values before, a column each; NULL: none */
+	struct osy_lindex by_target; /* rows that are to be undone */
 	/* deletes: children that are asked for */
 	size_t child, from; /* the next: its lookup, and the row from which on */
 	/* the call under way: rows in the order of its parts */

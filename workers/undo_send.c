@@ -79,14 +79,17 @@ static enum osy_code on_child(const struct osy_str *values, void *arg, struct os
 {
 	struct osy_lbatch *batch = arg;
 	const struct osy_undo_child *child = &plan_of(batch)->children[batch->undo->child];
+	size_t at = OSY_LINDEX_START;
 	struct osy_id id;
+	int64_t i;
 
 	(void)err;
 	if (!values || !values[1].p || !osy_id_parse_json(values[1], &id))
 		return OSY_OK;
-	for (unsigned i = 0; i < batch->row_count; i++) {
-		if (is_to_delete(batch, i) && osy_id_equal(&batch->undo->targets[i], &id))
-			osy_load_fail(batch, i, OSY_FAIL_HAS_CHILDREN, osy_str(child->field),
+	while ((i = osy_lindex_next(&batch->undo->by_target, osy_lindex_id(&id), &at)) >= 0) {
+		if (is_to_delete(batch, (unsigned)i) && osy_id_equal(&batch->undo->targets[i], &id))
+			osy_load_fail(batch, (unsigned)i, OSY_FAIL_HAS_CHILDREN,
+				osy_str(child->field),
 				"it has a %s that is not the run's and would be deleted with it; "
 				"it was "
 				"left as it is",
@@ -306,15 +309,6 @@ static void start(struct osy_lbatch *batch)
 		osy_load_step(batch, OSY_STEP_UNDOING);
 }
 
-static bool is_any_pending(const struct osy_lbatch *batch)
-{
-	for (unsigned i = 0; i < batch->row_count; i++) {
-		if (osy_is_pending(&batch->rows[i]))
-			return true;
-	}
-	return false;
-}
-
 static void would_be_done(struct osy_lbatch *batch)
 {
 	for (unsigned i = 0; i < batch->row_count; i++) {
@@ -332,7 +326,7 @@ static void undo(struct osy_lbatch *batch)
 	}
 	if (osy_lrun(batch)->undo->dry)
 		would_be_done(batch);
-	if (!is_any_pending(batch)) {
+	if (!osy_any_pending(batch)) {
 		batch->record_as = OSY_RECORD_DONE;
 		osy_load_step(batch, OSY_STEP_RECORD);
 	} else if (osy_load_slot(batch, true) && osy_pulse_may_send(osy_lworker(batch)->pulse)) {

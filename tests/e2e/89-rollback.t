@@ -124,4 +124,9 @@ undo
 is "$(run_get "$RUN" 'd["rollback"]["left"]')" 5 "what a later run has written is left" # every second one was the first run's
 orgsync run errors "$RUN" --kind rollback --csv "$T/left.csv" >/dev/null
 is "$(grep -c 'roll that run back first' "$T/left.csv")" 5 "and it says so"
+# So many that no worker could keep them in mind: it says so and stays as it was.
+psql -q "$ORGSYNC_POSTGRES_URL" -c "UPDATE batch SET updated = 2000000 WHERE ctid = (SELECT ctid FROM batch WHERE run <> '$RUN' AND
+	updated > 0 AND run = (SELECT id FROM run ORDER BY created_at DESC LIMIT 1) LIMIT 1)" >/dev/null
+undo
+like "$STATUS $(run_get "$RUN" 'd["state"]') $(cat "$T/out")" "^4 Rollback Completed .*later runs have written 200.*roll them back first" "too many of later runs: refused"
 e2e_end
