@@ -24,9 +24,7 @@ static enum osy_code show(struct osy_call *call, struct osy_err *err)
 		OSY_PG_Z(call->params[0]));
 
 	if (!rc && !osy_pg_rows(run))
-		rc = osy_fail(err, OSY_E_NOT_FOUND,
-			"there is no run %s; `orgsync run list` shows those there are",
-			call->params[0]);
+		rc = osy_no_such_run(call->params[0], err);
 	if (!rc)
 		rc = osy_pg_do(call->pg, &rows, err,
 			"SELECT kind, object, name, state, note, version, changed_at FROM "

@@ -11,9 +11,7 @@ static enum osy_code show(struct osy_call *call, struct osy_err *err)
 	if (rc)
 		return rc;
 	if (!osy_pg_rows(row))
-		return osy_fail(err, OSY_E_NOT_FOUND,
-			"there is no run %s; `orgsync run list` shows those there are",
-			call->params[0]);
+		return osy_no_such_run(call->params[0], err);
 	if (osy_pg_is_null(row, 0, 0))
 		return osy_fail(err, OSY_E_STATE,
 			"run %s has not been checked yet; `orgsync run check %s` does it",

@@ -191,7 +191,7 @@ static enum osy_code run_is_there(struct osy_call *call, struct osy_err *err)
 		OSY_PG_Z(call->params[0]));
 
 	if (!rc && !osy_pg_rows(result))
-		return osy_fail(err, OSY_E_NOT_FOUND, "there is no run %s", call->params[0]);
+		return osy_no_such_run(call->params[0], err);
 	return rc;
 }
 

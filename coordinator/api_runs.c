@@ -222,8 +222,7 @@ enum osy_code osy_api_write_run(
 	if (rc)
 		return rc;
 	if (!osy_pg_rows(result))
-		return osy_fail(err, OSY_E_NOT_FOUND,
-			"there is no run %s; `orgsync run list` shows those there are", id);
+		return osy_no_such_run(id, err);
 	osy_jw_object(&w);
 	write_head(&w, result, 0);
 	if (full)
@@ -338,7 +337,7 @@ static enum osy_code show_scan(struct osy_call *call, struct osy_err *err)
 	if (rc)
 		return rc;
 	if (!osy_pg_rows(result))
-		return osy_fail(err, OSY_E_NOT_FOUND, "there is no run %s", call->params[0]);
+		return osy_no_such_run(call->params[0], err);
 	if (osy_pg_is_null(result, 0, 0))
 		return osy_fail(
 			err, OSY_E_STATE, "run %s has not been scanned yet", call->params[0]);

@@ -298,8 +298,7 @@ static enum osy_code ask(
 	if (rc)
 		return rc;
 	if (osy_pg_is_null(row, 0, 1))
-		return osy_fail(err, OSY_E_NOT_FOUND,
-			"there is no run %s; `orgsync run list` shows those there are", run);
+		return osy_no_such_run(run, err);
 	if (osy_pg_i64(row, 0, 0, 0))
 		return OSY_OK;
 	struct osy_str state = osy_pg_str(row, 0, 1);

@@ -10,7 +10,6 @@
 #include "osy/sf_query.h"
 
 #define SOQL_BYTES (100u * 1000)
-#define PAGES_MAX 50
 
 struct finding {
 	struct auto_work *work;
@@ -196,29 +195,30 @@ static void write_queries(const struct finding *finding, bool tooling, struct ch
 	}
 }
 
+struct taking {
+	struct finding *finding;
+	const struct list *list;
+};
+
+static void take_record(void *arg, const struct osy_json *record)
+{
+	const struct taking *taking = arg;
+
+	taking->list->take(taking->finding, record);
+}
+
 static enum osy_code take_pages(struct finding *finding, const struct list *list,
 	const struct osy_json *first, struct osy_err *err)
 {
-	OSY_AUTO(osy_json_free_at) struct osy_json *held = NULL;
-	const struct osy_json *page = first;
+	struct taking taking = {finding, list};
+	bool whole = false;
+	enum osy_code rc =
+		check_pages(finding->work->drive->target, first, take_record, &taking, &whole, err);
 
-	for (int pages = 0; pages < PAGES_MAX; pages++) {
-		const struct osy_json *records = osy_json_get(page, "records");
-		struct osy_str next = osy_json_get_str(page, "nextRecordsUrl");
-		for (size_t i = 0; i < osy_json_count(records); i++)
-			list->take(finding, osy_json_at(records, i));
-		if (osy_json_get_bool(page, "done", true) || !next.len)
-			return OSY_OK;
-		OSY_AUTO_FREE char *path = osy_xstrndup(next.p, next.len);
-		struct osy_json *more = NULL;
-		enum osy_code rc = osy_sf_get(finding->work->drive->target, path, &more, err);
-		if (rc)
-			return rc;
-		osy_json_free(held);
-		page = held = more;
-	}
-	return osy_fail(err, OSY_E_TOO_BIG, "org '%s' has more %s than can be switched",
-		finding->work->drive->target_name, auto_kind_name(list->kind));
+	if (!rc && !whole)
+		rc = osy_fail(err, OSY_E_TOO_BIG, "org '%s' has more %s than can be switched",
+			finding->work->drive->target_name, auto_kind_name(list->kind));
+	return rc;
 }
 
 static enum osy_code ask(struct finding *finding, bool tooling, struct osy_err *err)

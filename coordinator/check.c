@@ -1,4 +1,5 @@
 #include "check.h"
+#include "drive.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -235,8 +236,7 @@ static enum osy_code load(
 	if (rc)
 		return rc;
 	if (!osy_pg_rows(row))
-		return osy_fail(err, OSY_E_NOT_FOUND,
-			"there is no run %s; `orgsync run list` shows those there are", run);
+		return osy_no_such_run(run, err);
 	for (int side = 0; side < OSY_CHECK_SIDES; side++) {
 		struct osy_str name = osy_pg_str(row, 0, 1 + side);
 		struct osy_str id = osy_pg_str(row, 0, 3 + side);

@@ -13,7 +13,6 @@
 
 #define SOQL_BYTES (100u * 1000)
 #define RULES_MAX 20000
-#define PAGES_MAX 50
 
 /* ---- The lists ---- */
 struct asking;
@@ -182,30 +181,27 @@ static void tell_refused(struct asking *asking, const char *noun, const char *wh
 		noun, why);
 }
 
+struct taking {
+	struct asking *asking;
+	const struct list *list;
+};
+
+static void take_record(void *arg, const struct osy_json *record)
+{
+	const struct taking *taking = arg;
+	struct asking *asking = taking->asking;
+
+	if (asking->check->rules[asking->side].count < RULES_MAX)
+		taking->list->take(asking, record);
+}
+
 static enum osy_code take_pages(struct asking *asking, const struct list *list,
 	const struct osy_json *first, struct osy_err *err)
 {
-	OSY_AUTO(osy_json_free_at) struct osy_json *held = NULL;
-	const struct osy_json *page = first;
+	struct taking taking = {asking, list};
+	bool whole = false; /* RULES_MAX is the bound that counts */
 
-	for (int pages = 0; pages < PAGES_MAX; pages++) {
-		const struct osy_json *records = osy_json_get(page, "records");
-		struct osy_str next = osy_json_get_str(page, "nextRecordsUrl");
-		for (size_t i = 0; i < osy_json_count(records); i++) {
-			if (asking->check->rules[asking->side].count < RULES_MAX)
-				list->take(asking, osy_json_at(records, i));
-		}
-		if (osy_json_get_bool(page, "done", true) || !next.len)
-			break;
-		OSY_AUTO_FREE char *path = osy_xstrndup(next.p, next.len);
-		struct osy_json *more = NULL;
-		enum osy_code rc = osy_sf_get(asking->org, path, &more, err);
-		if (rc)
-			return rc;
-		osy_json_free(held);
-		page = held = more;
-	}
-	return OSY_OK;
+	return check_pages(asking->org, first, take_record, &taking, &whole, err);
 }
 
 static enum osy_code take_lists(

@@ -3,6 +3,7 @@
 #include "check_internal.h"
 #include "osy/sf_query.h"
 
+#define PAGES_MAX 50
 #define BODY_BYTES (4u * 1024 * 1024)
 #define PATH_BYTES (400u * 1024)
 #define IN_FLIGHT 4
@@ -114,4 +115,31 @@ void check_parts_done(struct check_parts *parts)
 	osy_buf_done(&parts->body);
 	osy_json_free(parts->reply);
 	*parts = (struct check_parts){0};
+}
+
+/* ---- Pages of a query ---- */
+enum osy_code check_pages(struct osy_org *org, const struct osy_json *first,
+	void (*take)(void *arg, const struct osy_json *record), void *arg, bool *ret_whole,
+	struct osy_err *err)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *held = NULL;
+	const struct osy_json *page = first;
+
+	for (int pages = 0; pages < PAGES_MAX; pages++) {
+		const struct osy_json *records = osy_json_get(page, "records");
+		struct osy_str next = osy_json_get_str(page, "nextRecordsUrl");
+		for (size_t i = 0; i < osy_json_count(records); i++)
+			take(arg, osy_json_at(records, i));
+		*ret_whole = osy_json_get_bool(page, "done", true) || !next.len;
+		if (*ret_whole)
+			return OSY_OK;
+		OSY_AUTO_FREE char *path = osy_xstrndup(next.p, next.len);
+		struct osy_json *more = NULL;
+		enum osy_code rc = osy_sf_get(org, path, &more, err);
+		if (rc)
+			return rc;
+		osy_json_free(held);
+		page = held = more;
+	}
+	return OSY_OK;
 }

@@ -40,5 +40,10 @@ void check_parts_put(
 /* The HTTP status of a part; 0: there is none. */
 int check_parts_status(const struct check_parts *parts, unsigned index);
 void check_parts_done(struct check_parts *parts);
+/* Records of a part that answers a query, and of the pages behind it. *ret_whole false: there are
+ * more than 50 pages. */
+enum osy_code check_pages(struct osy_org *org, const struct osy_json *first,
+	void (*take)(void *arg, const struct osy_json *record), void *arg, bool *ret_whole,
+	struct osy_err *err) OSY_CHECKED;
 
 #endif

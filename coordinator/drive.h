@@ -39,6 +39,8 @@ unsigned osy_driver_runs(const struct osy_driver *driver);
  * the state (OSY_E_STATE with a sentence; OSY_E_NOT_FOUND) and moves world.version. The work is
  * done by whichever coordinator drives the run. ----
  */
+/* The one sentence for it: OSY_E_NOT_FOUND. */
+enum osy_code osy_no_such_run(const char *run, struct osy_err *err);
 /*
  * A run of a template: name may be NULL. Checks that template and both orgs are there and that
  * source and target are not the same org. ret_run gets the new id.

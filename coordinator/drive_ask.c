@@ -5,6 +5,12 @@
 #include "osy/clock.h"
 #include "osy/mem.h"
 
+enum osy_code osy_no_such_run(const char *run, struct osy_err *err)
+{
+	return osy_fail(err, OSY_E_NOT_FOUND,
+		"there is no run '%s'; `orgsync run list` shows those that are", run);
+}
+
 /* ---- A run's row, locked, and what may be asked in its state ---- */
 struct asked {
 	enum osy_run_state state;
@@ -27,8 +33,7 @@ static enum osy_code ask_begin(
 			"WHERE id = $1 FOR UPDATE OF r",
 			OSY_PG_Z(run));
 	if (!rc && osy_pg_rows(row) == 0)
-		rc = osy_fail(err, OSY_E_NOT_FOUND,
-			"there is no run '%s'; `orgsync run list` shows those that are", run);
+		rc = osy_no_such_run(run, err);
 	if (!rc && !osy_run_state_parse(osy_pg_str(row, 0, 0), &ret->state))
 		rc = osy_fail(err, OSY_E_INTERNAL, "run %s is in an unknown state", run);
 	if (rc) {

@@ -27,8 +27,7 @@ static enum osy_code mark(struct osy_pg *pg, const char *run, struct osy_err *er
 		return rc;
 	struct osy_str state = osy_pg_str(row, 0, 1);
 	if (!state.p)
-		return osy_fail(err, OSY_E_NOT_FOUND,
-			"there is no run '%s'; `orgsync run list` shows those that are", run);
+		return osy_no_such_run(run, err);
 	if (osy_pg_i64(row, 0, 0, 0) == 0 && osy_pg_i64(row, 0, 2, 0))
 		return osy_fail(err, OSY_E_STATE,
 			"run %s has automation of its target off, and alone knows what it was; "

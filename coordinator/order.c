@@ -1,4 +1,5 @@
 #include "order.h"
+#include "drive.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -236,8 +237,7 @@ static enum osy_code lock_run(struct osy_pg *pg, const char *run, bool may_be_un
 	if (rc)
 		return rc;
 	if (osy_pg_rows(row) == 0)
-		return osy_fail(err, OSY_E_NOT_FOUND,
-			"there is no run '%s'; `orgsync run list` shows those that are", run);
+		return osy_no_such_run(run, err);
 	if (!osy_run_state_parse(osy_pg_str(row, 0, 0), &state))
 		return osy_fail(err, OSY_E_INTERNAL, "run %s is in an unknown state", run);
 	if (state == OSY_RUN_NOT_STARTED && may_be_unplanned)

@@ -54,13 +54,14 @@ static enum osy_code count_records(struct osy_drive *drive, struct osy_err *err)
 
 enum osy_code osy_retake_plan(struct osy_drive *drive, struct osy_err *err)
 {
-	enum osy_code rc = drive->pass > 1 ? note_records(drive, err) : OSY_OK;
-
-	if (!rc && drive->pass > 1)
+	if (drive->pass == 1)
+		return OSY_OK;
+	enum osy_code rc = note_records(drive, err);
+	if (!rc)
 		rc = note_links(drive, err);
-	if (!rc && drive->pass > 1)
+	if (!rc)
 		rc = note_ends(drive, err);
-	if (!rc && drive->pass > 1)
+	if (!rc)
 		rc = count_records(drive, err);
 	return rc;
 }

@@ -149,10 +149,13 @@ bool osy_load_record_first(struct osy_lbatch *batch)
 static void end_unsent(struct osy_lbatch *batch)
 {
 	for (unsigned i = 0; i < batch->row_count; i++) {
-		const struct osy_lrow *row = &batch->rows[i];
-		if (osy_is_pending(row) && row->action != OSY_ACT_NONE && !row->was_update)
-			osy_load_fail(batch, i, OSY_FAIL_ABORTED, OSY_STR(""),
-				"the run was aborted before the record was sent");
+		struct osy_lrow *row = &batch->rows[i];
+		if (!osy_is_pending(row) || row->action == OSY_ACT_NONE || row->was_update)
+			continue;
+		osy_load_note(batch, i, "notice", OSY_FAIL_ABORTED, OSY_STR(""),
+			"the run was aborted before the record was sent");
+		row->outcome = OSY_SKIPPED;
+		row->action = OSY_ACT_NONE;
 	}
 }
 

@@ -365,7 +365,10 @@ static void send_batch(struct osy_lbatch *batch)
 {
 	if (!is_ready(batch))
 		return;
-	if (batch->next_collection == batch->collections)
+	/* Of a run that is to end nothing more goes out: what was never sent has no intent. */
+	if (osy_lrun(batch)->aborting && osy_load_unintend(batch))
+		return;
+	if (batch->next_collection == batch->collections || osy_lrun(batch)->aborting)
 		osy_load_next_round(batch);
 	else
 		send_next(batch);

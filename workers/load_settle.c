@@ -240,7 +240,8 @@ static void go_on(struct osy_lbatch *batch, bool failed)
 {
 	if (!failed)
 		batch->waits = 0;
-	if (failed || batch->next_collection == batch->collections || has_doubt(batch)) {
+	if (failed || batch->next_collection == batch->collections || has_doubt(batch) ||
+		osy_lrun(batch)->aborting) {
 		osy_load_next_round(batch);
 		return;
 	}
