@@ -296,31 +296,49 @@ static void to_the_end(struct osy_worker *worker, struct osy_wlane *lane)
 }
 
 /*
- * A lane that has nothing gives its place to one that waits for a place: after so long without a
- * message, and after twice as long each time that it had none at all.
+ * A lane that has nothing gives its place to one that waits for a place: at once when Kafka said
+ * that this was all, else after so long without a message, and after twice as long each time that
+ * it had none at all. For so long, too, it does not ask for a place again.
  */
 #define EMPTY_MS 200
 #define EMPTY_MOST_MS 1600
 
-/* The first that takes nothing now, or has been empty for long enough; *ret_wait_ms: if none, when
- * the next one will have. */
+static bool has_nothing(const struct osy_wlane *lane)
+{
+	return lane->queue && lane->empty_since &&
+	       (osy_load_idle(lane->load) || osy_load_waits_for_more(lane->load));
+}
+
+static int64_t patience_left(const struct osy_wlane *lane)
+{
+	return lane->empty_since + lane->patience_ms - osy_mono_ms();
+}
+
+static void wait_at_most(int64_t ms, unsigned *ret_wait_ms)
+{
+	if (ms < *ret_wait_ms)
+		*ret_wait_ms = (unsigned)ms;
+}
+
+/* The first that takes nothing now, has nothing more, or has been empty for long enough;
+ * *ret_wait_ms: if none, when the next one will have. */
 static struct osy_wlane *least_useful(struct osy_worker *worker, unsigned *ret_wait_ms)
 {
-	int64_t now = osy_mono_ms();
-
 	for (struct osy_wlane *lane = worker->lanes; lane; lane = lane->next) {
 		if (lane->queue && !osy_load_wants(lane->load))
 			return lane;
 	}
 	for (struct osy_wlane *lane = worker->lanes; lane; lane = lane->next) {
-		if (!lane->queue || !lane->empty_since ||
-			!(osy_load_idle(lane->load) || osy_load_waits_for_more(lane->load)))
+		if (has_nothing(lane) && lane->at_end)
+			return lane;
+	}
+	for (struct osy_wlane *lane = worker->lanes; lane; lane = lane->next) {
+		if (!has_nothing(lane))
 			continue;
-		int64_t left = lane->empty_since + lane->patience_ms - now;
+		int64_t left = patience_left(lane);
 		if (left <= 0)
 			return lane;
-		if (left < *ret_wait_ms)
-			*ret_wait_ms = (unsigned)left;
+		wait_at_most(left, ret_wait_ms);
 	}
 	return NULL;
 }
@@ -332,28 +350,51 @@ static void give_up_place(struct osy_worker *worker, struct osy_wlane *lane)
 	close_queue(lane);
 	if (lane->empty_since && lane->patience_ms < EMPTY_MOST_MS)
 		lane->patience_ms *= 2;
+	if (lane->at_end)
+		lane->empty_since = osy_mono_ms();
 	to_the_end(worker, lane);
+}
+
+/* Whether the lane, which has no place, should get one. */
+static bool asks_for_place(
+	const struct osy_worker *worker, struct osy_wlane *lane, unsigned *ret_wait_ms)
+{
+	int64_t left = 0;
+
+	if (lane->queue || !may_fetch(worker, lane))
+		return false;
+	if (lane->at_end && (left = patience_left(lane)) > 0) {
+		wait_at_most(left, ret_wait_ms);
+		return false;
+	}
+	lane->at_end = false;
+	return true;
+}
+
+static void close_queues(struct osy_worker *worker, unsigned most, unsigned *fetching)
+{
+	for (struct osy_wlane *lane = worker->lanes; lane; lane = lane->next) {
+		if (!may_fetch(worker, lane))
+			close_queue(lane);
+		*fetching += lane->queue != NULL;
+	}
+	/* messages have turned out larger */
+	for (struct osy_wlane *lane = worker->lanes; lane && *fetching > most; lane = lane->next) {
+		if (!lane->queue || osy_load_wants(lane->load))
+			continue;
+		close_queue(lane);
+		(*fetching)--;
+	}
 }
 
 static void choose(struct osy_worker *worker, unsigned *ret_wait_ms)
 {
 	unsigned fetching = 0, most = most_fetching(worker);
 
-	for (struct osy_wlane *lane = worker->lanes; lane; lane = lane->next) {
-		if (!may_fetch(worker, lane))
-			close_queue(lane);
-		fetching += lane->queue != NULL;
-	}
-	/* messages have turned out larger */
-	for (struct osy_wlane *lane = worker->lanes; lane && fetching > most; lane = lane->next) {
-		if (!lane->queue || osy_load_wants(lane->load))
-			continue;
-		close_queue(lane);
-		fetching--;
-	}
+	close_queues(worker, most, &fetching);
 	for (struct osy_wlane *lane = worker->lanes, *next; lane; lane = next) {
 		next = lane->next;
-		if (lane->queue || !may_fetch(worker, lane))
+		if (!asks_for_place(worker, lane, ret_wait_ms))
 			continue;
 		if (fetching >= most) {
 			if (!osy_load_wants(lane->load))
@@ -371,6 +412,16 @@ static void choose(struct osy_worker *worker, unsigned *ret_wait_ms)
 		if (!lane->patience_ms)
 			lane->patience_ms = EMPTY_MS;
 		fetching += lane->queue != NULL;
+	}
+}
+
+void osy_lanes_look_again(struct osy_worker *worker)
+{
+	for (struct osy_wlane *lane = worker->lanes; lane; lane = lane->next) {
+		if (lane->queue)
+			continue;
+		lane->at_end = false;
+		lane->patience_ms = EMPTY_MS;
 	}
 }
 
@@ -401,8 +452,10 @@ static bool take(struct osy_worker *worker, struct osy_wlane *lane)
 		if (!got) {
 			if (!lane->empty_since)
 				lane->empty_since = osy_mono_ms();
+			lane->at_end = osy_kafka_lane_at_end(lane->queue);
 			return took;
 		}
+		lane->at_end = false;
 		lane->empty_since = 0;
 		lane->patience_ms = EMPTY_MS;
 		if (message.offset < lane->position) { /* a retry does not take it */

@@ -11,6 +11,8 @@
  * the pulse's term has moved. Called once a second and when the world's version has moved.
  */
 enum osy_code osy_lanes_balance(struct osy_worker *worker, struct osy_err *err) OSY_CHECKED;
+/* The world has moved: lanes that had nothing more may have something now. */
+void osy_lanes_look_again(struct osy_worker *worker);
 /*
  * Opens and closes Kafka queues, takes messages into the loads. True when something was taken.
  * *ret_wait_ms: to be called again at the latest then, for a lane waits for a place.

@@ -100,6 +100,7 @@ static void look_around(struct loop *loop)
 			return;
 		}
 		loop->world = version;
+		osy_lanes_look_again(worker);
 	}
 	if (moved || due || !osy_pulse_may_send(worker->pulse)) {
 		loop->next_balance = osy_mono_ms() + BALANCE_MS;

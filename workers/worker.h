@@ -68,6 +68,8 @@ struct osy_wlane {
 	bool raised; /* its epoch is raised in Redis */
 	int64_t empty_since;  /* mono ms since when its queue gives nothing; 0: it gave something */
 	unsigned patience_ms; /* how long that may be while others wait for its place */
+	bool at_end; /* Kafka had nothing more of it; believed for patience_ms once it has no queue
+		      */
 	struct osy_wlane *next;
 };
 

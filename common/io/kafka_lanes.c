@@ -53,6 +53,7 @@ struct osy_kafka_lane {
 	int64_t unknown_since_ms; /* since when the broker says that there is no such topic; 0: it
 				     does not */
 	bool missed;		  /* a message went past the lane */
+	bool at_end;		  /* nothing has come since the broker had nothing more */
 };
 
 /* ---- The consumer ---- */
@@ -84,7 +85,7 @@ static enum osy_code make_consumer(struct osy_kafka *kafka, const char *group, s
 	const struct osy_kafka_option forced[] = {{"group.id", group},
 		{"isolation.level", "read_committed"}, {"enable.auto.commit", "false"},
 		{"enable.auto.offset.store", "false"}, {"auto.offset.reset", "error"},
-		{"enable.partition.eof", "false"}, {"allow.auto.create.topics", "false"},
+		{"enable.partition.eof", "true"}, {"allow.auto.create.topics", "false"},
 		{"check.crcs", "true"}, {"topic.metadata.propagation.max.ms", "1000"},
 		{"fetch.wait.max.ms", "20"}, {"fetch.error.backoff.ms", "100"},
 		{"fetch.message.max.bytes", bytes}, {"queued.max.messages.kbytes", kbytes},
@@ -453,6 +454,9 @@ static enum osy_code lane_failed(
 	struct osy_kafka_lane *lane, const rd_kafka_message_t *message, struct osy_err *err)
 {
 	switch ((int)message->err) {
+	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+		lane->at_end = true;
+		return OSY_OK;
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
 	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
 		return osy_kafka_fail(err, message->err,
@@ -510,6 +514,7 @@ enum osy_code osy_kafka_lane_poll(struct osy_kafka_lane *lane, bool *ret_got,
 			};
 			lane->position = message->offset + 1;
 			lane->unknown_since_ms = 0;
+			lane->at_end = false;
 			want_more(lane);
 			*ret_got = true;
 			return OSY_OK;
@@ -519,6 +524,11 @@ enum osy_code osy_kafka_lane_poll(struct osy_kafka_lane *lane, bool *ret_got,
 	if (!rc && lane->unknown_since_ms && osy_mono_ms() - lane->unknown_since_ms > UNKNOWN_MS)
 		rc = check_unknown(lane, err);
 	return rc;
+}
+
+bool osy_kafka_lane_at_end(const struct osy_kafka_lane *lane)
+{
+	return lane->at_end;
 }
 
 struct osy_str osy_kafka_message_header(const struct osy_kafka_message *message, const char *name)

@@ -111,6 +111,8 @@ struct osy_kafka_lane *osy_kafka_lane_close(struct osy_kafka_lane *lane);
  */
 enum osy_code osy_kafka_lane_poll(struct osy_kafka_lane *lane, bool *ret_got,
 	struct osy_kafka_message *ret, struct osy_err *err) OSY_CHECKED;
+/* Whether the broker, when it was last asked, had nothing committed behind what has been given. */
+bool osy_kafka_lane_at_end(const struct osy_kafka_lane *lane);
 /* A header by name, borrowed from the message; p NULL when it has none. */
 struct osy_str osy_kafka_message_header(const struct osy_kafka_message *message, const char *name);
 void osy_kafka_message_done(
