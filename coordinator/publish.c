@@ -144,6 +144,8 @@ enum osy_code osy_publisher_open(
 	enum osy_code rc = osy_kafka_producer_new(
 		drive->kafka, id, 16u * 1024 * 1024, &publisher->txn.producer, err);
 	if (!rc)
+		osy_kafka_producer_meet(publisher->txn.producer, drive->topic);
+	if (!rc)
 		rc = read_checkpoint(publisher, err);
 	if (!rc)
 		rc = show(publisher, err);

@@ -11,6 +11,7 @@
 #define TXN_MS 60000
 #define ABORT_MS 30000
 #define MAX_PARTITION 100000
+#define MEET_MS 5000
 
 struct osy_kafka_producer {
 	unsigned magic;
@@ -23,6 +24,7 @@ struct osy_kafka_producer {
 	size_t undelivered; /* since begin */
 	rd_kafka_resp_err_t why;
 	bool broken; /* it can only be freed */
+	rd_kafka_topic_t *met;
 };
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
@@ -121,11 +123,24 @@ enum osy_code osy_kafka_producer_new(struct osy_kafka *kafka, const char *transa
 	return OSY_OK;
 }
 
+void osy_kafka_producer_meet(struct osy_kafka_producer *producer, const char *topic)
+{
+	const struct rd_kafka_metadata *metadata = NULL;
+
+	OSY_ASSERT(producer->magic == PRODUCER_MAGIC && !producer->met);
+	/* The answer tells what the handle is to know, so the handle comes first. */
+	producer->met = rd_kafka_topic_new(producer->rk, topic, NULL);
+	if (producer->met && !rd_kafka_metadata(producer->rk, 0, producer->met, &metadata, MEET_MS))
+		rd_kafka_metadata_destroy(metadata);
+}
+
 struct osy_kafka_producer *osy_kafka_producer_free(struct osy_kafka_producer *producer)
 {
 	if (!producer)
 		return NULL;
 	OSY_ASSERT(producer->magic == PRODUCER_MAGIC);
+	if (producer->met)
+		rd_kafka_topic_destroy(producer->met);
 	if (producer->rk) {
 		rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
 						     RD_KAFKA_PURGE_F_NON_BLOCKING);
