@@ -318,8 +318,8 @@ void osy_plan_done(struct osy_plan *plan)
 }
 
 /* ---- Lanes ---- */
-#define RECORDS_PER_LANE 5000
-#define RECORDS_PER_REQUEST 1000
+#define REQUESTS_PER_LANE 5
+#define COLLECTIONS_PER_REQUEST 5
 #define LANES_AT_LEAST 8
 #define RECORDS_PER_BULK_LANE 100000
 
@@ -332,20 +332,23 @@ static const char *lock_parent(const struct osy_plan *plan, const struct osy_spe
 	return plan->objects[field->parents[0]].target;
 }
 
-static int lanes_for(int64_t records, bool bulk, int most)
+/* One lane for so many full requests; of a few requests each has its own. */
+static int64_t lanes_for(const struct osy_spec_object *object)
 {
-	int64_t lanes = (records + RECORDS_PER_LANE - 1) / RECORDS_PER_LANE;
-	int64_t requests = records / RECORDS_PER_REQUEST;
+	int64_t request = (int64_t)COLLECTIONS_PER_REQUEST * object->batch_size;
+	int64_t full = object->selected / request;
+	int64_t lanes = (object->selected + REQUESTS_PER_LANE * request - 1) /
+			(REQUESTS_PER_LANE * request);
 
-	if (requests > LANES_AT_LEAST)
-		requests = LANES_AT_LEAST;
-	if (lanes < requests)
-		lanes = requests;
-	if (bulk) {
-		lanes = (records + RECORDS_PER_BULK_LANE - 1) / RECORDS_PER_BULK_LANE;
-		lanes = lanes > OSY_BULK_LANES ? OSY_BULK_LANES : lanes;
-	}
-	return lanes < 1 ? 1 : lanes > most ? most : (int)lanes;
+	full = full > LANES_AT_LEAST ? LANES_AT_LEAST : full;
+	return lanes < full ? full : lanes;
+}
+
+static int64_t bulk_lanes_for(const struct osy_spec_object *object)
+{
+	int64_t lanes = (object->selected + RECORDS_PER_BULK_LANE - 1) / RECORDS_PER_BULK_LANE;
+
+	return lanes > OSY_BULK_LANES ? OSY_BULK_LANES : lanes;
 }
 
 void osy_plan_lanes(struct osy_plan *plan, int most)
@@ -353,17 +356,20 @@ void osy_plan_lanes(struct osy_plan *plan, int most)
 	plan->spec.lanes = 1;
 	for (size_t i = 0; i < plan->spec.object_count; i++) {
 		struct osy_spec_object *object = &plan->objects[i];
-		int64_t largest = 0;
-		bool bulk = false;
+		int64_t rest = 1, bulk = 1;
+		bool any_bulk = false;
 		for (size_t j = 0; j < plan->spec.object_count; j++) {
 			const struct osy_spec_object *other = &plan->objects[j];
 			if (other->stage != object->stage ||
 				strcmp(lock_parent(plan, other), lock_parent(plan, object)) != 0)
 				continue;
-			largest = other->selected > largest ? other->selected : largest;
-			bulk |= other->load_bulk;
+			int64_t lanes = lanes_for(other), bulk_lanes = bulk_lanes_for(other);
+			rest = lanes > rest ? lanes : rest;
+			bulk = bulk_lanes > bulk ? bulk_lanes : bulk;
+			any_bulk |= other->load_bulk;
 		}
-		object->lanes = lanes_for(largest, bulk, most);
+		int64_t lanes = any_bulk ? bulk : rest;
+		object->lanes = lanes > most ? most : (int)lanes;
 		if (object->lanes > plan->spec.lanes)
 			plan->spec.lanes = object->lanes;
 	}

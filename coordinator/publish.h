@@ -46,6 +46,7 @@ struct publish_object {
 	struct osy_reader *reader;
 	struct osy_transform *transform; /* NULL: values pass as they are */
 	struct osy_batch_writer *lanes;	 /* object->lanes */
+	int64_t rows_most;		 /* of a batch */
 	struct publish_ready *ready, **ready_end;
 	size_t bytes;	    /* of ready and open batches */
 	size_t taken_bytes; /* of all rows since the last cut, and how many */

@@ -13,6 +13,20 @@
  * so many. */
 #define BULK_BATCHES 32
 
+/* A worker holds a batch until its last request is over: no more than a request takes, then, but
+ * not a row in Postgres for a handful of records either. */
+#define COLLECTIONS 5
+#define ROWS_LEAST 200
+
+static int64_t rows_most(const struct osy_spec_object *object)
+{
+	int64_t request = (int64_t)COLLECTIONS * object->batch_size;
+
+	if (object->load_bulk || request > OSY_BATCH_MAX_RECORDS)
+		return OSY_BATCH_MAX_RECORDS;
+	return request < ROWS_LEAST ? ROWS_LEAST : request;
+}
+
 enum osy_code publish_object_init(struct publish_object *object, struct osy_drive *drive,
 	const struct osy_spec_object *spec, const struct osy_checkpoint_object *from,
 	struct osy_err *err)
@@ -25,6 +39,7 @@ enum osy_code publish_object_init(struct publish_object *object, struct osy_driv
 	*object = (struct publish_object){.drive = drive,
 		.object = spec,
 		.transform = transform,
+		.rows_most = rows_most(spec),
 		.published = from->published};
 	object->ready_end = &object->ready;
 	object->reader = osy_reader_new(drive, spec, from);
@@ -165,7 +180,8 @@ enum osy_code publish_object_row(const struct osy_str *values, void *arg, struct
 		values = copy;
 	}
 	struct osy_batch_writer *writer = &object->lanes[lane];
-	if (writer->head.count && !osy_batch_fits(writer, bytes, count))
+	if (writer->head.count &&
+		(writer->head.count >= object->rows_most || !osy_batch_fits(writer, bytes, count)))
 		cut_lane(object, lane);
 	size_t before = writer->rows.len;
 	osy_batch_add(writer, &id, values, count);

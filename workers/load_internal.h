@@ -542,8 +542,9 @@ unsigned osy_load_org_room(const struct osy_lorg *org, const struct osy_loader *
 /* Whether the run may have one more of the requests that its org bears. */
 bool osy_load_org_turn(struct osy_loader *loader, struct osy_wrun *run);
 /*
- * Like osy_load_pick; while an org is narrowed only those whose turn to write it is in their lane,
- * and lanes that have not written for longest come first.
+ * Like osy_load_pick, but lanes that have not written for longest come first, so that they end
+ * together: the last one alone would have one request in flight. While an org is narrowed only
+ * those whose turn to write it is in their lane.
  */
 size_t osy_load_pick_writers(
 	struct osy_loader *loader, enum osy_step step, struct osy_lbatch **ret, size_t max);

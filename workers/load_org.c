@@ -256,19 +256,29 @@ static void insert(struct osy_lbatch **ret, size_t *n, size_t max, struct osy_lb
 	ret[at] = batch;
 }
 
+/* Whether it may be picked; while an org is narrowed nothing behind the first one of its lane. */
+static bool is_due(const struct osy_lbatch *batch, enum osy_step step, bool narrowed)
+{
+	const struct osy_load *load = batch->load;
+
+	if (batch->step != step || batch->wait_until > load->loader->now || load->lane->lost)
+		return false;
+	if (narrowed)
+		return (batch == load->late || batch == load->first) && osy_load_may_write(batch);
+	return !osy_load_is_held(batch);
+}
+
 size_t osy_load_pick_writers(
 	struct osy_loader *loader, enum osy_step step, struct osy_lbatch **ret, size_t max)
 {
+	bool narrowed = any_is_narrowed(loader);
 	size_t n = 0;
 
-	if (!any_is_narrowed(loader))
-		return osy_load_pick(loader, step, ret, max);
 	for (struct osy_load *load = loader->loads; load; load = load->next) {
-		struct osy_lbatch *all[] = {load->late, load->first};
-		for (size_t i = 0; i < OSY_COUNT(all); i++) {
-			if (all[i] && all[i]->step == step && all[i]->wait_until <= loader->now &&
-				!load->lane->lost && osy_load_may_write(all[i]))
-				insert(ret, &n, max, all[i]);
+		for (struct osy_lbatch *batch = load->late ? load->late : load->first; batch;
+			batch = batch == load->late ? load->first : batch->next) {
+			if (is_due(batch, step, narrowed))
+				insert(ret, &n, max, batch);
 		}
 	}
 	return n;

@@ -361,14 +361,27 @@ static void send_next(struct osy_lbatch *batch)
 	(void)OSY_FAILPOINT("worker.after_send");
 }
 
+/* Rows of which nothing has been sent; the others are updates that may have happened. */
+static bool holds_unsent(const struct osy_lbatch *batch)
+{
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		const struct osy_lrow *row = &batch->rows[i];
+		if (osy_is_pending(row) && row->action != OSY_ACT_NONE && !row->was_update)
+			return true;
+	}
+	return false;
+}
+
 static void send_batch(struct osy_lbatch *batch)
 {
+	bool ends = osy_lrun(batch)->aborting;
+
 	if (!is_ready(batch))
 		return;
-	/* Of a run that is to end nothing more goes out: what was never sent has no intent. */
-	if (osy_lrun(batch)->aborting && osy_load_unintend(batch))
+	/* Of a run that is to end nothing goes out for the first time. */
+	if (ends && osy_load_unintend(batch))
 		return;
-	if (batch->next_collection == batch->collections || osy_lrun(batch)->aborting)
+	if (batch->next_collection == batch->collections || (ends && holds_unsent(batch)))
 		osy_load_next_round(batch);
 	else
 		send_next(batch);

@@ -498,6 +498,11 @@ static void lanes(void **state)
 	osy_plan_lanes(&plan, 4);
 	assert_int_equal(plan.objects[0].lanes, 1);
 	assert_int_equal(plan.spec.lanes, 4);
+	/* smaller requests, more lanes */
+	plan.objects[0].selected = 20000;
+	plan.objects[0].batch_size = 40;
+	osy_plan_lanes(&plan, 64);
+	assert_int_equal(plan.objects[0].lanes, 20);
 	osy_plan_done(&plan);
 	osy_template_free(template);
 }
