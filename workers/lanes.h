@@ -11,6 +11,10 @@
  * the pulse's term has moved. Called once a second and when the world's version has moved.
  */
 enum osy_code osy_lanes_balance(struct osy_worker *worker, struct osy_err *err) OSY_CHECKED;
+/* Whether it is given up as soon as nothing of it is under way. */
+bool osy_lane_shall_go(const struct osy_worker *worker, const struct osy_wlane *lane);
+
+/* ---- lanes_fetch.c ---- */
 /* The world has moved: lanes that had nothing more may have something now. */
 void osy_lanes_look_again(struct osy_worker *worker);
 /*
@@ -18,6 +22,8 @@ void osy_lanes_look_again(struct osy_worker *worker);
  * *ret_wait_ms: to be called again at the latest then, for a lane waits for a place.
  */
 bool osy_lanes_fetch(struct osy_worker *worker, unsigned *ret_wait_ms);
+
+/* ---- lanes.c ---- */
 /* Releases what is idle and shall go: lanes given back, lost, of runs that have ended, or all of
  * them when draining. */
 void osy_lanes_release(struct osy_worker *worker);

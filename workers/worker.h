@@ -55,6 +55,7 @@ struct osy_wrun {
 struct osy_wlane {
 	struct osy_wrun *run; /* a reference */
 	int lane;
+	int64_t spread; /* to which worker it falls, see lanes.c */
 	int64_t epoch;
 	int64_t position; /* offset of the next message to take from Kafka */
 	int64_t recorded; /* position in Postgres: everything before it has its outcomes (or is set

@@ -14,6 +14,10 @@ runs "two workers share the lanes" wait_for 30 has_owners 2
 worker three
 worker four
 runs "four workers share the lanes" wait_for 30 has_owners 4
+# An object of few records has the first lanes of its run only: these must not be one worker's.
+first_owners() { psql -qtA "$ORGSYNC_POSTGRES_URL" -c "SELECT count(DISTINCT owner) FROM lane WHERE run = '$RUN' AND owner IS NOT NULL AND lane < 4"; }
+has_first_owners() { [[ $(first_owners) -ge 3 ]]; }
+runs "and the first four of them" wait_for 30 has_first_owners
 kill -TERM "$ONE"
 gone() { ! kill -0 "$ONE" 2>/dev/null; }
 runs "SIGTERM: it ends by itself" wait_for 30 gone

@@ -130,6 +130,22 @@ static enum osy_code await_end(
 	return rc;
 }
 
+static void await_at_end(struct osy_kafka_lanes *lanes, struct osy_kafka_lane *lane)
+{
+	struct pollfd fd = {osy_kafka_lanes_fd(lanes), POLLIN, 0};
+	struct osy_kafka_message message;
+	bool got = false;
+
+	for (int64_t deadline_ms = osy_mono_ms() + 20000; !osy_kafka_lane_at_end(lane);) {
+		OK(osy_kafka_lane_poll(lane, &got, &message, &err));
+		assert_false(got);
+		if (osy_mono_ms() >= deadline_ms)
+			fail_msg("the end is not noticed");
+		poll(&fd, 1, 100);
+		osy_kafka_lanes_drain(lanes);
+	}
+}
+
 static void test_settings(void **state)
 {
 	const char *good[] = {"ORGSYNC_KAFKA_BROKERS=x:1", "ORGSYNC_KAFKA_PREFIX=p",
@@ -398,6 +414,34 @@ static void test_lanes(void **state)
 #define PER_TOPIC 4
 #define EACH 25
 
+/* Commits and aborts leave marks behind the last message: the end is behind these. */
+static void test_end_of_lane(void **state)
+{
+	struct osy_kafka_producer *producer = producer_of(topic);
+	struct osy_kafka_lanes *lanes;
+	struct osy_kafka_lane *lane;
+
+	(void)state;
+	osy_kafka_producer_meet(producer, topic);
+	commit_numbers(producer, 0, 0, 2);
+	abort_numbers(producer, 0, 600, 605);
+	OK(osy_kafka_lanes_new(kafka, "test_kafka", 1 << 20, &lanes, &err));
+	OK(osy_kafka_lane_open(lanes, topic, 0, 0, &lane, &err));
+	assert_false(osy_kafka_lane_at_end(lane)); /* nobody has asked */
+	for (int i = 0; i < 2; i++) {
+		expect_number(lanes, lane, i);
+		assert_false(osy_kafka_lane_at_end(lane));
+	}
+	await_at_end(lanes, lane);
+	commit_numbers(producer, 0, 2, 3);
+	expect_number(lanes, lane, 2);
+	assert_false(osy_kafka_lane_at_end(lane));
+	await_at_end(lanes, lane);
+	osy_kafka_lane_close(lane);
+	osy_kafka_lanes_free(lanes);
+	osy_kafka_producer_free(producer);
+}
+
 static void test_many_lanes(void **state)
 {
 	struct osy_kafka_producer *producer = producer_of(topic);
@@ -660,6 +704,7 @@ int main(void)
 		TEST(test_fencing),
 		TEST(test_large_and_throughput),
 		TEST(test_lanes),
+		TEST(test_end_of_lane),
 		TEST(test_many_lanes),
 		TEST(test_topic_is_gone),
 		TEST(test_small_buffer),
