@@ -39,6 +39,7 @@ static const struct cli_column one_columns[] = {
 	{"STAGES", "stages", CLI_COUNT},
 	{"CREATED", "createdAt", CLI_WHEN},
 	{"CREATED BY", "createdBy", CLI_TEXT},
+	{"SINCE", "since", CLI_WHEN},
 	{"STARTED", "startedAt", CLI_WHEN},
 	{"ENDED", "endedAt", CLI_WHEN},
 	{"TOOK", "elapsedSeconds", CLI_ELAPSED},
@@ -61,6 +62,7 @@ static const struct cli_column object_columns[] = {
 	{"LANES", "lanes", CLI_COUNT},
 	{"READ", "read", CLI_TEXT},
 	{"LOAD", "load", CLI_TEXT},
+	{"SINCE", "since", CLI_WHEN},
 	{NULL, NULL, CLI_TEXT},
 };
 
@@ -75,7 +77,7 @@ enum osy_code cli_run_ask(struct cli *cli, const char *method, const char *patte
 
 enum osy_code cli_run_create(struct cli *cli, struct osy_err *err)
 {
-	static const char *const keys[] = {"template", "source", "target", "name"};
+	static const char *const keys[] = {"template", "source", "target", "name", "since"};
 	OSY_AUTO(osy_json_free_at) struct osy_json *run = NULL;
 	OSY_AUTO(osy_buf_done) struct osy_buf body = OSY_BUF(1024 * 1024);
 	struct osy_json_writer w = osy_json_writer(&body);

@@ -11,6 +11,7 @@ static const struct cli_column object_columns[] = {
 	{"OBJECT", "name", CLI_TEXT},
 	{"TARGET", "target", CLI_TEXT},
 	{"SELECTED", "selected", CLI_COUNT},
+	{"SINCE", "since", CLI_WHEN},
 	{"IN TARGET", "targetCount", CLI_COUNT},
 	{"FIELDS", "fields", CLI_COUNT},
 	{"LANES", "lanes", CLI_COUNT},

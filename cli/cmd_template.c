@@ -91,6 +91,24 @@ static void print_body(struct osy_str body)
 	}
 }
 
+/* As comments: what is shown can be applied again. */
+static void print_marks(const struct osy_json *marks)
+{
+	for (size_t i = 0; i < osy_json_count(marks); i++) {
+		static const char *const keys[] = {"source", "target", "object", "at"};
+		const struct osy_json *mark = osy_json_at(marks, i);
+		OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(4096);
+		osy_buf_addz(&text, i ? "#" : "# brought up to:\n#");
+		for (size_t k = 0; k < OSY_COUNT(keys); k++) {
+			osy_buf_addc(&text, ' ');
+			cli_show(osy_json_get_str(mark, keys[k]), &text);
+		}
+		if (osy_json_get_bool(mark, "deletes", false))
+			osy_buf_addz(&text, " (deletes)");
+		puts(text.p);
+	}
+}
+
 enum osy_code cli_template_show(struct cli *cli, struct osy_err *err)
 {
 	OSY_AUTO(osy_json_free_at) struct osy_json *doc = NULL;
@@ -100,10 +118,12 @@ enum osy_code cli_template_show(struct cli *cli, struct osy_err *err)
 	enum osy_code rc = cli_get(cli, path.p, &doc, err);
 	if (rc)
 		return rc;
-	if (cli->words.format == CLI_TABLE && !cli->words.quiet)
+	if (cli->words.format == CLI_TABLE && !cli->words.quiet) {
 		print_body(osy_json_get_str(doc, "body"));
-	else
+		print_marks(osy_json_get(doc, "marks"));
+	} else {
 		cli_print_one(cli, doc, columns, "name");
+	}
 	return OSY_OK;
 }
 

@@ -38,6 +38,8 @@ static const struct cli_option run_create[] = {
 	{"source", 0, "ORG", true, "where the records come from"},
 	{"target", 0, "ORG", true, "where they go"},
 	{"name", 0, "LABEL", false, "a label for people"},
+	{"since", 0, "TIME", false,
+		"with deltaSync: what has changed since, instead of since the last run"},
 	END,
 };
 static const struct cli_option run_scan[] = {

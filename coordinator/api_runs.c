@@ -22,7 +22,7 @@
 	", r.pass_kind, CASE WHEN r.held THEN 'user' WHEN r.state = 'Paused' THEN 'quota' END, " \
 	"CASE WHEN " OSY_QUEUE_WAITS                                                             \
 	" THEN (SELECT coalesce(string_agg(b.id, ',' ORDER BY b.phase <> 'Executing', "          \
-	"b.started_at, b.id), '') FROM run b WHERE " OSY_QUEUE_BEFORE ") END"
+	"b.started_at, b.id), '') FROM run b WHERE " OSY_QUEUE_BEFORE ") END, r.since"
 
 /* Counts of an object: all legs together. */
 #define COUNTS                                                                                    \
@@ -42,7 +42,8 @@
 	"greatest(o.published, "                                                                  \
 	"CASE WHEN o.complete THEN 0 ELSE o.selected END))), 0)::bigint, bool_and(o.complete), "  \
 	"min(o.batch_size), max(o.lanes), "                                                       \
-	"bool_or(o.read_bulk), bool_or(o.load_bulk) "                                             \
+	"bool_or(o.read_bulk), bool_or(o.load_bulk), CASE WHEN bool_and(o.since IS NOT NULL) "    \
+	"THEN min(o.since) END "                                                                  \
 	"FROM run_object o LEFT JOIN done USING (object) LEFT JOIN links USING (object) WHERE "   \
 	"o.run = $1 "                                                                             \
 	"GROUP BY o.name ORDER BY min(o.stage), min(o.object)"
@@ -121,6 +122,7 @@ static enum osy_code write_objects(struct osy_pg *pg, const char *id, int64_t el
 		osy_api_put_int(w, "stage", result, row, 2);
 		write_counts(w, counts, complete);
 		write_sizes(w, result, row);
+		osy_api_put_time(w, "since", result, row, FIRST_COUNT + COUNTS_N + 5);
 		osy_jw_object_end(w);
 	}
 	osy_jw_array_end(w);
@@ -173,6 +175,7 @@ static void write_head(struct osy_json_writer *w, const struct osy_pg_result *re
 	osy_api_put_text(w, "passKind", result, row, 20);
 	osy_api_put_text(w, "pausedBy", result, row, 21);
 	write_queue(w, osy_pg_str(result, row, 22));
+	osy_api_put_time(w, "since", result, row, 23);
 	osy_api_put_int(w, "openStage", result, row, 14);
 	osy_api_put_int(w, "stages", result, row, 18);
 	osy_jw_put_i64(w, "apiCalls", source_calls + target_calls);
@@ -346,11 +349,30 @@ static enum osy_code show_scan(struct osy_call *call, struct osy_err *err)
 }
 
 /* ---- Asking for work ---- */
+static enum osy_code read_since(
+	const struct osy_json *body, int64_t *ret_ms, struct osy_err *err)
+{
+	const char *text = NULL;
+
+	if (!osy_json_get(body, "since"))
+		return OSY_OK;
+	enum osy_code rc = osy_call_text(body, "since", &text, err);
+	if (rc)
+		return rc;
+	*ret_ms = osy_wall_parse(text, strlen(text));
+	if (*ret_ms < 0)
+		return osy_fail(err, OSY_E_USAGE,
+			"since %.100s is no time; write it as 2026-11-27T12:00:00Z", text);
+	return OSY_OK;
+}
+
 static enum osy_code create(struct osy_call *call, struct osy_err *err)
 {
-	static const char *const members[] = {"template", "source", "target", "name", NULL};
+	static const char *const members[] = {
+		"template", "source", "target", "name", "since", NULL};
 	OSY_AUTO(osy_json_free_at) struct osy_json *body = NULL;
 	const char *template = NULL, *source = NULL, *target = NULL, *name = NULL;
+	int64_t since = -1;
 	char id[40];
 	enum osy_code rc = osy_call_json(call, members, &body, err);
 
@@ -363,8 +385,10 @@ static enum osy_code create(struct osy_call *call, struct osy_err *err)
 	if (!rc && osy_json_get(body, "name"))
 		rc = osy_call_text(body, "name", &name, err);
 	if (!rc)
+		rc = read_since(body, &since, err);
+	if (!rc)
 		rc = osy_drive_create(
-			call->pg, template, source, target, name, call->token, id, err);
+			call->pg, template, source, target, name, since, call->token, id, err);
 	if (rc)
 		return rc;
 	osy_call_audit(call, "run.create", id);

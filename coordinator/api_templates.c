@@ -17,7 +17,35 @@ static void write_template(
 		osy_jw_key(w, "doc");
 		osy_jw_raw(w, osy_pg_str(result, row, 4));
 	}
-	osy_jw_object_end(w);
+}
+
+/* How far it has brought its objects, between which orgs. */
+static enum osy_code write_marks(
+	struct osy_call *call, struct osy_json_writer *w, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	enum osy_code rc = osy_pg_do(call->pg, &result, err,
+		"SELECT coalesce((SELECT min(name) FROM org WHERE org_id = source_org_id), "
+		"source_org_id), coalesce((SELECT min(name) FROM org WHERE org_id = "
+		"target_org_id), target_org_id), object, leg, deletes, at, run FROM mark WHERE "
+		"template = $1 ORDER BY 1, 2, object, leg, deletes",
+		OSY_PG_Z(call->params[0]));
+
+	osy_jw_key(w, "marks");
+	osy_jw_array(w);
+	for (size_t i = 0; !rc && i < osy_pg_rows(result); i++) {
+		osy_jw_object(w);
+		osy_api_put_text(w, "source", result, i, 0);
+		osy_api_put_text(w, "target", result, i, 1);
+		osy_api_put_text(w, "object", result, i, 2);
+		osy_api_put_int(w, "leg", result, i, 3);
+		osy_jw_put_bool(w, "deletes", osy_pg_i64(result, i, 4, 0) != 0);
+		osy_api_put_time(w, "at", result, i, 5);
+		osy_api_put_text(w, "run", result, i, 6);
+		osy_jw_object_end(w);
+	}
+	osy_jw_array_end(w);
+	return rc;
 }
 
 static enum osy_code list(struct osy_call *call, struct osy_err *err)
@@ -30,8 +58,10 @@ static enum osy_code list(struct osy_call *call, struct osy_err *err)
 	if (rc)
 		return rc;
 	osy_api_items(&w);
-	for (size_t i = 0; i < osy_pg_rows(result); i++)
+	for (size_t i = 0; i < osy_pg_rows(result); i++) {
 		write_template(&w, result, i, false);
+		osy_jw_object_end(&w);
+	}
 	osy_api_items_end(&w, NULL);
 	return OSY_OK;
 }
@@ -52,7 +82,9 @@ static enum osy_code show(struct osy_call *call, struct osy_err *err)
 			"there are",
 			call->params[0]);
 	write_template(&w, result, 0, true);
-	return OSY_OK;
+	rc = write_marks(call, &w, err);
+	osy_jw_object_end(&w);
+	return rc;
 }
 
 static enum osy_code apply(struct osy_call *call, struct osy_err *err)
@@ -81,6 +113,7 @@ static enum osy_code apply(struct osy_call *call, struct osy_err *err)
 		return rc;
 	osy_call_audit(call, "template.apply", name);
 	write_template(&w, result, 0, false);
+	osy_jw_object_end(&w);
 	return OSY_OK;
 }
 

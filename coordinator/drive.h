@@ -43,11 +43,12 @@ unsigned osy_driver_runs(const struct osy_driver *driver);
 enum osy_code osy_no_such_run(const char *run, struct osy_err *err);
 /*
  * A run of a template: name may be NULL. Checks that template and both orgs are there and that
- * source and target are not the same org. ret_run gets the new id.
+ * source and target are not the same org. since: wall ms, instead of the marks of a template with
+ * deltaSync; -1: by the marks. ret_run gets the new id.
  */
 enum osy_code osy_drive_create(struct osy_pg *pg, const char *template_name, const char *source,
-	const char *target, const char *name, const char *created_by, char ret_run[40],
-	struct osy_err *err) OSY_CHECKED;
+	const char *target, const char *name, int64_t since, const char *created_by,
+	char ret_run[40], struct osy_err *err) OSY_CHECKED;
 /* Not Started, Scanned -> Scan In Progress. */
 enum osy_code osy_drive_ask_scan(
 	struct osy_pg *pg, const char *run, struct osy_err *err) OSY_CHECKED;

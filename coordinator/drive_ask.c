@@ -367,24 +367,44 @@ static enum osy_code check_orgs(
 	return OSY_OK;
 }
 
+static enum osy_code check_since(
+	struct osy_pg *pg, const char *template_name, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
+	enum osy_code rc = osy_pg_do(pg, &row, err,
+		"SELECT coalesce((doc::json -> 'options' ->> 'deltaSync')::boolean, false) FROM "
+		"template WHERE name = $1",
+		OSY_PG_Z(template_name));
+
+	if (!rc && osy_pg_rows(row) && !osy_pg_i64(row, 0, 0, 0))
+		return osy_fail(err, OSY_E_INVALID,
+			"template '%s' reads everything each time, so that since has no meaning; "
+			"give it options: {deltaSync: true}",
+			template_name);
+	return rc;
+}
+
 enum osy_code osy_drive_create(struct osy_pg *pg, const char *template_name, const char *source,
-	const char *target, const char *name, const char *created_by, char ret_run[40],
-	struct osy_err *err)
+	const char *target, const char *name, int64_t since, const char *created_by,
+	char ret_run[40], struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
 	char run[40];
 	enum osy_code rc = check_orgs(pg, source, target, err);
 
+	if (!rc && since >= 0)
+		rc = check_since(pg, template_name, err);
 	if (rc)
 		return rc;
 	osy_new_id("", run, sizeof(run));
 	rc = osy_pg_do(pg, &row, err,
-		"INSERT INTO run (id, name, template, doc, source, target, created_by) SELECT $1, "
-		"$2, t.name, "
-		"t.doc, $4, $5, $6 FROM template t WHERE t.name = $3 RETURNING id",
+		"INSERT INTO run (id, name, template, doc, source, target, created_by, since) "
+		"SELECT $1, $2, t.name, t.doc, $4, $5, $6, to_timestamp($7::bigint / 1000.0) FROM "
+		"template t WHERE t.name = $3 RETURNING id",
 		OSY_PG_Z(run), name && name[0] ? OSY_PG_Z(name) : OSY_PG_NULL,
 		OSY_PG_Z(template_name), OSY_PG_Z(source), OSY_PG_Z(target),
-		OSY_PG_Z(created_by ? created_by : ""));
+		OSY_PG_Z(created_by ? created_by : ""),
+		since < 0 ? OSY_PG_NULL : OSY_PG_I64(since));
 	if (rc)
 		return rc;
 	if (osy_pg_rows(row) == 0)

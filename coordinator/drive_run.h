@@ -12,6 +12,7 @@
  *   transform.c, mask*.c  what a value becomes on its way into a batch
  *   publish*.c batches, transactions, checkpoints, link batches
  *   automation*.c the target's automation, off for the run and back on
+ *   delta*.c   what has changed since the last run: marks
  *   stage.c    which stage is settled, opening the next one, the end
  *   rollback.c stages backwards
  *

@@ -264,10 +264,16 @@ static enum osy_code make_spec(struct plan_build *build, struct osy_err *err)
 		osy_arena_calloc(&plan->arena, build->node_count + 1, sizeof(*plan->objects));
 	plan->apis = osy_arena_calloc(&plan->arena, build->node_count + 1, sizeof(*plan->apis));
 	plan->mapped = osy_arena_calloc(&plan->arena, build->node_count + 1, sizeof(*plan->mapped));
+	plan->deltas = osy_arena_calloc(&plan->arena, build->node_count + 1, sizeof(*plan->deltas));
 	for (size_t i = 0; i < build->node_count; i++) {
 		plan->objects[i].index = (int)i;
 		plan->apis[i] = build->nodes[i].template->api;
 		spec_object(build, &build->nodes[i], &plan->objects[i]);
+		plan->deltas[i] = (struct osy_plan_delta){
+			.from = (size_t)(build->nodes[i].template - build->template->objects),
+			.where = plan->objects[i].where,
+			.since = -1,
+			.mark = -1};
 		if (plan->objects[i].field_count > 900)
 			return plan_fail(build, &build->nodes[i], PLAN_AT("object", NULL, false),
 				err,

@@ -10,6 +10,18 @@
 #include "template.h"
 
 #define OSY_PLAN_MAX_NOTICES 500
+#define OSY_PLAN_HASH 17
+
+/* What a delta reads of an object (delta.h); moments are ms of the source org's clock, -1: none. */
+struct osy_plan_delta {
+	size_t from;	   /* index of the template's object */
+	const char *where; /* the filter without it */
+	int leg;
+	const char *field; /* that tells when a record has changed; NULL: none */
+	int64_t since, mark;
+	bool moves; /* the run may move the mark */
+	char hash[OSY_PLAN_HASH];
+};
 
 struct osy_plan {
 	struct osy_arena arena;		 /* owns everything below */
@@ -17,6 +29,7 @@ struct osy_plan {
 	struct osy_spec_object *objects; /* spec.objects, for the scan to fill in */
 	enum osy_template_api *apis;	 /* what the template says, an object */
 	int64_t *mapped;		 /* about how many records the id map has, an object */
+	struct osy_plan_delta *deltas;	 /* an object */
 	const char *const *notices;
 	size_t notice_count;
 	bool standard_pricebook; /* Pricebook2 or PricebookEntry is in it: pins are needed */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "delta.h"
 #include "drive_run.h"
 #include "osy/clock.h"
 #include "osy/failpoint.h"
@@ -232,6 +233,8 @@ static enum osy_code begin(struct osy_drive *drive, struct osy_err *err)
 			"problem = NULL WHERE id = $1",
 			OSY_PG_Z(drive->run), OSY_PG_I32(drive->spec->stages + 1),
 			OSY_PG_TEXT(osy_buf_str(&plan)));
+	if (!rc && !asked.dry)
+		rc = osy_delta_undo(drive, err);
 	if (rc) {
 		osy_pg_rollback(drive->pg);
 		return rc;

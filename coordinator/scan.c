@@ -1,5 +1,6 @@
 #include "scan.h"
 
+#include "delta.h"
 #include "gate.h"
 
 #include <stdio.h>
@@ -173,6 +174,8 @@ static enum osy_code write_down(struct scan *scan, struct osy_err *err)
 		return rc;
 	rc = write_objects(scan, err);
 	if (!rc)
+		rc = osy_delta_write(scan, err);
+	if (!rc)
 		rc = write_run(scan, err);
 	if (!rc)
 		return osy_drive_commit(scan->drive, err);
@@ -215,6 +218,8 @@ static enum osy_code do_scan(struct scan *scan, struct osy_err *err)
 			drive->source_name, drive->target_name, err);
 	if (!rc && OSY_FAILPOINT("coordinator.plan"))
 		rc = osy_fail(err, OSY_E_UNREACHABLE, "failpoint coordinator.plan");
+	if (!rc)
+		rc = osy_delta_plan(scan, err);
 	if (!rc)
 		rc = check_queries(scan, err);
 	if (!rc)

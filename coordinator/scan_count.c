@@ -122,10 +122,12 @@ static enum osy_code count_missing(struct scan *scan, const struct osy_spec_obje
 	const struct osy_spec_field *field = &object->fields[field_index];
 	const struct osy_spec_object *parent =
 		field->parent_count == 1 ? &scan->plan.objects[field->parents[0]] : NULL;
+	/* parents that an earlier run has brought are not missing */
+	const char *where = parent ? scan->plan.deltas[parent->index].where : NULL;
 	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(MAX_SOQL);
 	int64_t count = 0;
 
-	if (!parent || !parent->where || parent->limit || parent == object)
+	if (!where || parent->limit || parent == object)
 		return OSY_OK;
 	osy_buf_addf(&soql,
 		"SELECT COUNT() FROM %s WHERE %s%s%s%s != null AND %s NOT IN (SELECT Id FROM %s "
@@ -133,7 +135,7 @@ static enum osy_code count_missing(struct scan *scan, const struct osy_spec_obje
 		"%s)",
 		object->name, object->where ? "(" : "", object->where ? object->where : "",
 		object->where ? ") AND " : "", field->name, field->name, parent->name,
-		parent->where);
+		where);
 	enum osy_code rc = osy_sf_count(scan->drive->source, osy_buf_str(&soql), &count, err);
 	if (rc == OSY_E_SALESFORCE) {
 		osy_plan_notice(&scan->plan,

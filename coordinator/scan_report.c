@@ -1,3 +1,4 @@
+#include "osy/clock.h"
 #include "osy/json_write.h"
 #include "scan.h"
 
@@ -29,6 +30,16 @@ static const char *match_way(const struct osy_spec_object *object)
 	return object->target_empty || object->match == OSY_MATCH_NONE ? "none" : "rest";
 }
 
+/* Null: everything is read. */
+static void put_moment(struct osy_json_writer *w, const char *key, int64_t ms)
+{
+	char text[32];
+
+	if (ms >= 0)
+		osy_wall_text(ms, text);
+	osy_jw_put_str(w, key, ms < 0 ? OSY_STR_NULL : osy_str(text));
+}
+
 static void write_objects(const struct scan *scan, struct osy_json_writer *w)
 {
 	const struct osy_spec *spec = &scan->plan.spec;
@@ -42,6 +53,7 @@ static void write_objects(const struct scan *scan, struct osy_json_writer *w)
 		osy_jw_put_str(w, "target", osy_str(object->target));
 		osy_jw_put_i64(w, "stage", object->stage);
 		osy_jw_put_i64(w, "selected", object->selected);
+		put_moment(w, "since", scan->plan.deltas[i].since);
 		osy_jw_put_i64(w, "targetCount", object->target_count);
 		osy_jw_put_i64(w, "lanes", object->lanes);
 		osy_jw_put_i64(w, "fields", (int64_t)object->field_count);

@@ -1,6 +1,7 @@
 #include "stage.h"
 
 #include "automation.h"
+#include "delta.h"
 
 #include "gate.h"
 #include "keys.h"
@@ -40,6 +41,29 @@ static void forget_keys(struct osy_drive *drive)
 	osy_redis_free(redis);
 }
 
+static enum osy_code settle(
+	struct osy_drive *drive, int64_t source_calls, int64_t target_calls, struct osy_err *err)
+{
+	enum osy_code rc = osy_drive_begin(drive, err);
+
+	if (rc)
+		return rc;
+	rc = osy_pg_do(drive->pg, NULL, err,
+		"UPDATE run SET state = 'Synced', phase = 'Completed', published = true, held = "
+		"false, wanted = NULL, problem = CASE WHEN automation = 'left' THEN "
+		"automation_note END, ended_at = now(), source_calls = source_calls + $2, "
+		"target_calls = target_calls + $3 WHERE id = $1",
+		OSY_PG_Z(drive->run), OSY_PG_I64(source_calls), OSY_PG_I64(target_calls));
+	if (!rc)
+		rc = osy_delta_settle(drive, err);
+	if (!rc && OSY_FAILPOINT("coordinator.settle"))
+		rc = osy_fail(err, OSY_E_POSTGRES, "failpoint coordinator.settle");
+	if (!rc)
+		return osy_drive_commit(drive, err);
+	osy_pg_rollback(drive->pg);
+	return rc;
+}
+
 static enum osy_code finish(struct watch *watch, struct osy_err *err)
 {
 	struct osy_drive *drive = watch->drive;
@@ -54,12 +78,7 @@ static enum osy_code finish(struct watch *watch, struct osy_err *err)
 	if (rc)
 		return rc;
 	osy_drive_calls(drive, &source_calls, &target_calls);
-	rc = osy_drive_set(drive, err,
-		"state = 'Synced', phase = 'Completed', published = true, held = false, wanted = "
-		"NULL, problem = CASE WHEN automation = 'left' THEN automation_note END, "
-		"ended_at = now(), source_calls = source_calls + $4, target_calls = target_calls + "
-		"$5",
-		OSY_PG_I64(source_calls), OSY_PG_I64(target_calls));
+	rc = settle(drive, source_calls, target_calls, err);
 	if (rc)
 		return rc;
 	osy_log(OSY_INFO, "run.synced", OSY_KV("run", drive->run));
@@ -287,6 +306,8 @@ enum osy_code osy_stage_run(struct osy_drive *drive, struct osy_err *err)
 	struct watch watch = {.drive = drive};
 	enum osy_code rc = osy_drive_orgs(drive, err);
 
+	if (!rc)
+		rc = osy_delta_begin(drive, err);
 	if (!rc)
 		rc = osy_publisher_open(drive, &watch.publisher, err);
 	if (rc)

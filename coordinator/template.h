@@ -92,8 +92,8 @@ struct osy_template {
 	const struct osy_template_object *objects;
 	size_t object_count;
 	struct osy_template_users users;
-	bool continue_on_error, skip_missing_fields, snapshots;
-	int api_reserve_percent, lanes;
+	bool continue_on_error, skip_missing_fields, snapshots, delta_sync, include_deleted;
+	int api_reserve_percent, lanes, delta_overlap_minutes;
 	const char *duplicate_rules;
 	const char *const
 		*order; /* names of all objects in the order wanted; computed when empty */

@@ -53,8 +53,9 @@ const struct key template_object_keys[] = {
 static const struct key option_keys[] = {
 	FLAG("continueOnError", "true"),
 	FLAG("skipMissingFields", "false"),
-	ONLY("deltaSync", "false"),
-	ONLY("includeDeleted", "false"),
+	FLAG("deltaSync", "false"),
+	NUMBER("deltaOverlapMinutes", "5", 0, 1440),
+	FLAG("includeDeleted", "false"),
 	FLAG("snapshots", "true"),
 	NUMBER("apiReservePercent", "10", 0, 100),
 	CHOICE("duplicateRules", "\"allow-save\"", "allow-save|respect"),
@@ -66,7 +67,8 @@ static const struct key option_keys[] = {
 };
 
 #define OPTION_DEFAULTS                                                             \
-	"{\"continueOnError\":true,\"skipMissingFields\":false,\"snapshots\":true," \
+	"{\"continueOnError\":true,\"skipMissingFields\":false,\"deltaSync\":false," \
+	"\"deltaOverlapMinutes\":5,\"includeDeleted\":false,\"snapshots\":true," \
 	"\"apiReservePercent\":10,\"duplicateRules\":\"allow-save\",\"lanes\":64,"  \
 	"\"automationOff\":[]}"
 

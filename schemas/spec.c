@@ -25,7 +25,7 @@ enum { VERSION = 1, VERSION_WITH_RULES = 2 };
 
 #define SPEC_MEMBERS(X) \
 	X(S, source) X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(I, api_reserve_percent) \
-	X(B, continue_on_error) X(B, snapshots) X(B, audit_fields) X(T, duplicate_rules)
+	X(B, continue_on_error) X(B, snapshots) X(B, audit_fields) X(B, delta) X(T, duplicate_rules)
 /* clang-format on */
 
 static const char *const mask_names[] = {
