@@ -55,6 +55,7 @@ static const struct cli_column object_columns[] = {
 	{"UPDATED", "updated", CLI_COUNT},
 	{"EXISTING", "existing", CLI_COUNT},
 	{"SKIPPED", "skipped", CLI_COUNT},
+	{"DELETED", "deleted", CLI_COUNT},
 	{"FAILED", "failed", CLI_COUNT},
 	{"LINKS FAILED", "linkFailed", CLI_COUNT},
 	{"%", "percent", CLI_COUNT},

@@ -15,7 +15,7 @@
 #define NARROW 96 /* with less, columns stand closer and names are cut */
 #define LONGEST_NARROW_NAME 18
 
-static const char *const settled[] = {"inserted", "updated", "existing", "skipped", "failed"};
+static const char *const settled[] = {"inserted", "updated", "existing", "skipped", "deleted", "failed"};
 
 /* The totals of a run say little of how far a later pass is. */
 static bool is_later_pass(const struct osy_json *run)

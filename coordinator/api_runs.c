@@ -28,7 +28,9 @@
 #define COUNTS                                                                                    \
 	"WITH done AS (SELECT object, sum(d_inserted) i, sum(d_updated) u, sum(d_existing) e, "   \
 	"sum(d_skipped) s, "                                                                      \
-	"sum(d_failed) f, sum(inserted + updated + existing + skipped + failed) FILTER (WHERE "   \
+	"sum(d_deleted) d, "                                                                      \
+	"sum(d_failed) f, sum(inserted + updated + existing + skipped + deleted + failed) "       \
+	"FILTER (WHERE "                                                                          \
 	"pass = (SELECT pass FROM run WHERE id = $1)) p FROM batch WHERE run = $1 GROUP BY "      \
 	"object), "                                                                               \
 	"links AS (SELECT object, count(*) n FROM failure WHERE run = $1 AND kind = 'link' AND "  \
@@ -37,13 +39,14 @@
 	"SELECT o.name, min(o.target_name), min(o.stage), sum(o.selected)::bigint, "              \
 	"sum(o.published)::bigint, "                                                              \
 	"coalesce(sum(i), 0)::bigint, coalesce(sum(u), 0)::bigint, coalesce(sum(e), 0)::bigint, " \
-	"coalesce(sum(s), 0)::bigint, coalesce(sum(f), 0)::bigint, coalesce(sum(n), 0)::bigint, " \
+	"coalesce(sum(s), 0)::bigint, coalesce(sum(d), 0)::bigint, "                              \
+	"coalesce(sum(f), 0)::bigint, coalesce(sum(n), 0)::bigint, "                              \
 	"coalesce(sum(p), 0)::bigint, coalesce(sum(coalesce(o.pass_records, "                     \
 	"greatest(o.published, "                                                                  \
 	"CASE WHEN o.complete THEN 0 ELSE o.selected END))), 0)::bigint, bool_and(o.complete), "  \
 	"min(o.batch_size), max(o.lanes), "                                                       \
 	"bool_or(o.read_bulk), bool_or(o.load_bulk), CASE WHEN bool_and(o.since IS NOT NULL) "    \
-	"THEN min(o.since) END "                                                                  \
+	"THEN min(o.since) END, coalesce(sum(o.published) FILTER (WHERE o.deletes), 0)::bigint "  \
 	"FROM run_object o LEFT JOIN done USING (object) LEFT JOIN links USING (object) WHERE "   \
 	"o.run = $1 "                                                                             \
 	"GROUP BY o.name ORDER BY min(o.stage), min(o.object)"
@@ -55,6 +58,7 @@ enum count {
 	UPDATED,
 	EXISTING,
 	SKIPPED,
+	DELETED,
 	FAILED,
 	LINK_FAILED,
 	DONE,  /* settled in the run's present pass */
@@ -62,7 +66,7 @@ enum count {
 	COUNTS_N
 };
 static const char *const count_keys[COUNTS_N] = {"selected", "scanned", "inserted", "updated",
-	"existing", "skipped", "failed", "linkFailed", "done", "passRecords"};
+	"existing", "skipped", "deleted", "failed", "linkFailed", "done", "passRecords"};
 #define FIRST_COUNT 3 /* its column */
 
 static int64_t percent_of(const int64_t counts[COUNTS_N], bool complete)
@@ -123,6 +127,7 @@ static enum osy_code write_objects(struct osy_pg *pg, const char *id, int64_t el
 		write_counts(w, counts, complete);
 		write_sizes(w, result, row);
 		osy_api_put_time(w, "since", result, row, FIRST_COUNT + COUNTS_N + 5);
+		osy_api_put_int(w, "scannedDeletes", result, row, FIRST_COUNT + COUNTS_N + 6);
 		osy_jw_object_end(w);
 	}
 	osy_jw_array_end(w);

@@ -16,6 +16,10 @@
 /* delta_scan.c: what is read of each object, before anything is counted; the orgs are identified.
  */
 enum osy_code osy_delta_plan(struct scan *scan, struct osy_err *err) OSY_CHECKED;
+/* since of one object more, which is in the plan already. */
+enum osy_code osy_delta_since(struct scan *scan, size_t index, struct osy_err *err) OSY_CHECKED;
+/* delta_deletes.c: objects that delete, once stages, counts and ways of the others are known. */
+enum osy_code osy_delta_deletes(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* In the transaction that writes run_object down: what the marks need. */
 enum osy_code osy_delta_write(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 

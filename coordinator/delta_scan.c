@@ -34,6 +34,7 @@ static void add_json(struct osy_buf *text, struct osy_str key, const struct osy_
 	osy_buf_addc(text, '\n');
 }
 
+/* Deletes do not go by the filter. */
 static void hash_object(const struct scan *scan, const struct osy_json *doc, size_t i,
 	char ret[OSY_PLAN_HASH])
 {
@@ -44,13 +45,14 @@ static void hash_object(const struct scan *scan, const struct osy_json *doc, siz
 	struct osy_json *value;
 	struct osy_str key;
 
-	for (size_t m = 0; osy_json_member(members, m, &key, &value); m++) {
+	for (size_t m = 0; !object->deletes && osy_json_member(members, m, &key, &value); m++) {
 		if (!osy_str_is(key, "api") && !osy_str_is(key, "batchSize"))
 			add_json(&text, key, value);
 	}
-	add_json(&text, OSY_STR("users"), osy_json_get(doc, "users"));
-	osy_buf_addf(&text, "%s\n", object->where ? object->where : "");
-	for (size_t f = 0; f < object->field_count; f++)
+	if (!object->deletes)
+		add_json(&text, OSY_STR("users"), osy_json_get(doc, "users"));
+	osy_buf_addf(&text, "%s %s\n", object->target, object->where ? object->where : "");
+	for (size_t f = 0; !object->deletes && f < object->field_count; f++)
 		osy_buf_addf(&text, "%s:%s\n", object->fields[f].name, object->fields[f].target);
 	(void)snprintf(ret, OSY_PLAN_HASH, "%016llx",
 		(unsigned long long)osy_hash(text.p, text.len, 0));
@@ -66,7 +68,7 @@ static const char *change_field(struct scan *scan, size_t i)
 		const struct osy_sf_field *field = osy_sf_find_field(source, names[n]);
 		if (!field || !field->filterable || (n == 2 && source->updateable))
 			continue;
-		if (n)
+		if (n && !scan->plan.deltas[i].deletes)
 			osy_plan_notice(&scan->plan,
 				"%s has no SystemModstamp; what has changed since is told by %s",
 				source->name, names[n]);
@@ -83,8 +85,8 @@ static enum osy_code read_marks(
 	struct scan *scan, struct osy_pg_result **ret, struct osy_err *err)
 {
 	return osy_pg_do(scan->drive->pg, ret, err,
-		"SELECT object, leg, at, hash FROM mark WHERE source_org_id = $1 AND target_org_id "
-		"= $2 AND template = $3 AND NOT deletes",
+		"SELECT object, leg, at, hash, deletes FROM mark WHERE source_org_id = $1 AND "
+		"target_org_id = $2 AND template = $3",
 		OSY_PG_Z(scan->source.org_id), OSY_PG_Z(scan->target.org_id),
 		OSY_PG_Z(scan->template->name));
 }
@@ -95,7 +97,8 @@ static int leg_of(const struct osy_plan *plan, size_t i)
 	int leg = 0;
 
 	for (size_t j = 0; j < i; j++)
-		leg += strcmp(plan->objects[j].name, plan->objects[i].name) == 0;
+		leg += strcmp(plan->objects[j].name, plan->objects[i].name) == 0 &&
+		       plan->deltas[j].deletes == plan->deltas[i].deletes;
 	return leg;
 }
 
@@ -106,7 +109,8 @@ static void find_mark(struct scan *scan, const struct osy_pg_result *marks, size
 
 	for (size_t row = 0; row < osy_pg_rows(marks); row++) {
 		if (!osy_str_is(osy_pg_str(marks, row, 0), name) ||
-			osy_pg_i64(marks, row, 1, -1) != delta->leg)
+			osy_pg_i64(marks, row, 1, -1) != delta->leg ||
+			(osy_pg_i64(marks, row, 4, 0) != 0) != delta->deletes)
 			continue;
 		if (osy_str_is(osy_pg_str(marks, row, 3), delta->hash))
 			delta->mark = osy_pg_i64(marks, row, 2, -1);
@@ -152,7 +156,7 @@ static void plan_object(
 		delta->since = delta->mark < 0 ? -1 : delta->mark > overlap ? delta->mark - overlap : 0;
 		delta->moves = true;
 	}
-	if (delta->since >= 0)
+	if (delta->since >= 0 && !delta->deletes)
 		restrict_object(scan, i);
 }
 
@@ -174,6 +178,22 @@ enum osy_code osy_delta_plan(struct scan *scan, struct osy_err *err)
 	return rc;
 }
 
+enum osy_code osy_delta_since(struct scan *scan, size_t index, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *marks = NULL;
+	struct asked asked = {.since = -1};
+
+	if (!scan->template->delta_sync)
+		return OSY_OK;
+	enum osy_code rc = read_asked(scan, &asked, err);
+	if (!rc)
+		rc = read_marks(scan, &marks, err);
+	if (!rc)
+		plan_object(scan, &asked, marks, index);
+	osy_json_free(asked.doc);
+	return rc;
+}
+
 static struct osy_pg_param moment(int64_t ms)
 {
 	return ms < 0 ? OSY_PG_NULL : OSY_PG_I64(ms);
@@ -184,17 +204,18 @@ enum osy_code osy_delta_write(struct scan *scan, struct osy_err *err)
 	struct osy_drive *drive = scan->drive;
 	enum osy_code rc = OSY_OK;
 
-	for (size_t i = 0; !rc && scan->plan.spec.delta && i < scan->plan.spec.object_count; i++) {
+	for (size_t i = 0; !rc && i < scan->plan.spec.object_count; i++) {
 		const struct osy_plan_delta *delta = &scan->plan.deltas[i];
 		const struct osy_spec_object *object = &scan->plan.objects[i];
 		rc = osy_pg_do(drive->pg, NULL, err,
 			"UPDATE run_object SET leg = $3, since = to_timestamp($4::bigint / 1000.0), "
 			"mark_from = to_timestamp($5::bigint / 1000.0), mark_hash = $6, mark_limit "
-			"= $7::bigint WHERE run = $1 AND object = $2",
+			"= $7::bigint, deletes = $8 WHERE run = $1 AND object = $2",
 			OSY_PG_Z(drive->run), OSY_PG_I32(object->index), OSY_PG_I32(delta->leg),
 			moment(delta->since), moment(delta->mark),
 			delta->moves ? OSY_PG_Z(delta->hash) : OSY_PG_NULL,
-			object->limit ? OSY_PG_I64(object->limit) : OSY_PG_NULL);
+			object->limit ? OSY_PG_I64(object->limit) : OSY_PG_NULL,
+			OSY_PG_BOOL(delta->deletes));
 	}
 	return rc;
 }

@@ -238,7 +238,7 @@ static enum osy_code count_retakes(
 		"(SELECT count(*) FROM failure WHERE run = $1 AND kind = 'link' AND resolved_pass "
 		"IS NULL), (SELECT coalesce(sum(published), 0) FROM run_object WHERE run = "
 		"$1)::bigint - coalesce(sum(d_inserted + d_updated + d_existing + d_skipped + "
-		"d_failed), 0)::bigint FROM batch WHERE run = $1 AND NOT links",
+		"d_deleted + d_failed), 0)::bigint FROM batch WHERE run = $1 AND NOT links",
 		OSY_PG_Z(run));
 
 	if (rc)

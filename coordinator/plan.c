@@ -259,12 +259,13 @@ static enum osy_code make_spec(struct plan_build *build, struct osy_err *err)
 {
 	struct osy_plan *plan = build->plan;
 	struct osy_spec *spec = &plan->spec;
+	size_t most = 2 * build->node_count + 1; /* with what is deleted of each */
 
 	plan->objects =
-		osy_arena_calloc(&plan->arena, build->node_count + 1, sizeof(*plan->objects));
-	plan->apis = osy_arena_calloc(&plan->arena, build->node_count + 1, sizeof(*plan->apis));
-	plan->mapped = osy_arena_calloc(&plan->arena, build->node_count + 1, sizeof(*plan->mapped));
-	plan->deltas = osy_arena_calloc(&plan->arena, build->node_count + 1, sizeof(*plan->deltas));
+		osy_arena_calloc(&plan->arena, most, sizeof(*plan->objects));
+	plan->apis = osy_arena_calloc(&plan->arena, most, sizeof(*plan->apis));
+	plan->mapped = osy_arena_calloc(&plan->arena, most, sizeof(*plan->mapped));
+	plan->deltas = osy_arena_calloc(&plan->arena, most, sizeof(*plan->deltas));
 	for (size_t i = 0; i < build->node_count; i++) {
 		plan->objects[i].index = (int)i;
 		plan->apis[i] = build->nodes[i].template->api;

@@ -20,6 +20,7 @@ struct osy_plan_delta {
 	const char *field; /* that tells when a record has changed; NULL: none */
 	int64_t since, mark;
 	bool moves; /* the run may move the mark */
+	bool deletes;
 	char hash[OSY_PLAN_HASH];
 };
 

@@ -43,6 +43,7 @@ struct publish_object {
 	struct osy_drive *drive;
 	const struct osy_spec_object *object;
 	const char **names;
+	size_t field_count; /* of a row; of what was deleted: none */
 	struct osy_reader *reader;
 	struct osy_transform *transform; /* NULL: values pass as they are */
 	struct osy_batch_writer *lanes;	 /* object->lanes */

@@ -43,8 +43,9 @@ enum osy_code publish_object_init(struct publish_object *object, struct osy_driv
 		.published = from->published};
 	object->ready_end = &object->ready;
 	object->reader = osy_reader_new(drive, spec, from);
-	object->names = osy_xcalloc(spec->field_count + 1, sizeof(*object->names));
-	for (size_t i = 0; i < spec->field_count; i++)
+	object->field_count = spec->deletes ? 0 : spec->field_count;
+	object->names = osy_xcalloc(object->field_count + 1, sizeof(*object->names));
+	for (size_t i = 0; i < object->field_count; i++)
 		object->names[i] = spec->fields[i].name;
 	object->lanes = osy_xcalloc((size_t)spec->lanes, sizeof(*object->lanes));
 	for (int i = 0; i < spec->lanes; i++)
@@ -84,7 +85,7 @@ static void cut_lane(struct publish_object *object, int lane)
 	writer->head.object = object->object->index;
 	writer->head.stage = object->object->stage;
 	writer->head.pass = 1;
-	osy_batch_finish(writer, object->names, object->object->field_count, &ready->message);
+	osy_batch_finish(writer, object->names, object->field_count, &ready->message);
 	osy_batch_writer_done(writer); /* an idle lane holds no memory */
 	osy_batch_writer_init(writer);
 	object->bytes += ready->message.len;
@@ -144,7 +145,7 @@ static size_t shrink(const struct publish_object *object, const struct osy_id *i
 {
 	while (bytes > ROW_MOST_BYTES) {
 		size_t largest = 0;
-		for (size_t i = 1; i < object->object->field_count; i++) {
+		for (size_t i = 1; i < object->field_count; i++) {
 			if (values[i].len > values[largest].len)
 				largest = i;
 		}
@@ -160,7 +161,7 @@ static size_t shrink(const struct publish_object *object, const struct osy_id *i
 enum osy_code publish_object_row(const struct osy_str *values, void *arg, struct osy_err *err)
 {
 	struct publish_object *object = arg;
-	size_t count = object->object->field_count, bytes = 0;
+	size_t count = object->field_count, bytes = 0;
 	OSY_AUTO_FREE struct osy_str *copy = NULL;
 	struct osy_id id;
 

@@ -16,6 +16,7 @@ struct osy_reader {
 	struct osy_checkpoint_object from;
 	struct read_rest *rest; /* one of both */
 	struct read_bulk *bulk;
+	struct read_deleted *deleted; /* or this one */
 	struct read_known *known; /* NULL: nothing is left out */
 	bool again, gave;	  /* gave: with again, a row that was not left out */
 	unsigned jobs;		  /* made, or found made */
@@ -105,7 +106,9 @@ struct osy_reader *osy_reader_new(struct osy_drive *drive, const struct osy_spec
 	reader->object = object;
 	reader->from = *from;
 	reader->again = frontier->again;
-	if (frontier->job[0] || (object->read_bulk && !frontier->last_id[0] && !frontier->again))
+	if (object->deletes)
+		reader->deleted = read_deleted_new(drive, object, frontier->last_id);
+	else if (frontier->job[0] || (object->read_bulk && !frontier->last_id[0] && !frontier->again))
 		reader->bulk = read_bulk_new(drive, OSY_GATE_SOURCE, object, frontier);
 	else
 		reader->rest = read_rest_new(drive, object, frontier->last_id);
@@ -117,6 +120,7 @@ struct osy_reader *osy_reader_free(struct osy_reader *reader)
 	if (reader) {
 		read_rest_free(reader->rest);
 		read_bulk_free(reader->bulk);
+		read_deleted_free(reader->deleted);
 		read_known_free(reader->known);
 		free(reader);
 	}
@@ -182,6 +186,8 @@ enum osy_code osy_reader_start(struct osy_reader *reader, struct osy_err *err)
 {
 	enum osy_code rc = OSY_OK;
 
+	if (reader->deleted)
+		return read_deleted_start(reader->deleted, err);
 	if (reader->bulk)
 		rc = start_bulk(reader, err);
 	if (!rc && reader->again && !reader->known)
@@ -194,11 +200,15 @@ enum osy_code osy_reader_start(struct osy_reader *reader, struct osy_err *err)
 
 bool osy_reader_has_page(const struct osy_reader *reader)
 {
+	if (reader->deleted)
+		return read_deleted_has_page(reader->deleted);
 	return reader->rest ? read_rest_has_page(reader->rest) : read_bulk_has_page(reader->bulk);
 }
 
 bool osy_reader_complete(const struct osy_reader *reader)
 {
+	if (reader->deleted)
+		return read_deleted_complete(reader->deleted);
 	return reader->rest ? read_rest_complete(reader->rest) : read_bulk_complete(reader->bulk);
 }
 
@@ -207,6 +217,8 @@ void osy_reader_frontier(const struct osy_reader *reader, struct osy_frontier *r
 	*ret = (struct osy_frontier){.again = reader->again};
 	if (reader->bulk)
 		read_bulk_frontier(reader->bulk, ret);
+	else if (reader->deleted)
+		memcpy(ret->last_id, read_deleted_last(reader->deleted), sizeof(ret->last_id));
 	else
 		memcpy(ret->last_id, read_rest_last(reader->rest), sizeof(ret->last_id));
 }
@@ -236,6 +248,8 @@ static enum osy_code take_unknown(const struct osy_str *values, void *arg, struc
 enum osy_code osy_reader_take(
 	struct osy_reader *reader, osy_reader_row row, void *arg, struct osy_err *err)
 {
+	if (reader->deleted)
+		return read_deleted_take(reader->deleted, row, arg, err);
 	if (reader->again) {
 		OSY_ASSERT(reader->known);
 		reader->row = row;

@@ -10,6 +10,8 @@
  * there; its pages are streamed and taken in pieces. A job that the org does not make: by REST. A
  * job that is lost: a new one, and what the journal holds of the object is left out by its ids;
  * after three by REST.
+ *
+ * What was deleted (deletes of the spec): ids alone, which are listed first like those of a limit.
  */
 #ifndef OSY_READ_H
 #define OSY_READ_H
@@ -38,7 +40,8 @@ bool osy_reader_complete(const struct osy_reader *reader);
 void osy_reader_frontier(const struct osy_reader *reader, struct osy_frontier *ret);
 /* All of it is in the journal, or nobody wants it any more: a job may go. */
 void osy_reader_settled(struct osy_reader *reader);
-/* row: the id as raw JSON, then the values of the object's fields. */
+/* row: the id as raw JSON, then the values of the object's fields; of what was deleted the id alone.
+ */
 typedef enum osy_code (*osy_reader_row)(
 	const struct osy_str *values, void *arg, struct osy_err *err);
 /*
@@ -50,7 +53,21 @@ enum osy_code osy_reader_take(
 
 /* Whether the query of an object fits into a URL. */
 bool osy_read_fits(const struct osy_spec_object *object);
-/* ---- read_list.c: the ids that a limit selects ---- */
+/* ---- read_list.c: ids that are listed before the first record is read ---- */
+#define OSY_READ_LIST_MOST 1000000
+struct osy_read_list {
+	char *ids; /* packed; for free() */
+	size_t count, cap;
+};
+void osy_read_list_add(struct osy_read_list *list, const struct osy_id *id);
+/* A row whose first value is its id. */
+enum osy_code osy_read_list_row(const struct osy_str *values, void *list, struct osy_err *err);
+enum osy_code osy_read_list_kept(struct osy_drive *drive, const struct osy_spec_object *object,
+	bool *ret, struct osy_err *err) OSY_CHECKED;
+/* Sorts it and keeps it, each id once. */
+enum osy_code osy_read_list_keep(struct osy_drive *drive, const struct osy_spec_object *object,
+	struct osy_read_list *list, struct osy_err *err) OSY_CHECKED;
+/* Those that a limit selects. */
 /* Lists them once and keeps them; later calls find them kept. */
 enum osy_code osy_read_list_make(struct osy_drive *drive, const struct osy_spec_object *object,
 	struct osy_err *err) OSY_CHECKED;

@@ -52,6 +52,22 @@ enum osy_code read_rest_take(
 	struct read_rest *reader, osy_reader_row row, void *arg, struct osy_err *err) OSY_CHECKED;
 
 /*
+ * ---- read_deleted.c: ids of records that were deleted (deletes of the spec). ----
+ * Listed first and kept (read_list.c): those of the recycle bin, and by getDeleted those that it
+ * holds no longer. A row has an id and nothing else.
+ */
+struct read_deleted;
+struct read_deleted *read_deleted_new(
+	struct osy_drive *drive, const struct osy_spec_object *object, const char *last_id);
+struct read_deleted *read_deleted_free(struct read_deleted *reader);
+enum osy_code read_deleted_start(struct read_deleted *reader, struct osy_err *err) OSY_CHECKED;
+bool read_deleted_has_page(const struct read_deleted *reader);
+bool read_deleted_complete(const struct read_deleted *reader);
+const char *read_deleted_last(const struct read_deleted *reader);
+enum osy_code read_deleted_take(
+	struct read_deleted *reader, osy_reader_row row, void *arg, struct osy_err *err) OSY_CHECKED;
+
+/*
  * ---- read_bulk.c: one query job. ----
  * Made, looked at until it is complete, then its result is read page by page. from names a job that
  * is there already (then it is looked at first) or none.

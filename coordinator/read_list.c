@@ -6,25 +6,23 @@
 
 #define ID_LEN 15
 #define CHUNK 10000
-#define MOST_IDS 1000000
 
-struct list {
-	char *ids; /* packed, ID_LEN each */
-	size_t count, cap;
-};
-
-static enum osy_code add_id(const struct osy_str *values, void *arg, struct osy_err *err)
+void osy_read_list_add(struct osy_read_list *list, const struct osy_id *id)
 {
-	struct list *list = arg;
-	struct osy_id id;
-
-	if (!osy_id_parse_json(values[0], &id))
-		return osy_fail(err, OSY_E_SALESFORCE, "a record came without its id");
 	if (list->count == list->cap) {
 		list->cap = list->cap ? list->cap * 2 : 1024;
 		list->ids = osy_xrealloc(list->ids, list->cap * ID_LEN);
 	}
-	memcpy(list->ids + list->count++ * ID_LEN, id.c, ID_LEN);
+	memcpy(list->ids + list->count++ * ID_LEN, id->c, ID_LEN);
+}
+
+enum osy_code osy_read_list_row(const struct osy_str *values, void *list, struct osy_err *err)
+{
+	struct osy_id id;
+
+	if (!osy_id_parse_json(values[0], &id))
+		return osy_fail(err, OSY_E_SALESFORCE, "a record came without its id");
+	osy_read_list_add(list, &id);
 	return OSY_OK;
 }
 
@@ -33,7 +31,7 @@ static int compare(const void *a, const void *b)
 	return memcmp(a, b, ID_LEN);
 }
 
-static enum osy_code is_kept(struct osy_drive *drive, const struct osy_spec_object *object,
+enum osy_code osy_read_list_kept(struct osy_drive *drive, const struct osy_spec_object *object,
 	bool *ret, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
@@ -46,13 +44,29 @@ static enum osy_code is_kept(struct osy_drive *drive, const struct osy_spec_obje
 	return rc;
 }
 
+static void drop_twins(struct osy_read_list *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		char *at = list->ids + i * ID_LEN;
+		if (kept && memcmp(list->ids + (kept - 1) * ID_LEN, at, ID_LEN) == 0)
+			continue;
+		memmove(list->ids + kept++ * ID_LEN, at, ID_LEN);
+	}
+	list->count = kept;
+}
+
 /* All chunks in one transaction: a list is there whole or not at all. An empty one is an empty
  * chunk. */
-static enum osy_code keep(struct osy_drive *drive, const struct osy_spec_object *object,
-	const struct list *list, struct osy_err *err)
+enum osy_code osy_read_list_keep(struct osy_drive *drive, const struct osy_spec_object *object,
+	struct osy_read_list *list, struct osy_err *err)
 {
 	enum osy_code rc = osy_drive_begin(drive, err);
 
+	if (list->count)
+		qsort(list->ids, list->count, ID_LEN, compare);
+	drop_twins(list);
 	if (rc)
 		return rc;
 	for (size_t at = 0; !rc && (at == 0 || at < list->count); at += CHUNK) {
@@ -74,9 +88,9 @@ enum osy_code osy_read_list_make(
 {
 	static const char *const fields[] = {"Id"};
 	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(100 * 1024);
-	struct list list = {0};
+	struct osy_read_list list = {0};
 	bool kept = false;
-	enum osy_code rc = is_kept(drive, object, &kept, err);
+	enum osy_code rc = osy_read_list_kept(drive, object, &kept, err);
 
 	if (rc || kept)
 		return rc;
@@ -86,11 +100,9 @@ enum osy_code osy_read_list_make(
 	osy_buf_addf(&soql, " ORDER BY %s LIMIT %lld", object->order_by ? object->order_by : "Id",
 		(long long)object->limit);
 	rc = osy_sf_query(
-		drive->source, osy_buf_str(&soql), fields, 1, MOST_IDS, add_id, &list, err);
-	if (!rc && list.count)
-		qsort(list.ids, list.count, ID_LEN, compare);
+		drive->source, osy_buf_str(&soql), fields, 1, OSY_READ_LIST_MOST, osy_read_list_row, &list, err);
 	if (!rc)
-		rc = keep(drive, object, &list, err);
+		rc = osy_read_list_keep(drive, object, &list, err);
 	free(list.ids);
 	return rc;
 }

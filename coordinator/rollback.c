@@ -10,8 +10,8 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
+#include "children.h"
 #include "delta.h"
 #include "drive_run.h"
 #include "osy/clock.h"
@@ -20,78 +20,30 @@
 #include "osy/json_write.h"
 #include "osy/log.h"
 #include "osy/mem.h"
-#include "osy/sf_query.h"
 
 #define LOOK_MS 100
 #define LATER_MOST 1000000
 #define PLAN_MAX (4u * 1024 * 1024)
 
 /* ---- Which children a delete would take along ---- */
-
-/* Shadows of the record itself: they have no life of their own. */
-static bool is_shadow(const char *name)
-{
-	static const char *const ends[] = {"Feed", "History", "Share", "ChangeEvent", "Tag"};
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < OSY_COUNT(ends); i++) {
-		size_t n = strlen(ends[i]);
-		if (len > n && strcasecmp(name + len - n, ends[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-struct known {
-	const char *name;
-	bool any;
-	struct known *next;
-};
-
-/* Whether the org has a record of it; one that cannot be asked has none that we could see. */
-static enum osy_code has_records(struct osy_drive *drive, struct known **known, const char *name,
-	struct osy_arena *arena, bool *ret, struct osy_err *err)
-{
-	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(1024);
-	int64_t count = 0;
-
-	for (const struct known *one = *known; one; one = one->next) {
-		if (strcasecmp(one->name, name) != 0)
-			continue;
-		*ret = one->any;
-		return OSY_OK;
-	}
-	osy_buf_addf(&soql, "SELECT COUNT() FROM %s", name);
-	enum osy_code rc = osy_sf_count(drive->target, osy_buf_str(&soql), &count, err);
-	if (rc == OSY_E_SALESFORCE && err->cls != OSY_RETRY)
-		rc = OSY_OK;
-	struct known *one = osy_arena_calloc(arena, 1, sizeof(*one));
-	*one = (struct known){osy_arena_strndup(arena, name, strlen(name)), count > 0, *known};
-	*known = one;
-	*ret = count > 0;
-	return rc;
-}
-
 static enum osy_code plan_children(struct osy_drive *drive, const struct osy_spec_object *object,
-	struct known **known, struct osy_arena *arena, struct osy_json_writer *w,
+	struct osy_children_known **known, struct osy_arena *arena, struct osy_json_writer *w,
 	struct osy_err *err)
 {
 	OSY_AUTO(osy_sf_object_free_at) struct osy_sf_object *described = NULL;
+	struct osy_spec_child *children = NULL;
+	size_t count = 0;
 	enum osy_code rc = osy_sf_describe(drive->target, object->target, &described, err);
 
+	if (!rc)
+		rc = osy_children_find(
+			drive, described, NULL, arena, known, &children, &count, err);
 	osy_jw_key(w, "children");
 	osy_jw_array(w);
-	for (size_t i = 0; !rc && i < described->child_count; i++) {
-		const struct osy_sf_child *child = &described->children[i];
-		bool any = false;
-		if (!child->cascade_delete || is_shadow(child->object))
-			continue;
-		rc = has_records(drive, known, child->object, arena, &any, err);
-		if (rc || !any)
-			continue;
+	for (size_t i = 0; !rc && i < count; i++) {
 		osy_jw_array(w);
-		osy_jw_str(w, osy_str(child->object));
-		osy_jw_str(w, osy_str(child->field));
+		osy_jw_str(w, osy_str(children[i].object));
+		osy_jw_str(w, osy_str(children[i].field));
 		osy_jw_array_end(w);
 	}
 	osy_jw_array_end(w);
@@ -105,7 +57,7 @@ static enum osy_code plan_later(struct osy_drive *drive, const struct osy_spec_o
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
 	enum osy_code rc = osy_pg_do(drive->pg, &rows, err,
-		"SELECT r.id, sum(b.inserted + b.updated)::bigint FROM run me JOIN org mo ON "
+		"SELECT r.id, sum(b.inserted + b.updated + b.deleted)::bigint FROM run me JOIN org mo ON "
 		"mo.name "
 		"= me.target JOIN run r ON r.id <> me.id AND r.state <> 'Rollback Completed' AND "
 		"r.started_at > coalesce((SELECT to_timestamp(min(org_ms) / 1000.0) FROM batch "
@@ -113,7 +65,8 @@ static enum osy_code plan_later(struct osy_drive *drive, const struct osy_spec_o
 		"run = me.id), me.started_at) JOIN org ro ON ro.name = r.target AND ro.org_id = "
 		"mo.org_id JOIN run_object o ON o.run = r.id AND o.target_name = $2 JOIN batch b "
 		"ON "
-		"b.run = r.id AND b.object = o.object AND b.inserted + b.updated > 0 WHERE me.id = "
+		"b.run = r.id AND b.object = o.object AND b.inserted + b.updated + b.deleted > 0 "
+		"WHERE me.id = "
 		"$1 "
 		"GROUP BY r.id",
 		OSY_PG_Z(drive->run), OSY_PG_Z(object->target));
@@ -156,7 +109,7 @@ static enum osy_code make_plan(struct osy_drive *drive, const struct asked *aske
 {
 	struct osy_json_writer w = osy_json_writer(out);
 	struct osy_arena arena;
-	struct known *known = NULL;
+	struct osy_children_known *known = NULL;
 	enum osy_code rc = OSY_OK;
 
 	osy_arena_init(&arena, 64u * 1024);
@@ -253,7 +206,7 @@ static enum osy_code is_undone(struct osy_drive *drive, bool *ret, struct osy_er
 		"AND "
 		"b.pass <= r.loaded_pass AND b.stage = $3 AND b.state = 'done' AND b.outcome IS "
 		"NOT "
-		"NULL AND (b.inserted + b.updated > 0 OR b.links) AND NOT EXISTS (SELECT 1 FROM "
+		"NULL AND (b.inserted + b.updated + b.deleted > 0 OR b.links) AND NOT EXISTS (SELECT 1 FROM "
 		"batch "
 		"u WHERE u.run = b.run AND u.pass = $2 AND u.lane = b.lane AND u.at_offset = "
 		"b.at_offset AND u.state = 'done'))",

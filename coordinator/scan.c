@@ -228,6 +228,8 @@ static enum osy_code do_scan(struct scan *scan, struct osy_err *err)
 		return rc;
 	fill_spec(scan);
 	rc = scan_api(scan, err);
+	if (!rc)
+		rc = osy_delta_deletes(scan, err);
 	if (rc)
 		return rc;
 	osy_plan_lanes(&scan->plan, scan->template->lanes);

@@ -51,6 +51,7 @@ static void write_objects(const struct scan *scan, struct osy_json_writer *w)
 		osy_jw_object(w);
 		osy_jw_put_str(w, "name", osy_str(object->name));
 		osy_jw_put_str(w, "target", osy_str(object->target));
+		osy_jw_put_bool(w, "deletes", object->deletes);
 		osy_jw_put_i64(w, "stage", object->stage);
 		osy_jw_put_i64(w, "selected", object->selected);
 		put_moment(w, "since", scan->plan.deltas[i].since);
@@ -69,7 +70,7 @@ static void write_objects(const struct scan *scan, struct osy_json_writer *w)
 	osy_jw_array(w);
 	for (int stage = 1; stage <= spec->stages; stage++) {
 		for (size_t i = 0; i < spec->object_count; i++) {
-			if (spec->objects[i].stage == stage)
+			if (spec->objects[i].stage == stage && !spec->objects[i].deletes)
 				osy_jw_str(w, osy_str(spec->objects[i].name));
 		}
 	}

@@ -77,7 +77,7 @@ enum osy_code osy_stage_verify(
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
 	enum osy_code rc = osy_pg_do(drive->pg, &rows, err,
 		"SELECT object, sum(d_inserted + d_updated + d_existing + d_skipped + "
-		"d_failed)::bigint "
+		"d_deleted + d_failed)::bigint "
 		"FROM batch WHERE run = $1 AND NOT links GROUP BY object",
 		OSY_PG_Z(drive->run));
 

@@ -7,7 +7,7 @@
 
 #define MAX_OBJECTS 2000
 
-enum { VERSION = 1, VERSION_WITH_RULES = 2 };
+enum { VERSION = 1, VERSION_WITH_RULES = 2, VERSION_WITH_DELETES = 3 };
 
 /* ---- Tables: one row a member, for writer and reader alike. kind: S text, T text or null, I
  * number, N number or -1, B boolean. The formatter never comes to rest here. ---- */
@@ -21,11 +21,11 @@ enum { VERSION = 1, VERSION_WITH_RULES = 2 };
 	X(B, match_only) X(B, write_nulls) X(B, target_empty) X(I, batch_size) X(I, lanes) \
 	X(I, lock_field) X(N, order_field) X(T, match_field) X(B, match_unique) X(B, claim) \
 	X(T, where) X(T, order_by) X(I, limit) X(I, selected) X(B, read_bulk) X(B, load_bulk) \
-	X(I, target_count) X(B, key_read)
+	X(I, target_count) X(B, key_read) X(B, deletes) X(N, since)
 
 #define SPEC_MEMBERS(X) \
 	X(S, source) X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(I, api_reserve_percent) \
-	X(B, continue_on_error) X(B, snapshots) X(B, audit_fields) X(B, delta) X(T, duplicate_rules)
+	X(B, continue_on_error) X(B, snapshots) X(B, audit_fields) X(B, delta) X(B, revives) X(T, duplicate_rules)
 /* clang-format on */
 
 static const char *const mask_names[] = {
@@ -97,6 +97,15 @@ static void write_object(struct osy_json_writer *w, const struct osy_spec_object
 	osy_jw_put_str(w, "target_prefix", osy_str(object->target_prefix));
 	osy_jw_put_str(w, "match", osy_str(match_names[object->match]));
 	write_ints(w, "keys", object->keys, object->key_count);
+	osy_jw_key(w, "children");
+	osy_jw_array(w);
+	for (size_t i = 0; i < object->child_count; i++) {
+		osy_jw_array(w);
+		osy_jw_str(w, osy_str(object->children[i].object));
+		osy_jw_str(w, osy_str(object->children[i].field));
+		osy_jw_array_end(w);
+	}
+	osy_jw_array_end(w);
 	osy_jw_key(w, "fields");
 	osy_jw_array(w);
 	for (size_t i = 0; i < object->field_count; i++)
@@ -105,9 +114,14 @@ static void write_object(struct osy_json_writer *w, const struct osy_spec_object
 	osy_jw_object_end(w);
 }
 
-/* A program that knows no rules must not run a spec that has some: it would let values through. */
+/* A program that knows no rules must not run a spec that has some: it would let values through; nor
+ * one that knows no deletes: it would insert. */
 static int version_of(const struct osy_spec *spec)
 {
+	for (size_t i = 0; i < spec->object_count; i++) {
+		if (spec->objects[i].deletes)
+			return VERSION_WITH_DELETES;
+	}
 	for (size_t i = 0; i < spec->object_count; i++) {
 		for (size_t f = 0; f < spec->objects[i].field_count; f++) {
 			if (spec->objects[i].fields[f].rule)
@@ -247,6 +261,22 @@ static void read_field(
 	field->rule = read_rule(arena, osy_json_get(json, "rule"));
 }
 
+static void read_children(
+	struct osy_arena *arena, const struct osy_json *array, struct osy_spec_object *object)
+{
+	object->child_count = osy_json_count(array);
+	struct osy_spec_child *children =
+		osy_arena_calloc(arena, object->child_count + 1, sizeof(*children));
+	for (size_t i = 0; i < object->child_count; i++) {
+		const struct osy_json *pair = osy_json_at(array, i);
+		struct osy_str child = osy_json_str(osy_json_at(pair, 0));
+		struct osy_str field = osy_json_str(osy_json_at(pair, 1));
+		children[i].object = child.p ? osy_arena_strndup(arena, child.p, child.len) : "";
+		children[i].field = field.p ? osy_arena_strndup(arena, field.p, field.len) : "";
+	}
+	object->children = children;
+}
+
 static void read_object(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_spec_object *object)
 {
@@ -261,6 +291,7 @@ static void read_object(
 			object->match = (enum osy_match)i;
 	}
 	object->keys = take_ints(arena, osy_json_get(json, "keys"), &object->key_count);
+	read_children(arena, osy_json_get(json, "children"), object);
 	const struct osy_json *array = osy_json_get(json, "fields");
 	object->field_count = osy_json_count(array);
 	struct osy_spec_field *fields =
@@ -351,7 +382,7 @@ enum osy_code osy_spec_read(struct osy_str text, struct osy_spec **ret, struct o
 	spec->arena_ = osy_xmalloc(sizeof(*spec->arena_));
 	osy_arena_init(spec->arena_, 64u * 1024);
 	int64_t version = osy_json_get_i64(json, "v", 0);
-	if (version < VERSION || version > VERSION_WITH_RULES || !read_spec(json, spec)) {
+	if (version < VERSION || version > VERSION_WITH_DELETES || !read_spec(json, spec)) {
 		osy_spec_free(spec);
 		return osy_fail(err, OSY_E_INTERNAL,
 			"a run's spec of %zu bytes does not hold together; scan the run again",
@@ -386,7 +417,7 @@ int osy_spec_last_stage(const struct osy_spec *spec, const char prefix[3])
 
 	for (size_t i = 0; i < spec->object_count; i++) {
 		if (memcmp(spec->objects[i].prefix, prefix, 3) == 0 &&
-			spec->objects[i].stage > stage)
+			!spec->objects[i].deletes && spec->objects[i].stage > stage)
 			stage = spec->objects[i].stage;
 	}
 	return stage;

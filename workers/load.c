@@ -422,6 +422,7 @@ static const struct {
 	{osy_load_reconcile},
 	{osy_load_bulk},
 	{osy_load_match},
+	{osy_delete_children},
 	{osy_load_claim},
 	{osy_load_intents},
 	{osy_load_send},

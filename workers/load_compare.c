@@ -136,6 +136,10 @@ void osy_load_compare(struct osy_lbatch *batch)
 		osy_undo_decide(batch);
 		return;
 	}
+	if (batch->object->deletes) {
+		osy_delete_decide(batch);
+		return;
+	}
 	for (unsigned i = 0; i < batch->row_count; i++) {
 		struct osy_lrow *row = &batch->rows[i];
 		if (osy_is_pending(row) && row->ask)

@@ -104,6 +104,8 @@ static enum osy_code apply_intent(
 		} else if (from->action == OSY_ACT_UPDATE) {
 			row->was_update = true;
 			row->target = from->target;
+		} else if (from->action == OSY_ACT_DELETE) {
+			row->was_delete = true;
 		}
 	}
 	return rc;

@@ -145,12 +145,14 @@ bool osy_load_record_first(struct osy_lbatch *batch)
 	return true;
 }
 
-/* Once its run is to end, nothing more of a batch is sent but updates that may have happened. */
+/* Once its run is to end, nothing more of a batch is sent but updates and deletes that may have
+ * happened. */
 static void end_unsent(struct osy_lbatch *batch)
 {
 	for (unsigned i = 0; i < batch->row_count; i++) {
 		struct osy_lrow *row = &batch->rows[i];
-		if (!osy_is_pending(row) || row->action == OSY_ACT_NONE || row->was_update)
+		if (!osy_is_pending(row) || row->action == OSY_ACT_NONE || row->was_update ||
+			row->was_delete)
 			continue;
 		osy_load_note(batch, i, "notice", OSY_FAIL_ABORTED, OSY_STR(""),
 			"the run was aborted before the record was sent");

@@ -41,6 +41,7 @@ enum osy_step {
 	OSY_STEP_DOUBT,	  /* holds inserts that may have happened and that no key finds */
 	OSY_STEP_MATCH,	  /* something is to be asked of the org */
 	OSY_STEP_ASKING,  /* and is under way */
+	OSY_STEP_CHILDREN, /* of what is deleted: children are asked for */
 	OSY_STEP_READY,	  /* compared; waits for its turn in the lane, for claims and for the intent
 			   */
 	OSY_STEP_SEND,	  /* its intent stands; the next call is to be sent */
@@ -114,6 +115,7 @@ struct osy_lrow {
 	bool lost;	 /* an insert of ours got no reply, once */
 	bool doubt;	 /* and that is not cleared up */
 	bool was_update; /* an update of ours may have happened */
+	bool was_delete; /* a delete */
 	bool claimed;	 /* its key is claimed by it */
 	bool put;	 /* its mapping is new */
 	bool recorded;	 /* its outcome is in Postgres */
@@ -194,7 +196,7 @@ struct osy_lbatch {
 	bool in_table;		/* has a row in table batch */
 	bool in_intent;		/* whose state is 'intent' */
 	bool begun;		/* it was there before this intent, or something of it was sent */
-	struct osy_lundo *undo; /* of a rollback */
+	struct osy_lundo *undo; /* of a rollback, or of a batch that deletes */
 	bool from_job;		/* results of ingest jobs are applied and not yet recorded */
 	bool rest;		/* goes by collections, whatever the object's way is */
 	bool claims_held;
@@ -461,6 +463,18 @@ void osy_undo_take(struct osy_loader *loader);
 void osy_undo_decide(struct osy_lbatch *batch); /* its targets were read */
 void osy_undo_send(struct osy_loader *loader);
 void osy_undo_row_done(struct osy_lbatch *batch, unsigned row);
+
+/* ---- load_children.c ---- */
+/* Whether children of rows that are to be deleted have still to be asked for; then it asks, when
+ * there is a slot. */
+bool osy_load_asks_children(struct osy_lbatch *batch);
+
+/* ---- load_delete.c: what was deleted in the source ---- */
+void osy_delete_decide(struct osy_lbatch *batch); /* its targets were read */
+void osy_delete_children(struct osy_loader *loader); /* the step */
+void osy_delete_row_done(struct osy_lbatch *batch, unsigned row, enum osy_outcome outcome);
+void osy_delete_row_failed(
+	struct osy_lbatch *batch, unsigned row, const struct osy_sf_row_result *result);
 
 /* ---- load_match.c ---- */
 struct osy_lpath {

@@ -14,7 +14,7 @@ bool osy_load_compares(const struct osy_lbatch *batch)
 {
 	const struct osy_spec_object *object = batch->object;
 
-	return batch->head.links || osy_lrun(batch)->undo ||
+	return batch->head.links || osy_lrun(batch)->undo || object->deletes ||
 	       (object->update && !object->match_only);
 }
 

@@ -46,7 +46,8 @@ size_t osy_load_select_names(const struct osy_lbatch *batch, bool with_columns,
 	size_t n = 0, columns = with_columns ? batch->column_count : 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (i > 0 && i <= columns && !batch->columns[i - 1].field->updateable)
+		if (i > 0 && i <= columns && !batch->columns[i - 1].field->updateable &&
+			!batch->object->deletes)
 			continue;
 		if (!is_listed(ret, n, names[i]))
 			ret[n++] = names[i];

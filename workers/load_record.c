@@ -106,9 +106,12 @@ static void pack_outcome(struct osy_litem *item)
 		if (row->kept && batch->record_as == OSY_RECORD_DONE)
 			continue; /* as before */
 		item->now[i].outcome = row->outcome;
+		const struct osy_id *target =
+			row->outcome == OSY_DELETED && !osy_id_is_set(&row->target) ? &row->gone
+										    : &row->target;
 		if (!osy_is_pending(row) &&
-			memcmp(row->target.c, batch->object->target_prefix, 3) == 0)
-			item->now[i].target = row->target;
+			memcmp(target->c, batch->object->target_prefix, 3) == 0)
+			item->now[i].target = *target;
 	}
 	if (batch->record_as == OSY_RECORD_DONE && !batch->head.links)
 		osy_load_tally(item->earlier.before, item->now, count, &item->tally, item->merged);

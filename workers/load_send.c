@@ -68,7 +68,9 @@ static bool any_insert(const struct osy_lbatch *batch)
 
 void osy_load_plan(struct osy_lbatch *batch, const struct osy_lbatch *front)
 {
-	enum osy_action first = any_insert(batch) ? OSY_ACT_INSERT : OSY_ACT_UPDATE;
+	enum osy_action first = batch->object->deletes ? OSY_ACT_DELETE
+				: any_insert(batch)    ? OSY_ACT_INSERT
+						       : OSY_ACT_UPDATE;
 	unsigned at = 0;
 
 	if (!batch->order) {
@@ -82,6 +84,7 @@ void osy_load_plan(struct osy_lbatch *batch, const struct osy_lbatch *front)
 	batch->tail = shares ? front->tail : 0;
 	plan_action(batch, OSY_ACT_INSERT, &at);
 	plan_action(batch, OSY_ACT_UPDATE, &at);
+	plan_action(batch, OSY_ACT_DELETE, &at);
 	batch->starts[batch->collections] = at;
 }
 
@@ -128,6 +131,14 @@ static void add_update(
 	}
 }
 
+static void add_delete(struct osy_sf_send *send, const struct osy_lrow *row)
+{
+	char id[19];
+
+	osy_id_18(&row->target, id);
+	osy_sf_send_record(send, id);
+}
+
 static enum osy_action action_of(const struct osy_lpiece *piece)
 {
 	const struct osy_lbatch *batch = piece->batch;
@@ -138,16 +149,21 @@ static enum osy_action action_of(const struct osy_lpiece *piece)
 static void add_piece(struct osy_sf_send *send, const struct osy_lpiece *piece)
 {
 	const struct osy_lbatch *batch = piece->batch;
-	bool insert = action_of(piece) == OSY_ACT_INSERT;
+	enum osy_action action = action_of(piece);
 	unsigned from = batch->starts[piece->collection];
 
 	if (piece->begin == 0)
-		osy_sf_send_collection(
-			send, insert ? OSY_SF_INSERT : OSY_SF_UPDATE, batch->object->target);
+		osy_sf_send_collection(send,
+			action == OSY_ACT_INSERT   ? OSY_SF_INSERT
+			: action == OSY_ACT_DELETE ? OSY_SF_DELETE
+						   : OSY_SF_UPDATE,
+			batch->object->target);
 	for (unsigned i = 0; i < piece->count; i++) {
 		const struct osy_lrow *row = &batch->rows[batch->order[from + i]];
-		if (insert)
+		if (action == OSY_ACT_INSERT)
 			add_insert(send, batch, row);
+		else if (action == OSY_ACT_DELETE)
+			add_delete(send, row);
 		else
 			add_update(send, batch, row);
 	}

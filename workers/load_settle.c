@@ -26,7 +26,9 @@ void osy_load_row_succeeded(
 {
 	struct osy_lrow *row = &batch->rows[i];
 
-	if (row->action == OSY_ACT_UPDATE) {
+	if (row->action == OSY_ACT_DELETE) {
+		osy_delete_row_done(batch, i, OSY_DELETED);
+	} else if (row->action == OSY_ACT_UPDATE) {
 		row->outcome = OSY_UPDATED;
 	} else if (osy_load_take_id(batch, result->id, &row->target)) {
 		row->outcome = OSY_INSERTED;
@@ -117,6 +119,10 @@ void osy_load_row_failed(
 {
 	enum osy_sf_verdict verdict = osy_sf_verdict(result->status_code, result->message_raw);
 
+	if (batch->rows[i].action == OSY_ACT_DELETE) {
+		osy_delete_row_failed(batch, i, result);
+		return;
+	}
 	/* An insert cannot be deleted already: it is something that it points to. */
 	if (verdict == OSY_SF_REMATCH && batch->rows[i].action == OSY_ACT_INSERT &&
 		osy_str_is(result->status_code, "ENTITY_IS_DELETED"))
@@ -165,6 +171,7 @@ static void doubt(struct osy_lbatch *batch, unsigned i)
 {
 	struct osy_lrow *row = &batch->rows[i];
 
+	row->was_delete |= row->action == OSY_ACT_DELETE;
 	if (row->action != OSY_ACT_INSERT)
 		return;
 	row->lost = true;

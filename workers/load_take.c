@@ -31,7 +31,7 @@ static bool needs_source_id(const struct osy_lbatch *batch)
 {
 	const struct osy_spec_object *object = batch->object;
 
-	if (batch->head.links || object->match != OSY_MATCH_SOURCE_ID)
+	if (batch->head.links || object->deletes || object->match != OSY_MATCH_SOURCE_ID)
 		return false;
 	for (size_t i = 0; i < object->field_count; i++) {
 		if (strcmp(object->fields[i].target, object->match_field) == 0)
@@ -54,9 +54,25 @@ static void add_source_id(struct osy_lbatch *batch)
 	batch->columns[batch->column_count++] = (struct osy_lcolumn){field, -1};
 }
 
+/* Its rows are ids: the columns are what is kept of the targets. */
+static void read_target_columns(struct osy_lbatch *batch)
+{
+	const struct osy_spec_object *object = batch->object;
+
+	batch->columns =
+		osy_arena_calloc(&batch->arena, object->field_count + 1, sizeof(*batch->columns));
+	for (size_t i = 0; i < object->field_count; i++)
+		batch->columns[i] = (struct osy_lcolumn){&object->fields[i], -1};
+	batch->column_count = (unsigned)object->field_count;
+}
+
 static enum osy_code read_columns(
 	struct osy_lbatch *batch, const struct osy_batch_reader *reader, struct osy_err *err)
 {
+	if (batch->object->deletes) {
+		read_target_columns(batch);
+		return OSY_OK;
+	}
 	batch->columns =
 		osy_arena_calloc(&batch->arena, reader->field_count + 1, sizeof(*batch->columns));
 	for (size_t i = 0; i < reader->field_count; i++) {
@@ -90,7 +106,7 @@ static enum osy_code read_rows(
 {
 	enum osy_code rc = OSY_OK;
 	unsigned count = (unsigned)batch->head.count, n = 0;
-	bool source_id = batch->column_count > reader->field_count;
+	bool source_id = needs_source_id(batch);
 	struct osy_str *values = osy_arena_calloc(
 		&batch->arena, (size_t)(count + 1) * (batch->column_count + 1), sizeof(*values));
 

@@ -5,7 +5,8 @@
 
 static bool is_in(enum osy_outcome outcome)
 {
-	return outcome == OSY_INSERTED || outcome == OSY_UPDATED || outcome == OSY_EXISTING;
+	return outcome == OSY_INSERTED || outcome == OSY_UPDATED || outcome == OSY_EXISTING ||
+	       outcome == OSY_DELETED;
 }
 
 static bool is_out(enum osy_outcome outcome)

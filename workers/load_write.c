@@ -19,10 +19,11 @@ static const char *const sql_record =
 	"$13::int[], $14::bytea[], $15::bytea[], $16::bigint[], $17::int[], $18::int[], "
 	"$19::int[], "
 	"$20::int[], $21::int[], $22::int[], $23::int[], $24::int[], $25::int[], $26::int[], "
-	"$50::text[], $51::text[]) WITH "
+	"$50::text[], $51::text[], $54::int[], $55::int[]) WITH "
 	"ORDINALITY AS t(run, pass, lane, epoch, at_offset, position, state, object, stage, links, "
 	"records, keyless, intent, outcome, due_ms, inserted, updated, existing, skipped, failed, "
-	"d_inserted, d_updated, d_existing, d_skipped, d_failed, smallest, largest, k)), "
+	"d_inserted, d_updated, d_existing, d_skipped, d_failed, smallest, largest, deleted, "
+	"d_deleted, k)), "
 	"mv AS (SELECT run, pass, lane, epoch, max(position) AS position FROM g GROUP BY run, "
 	"pass, "
 	"lane, epoch), "
@@ -36,13 +37,14 @@ static const char *const sql_record =
 	"bt AS (INSERT INTO batch AS b (run, pass, lane, at_offset, object, stage, links, records, "
 	"state, keyless, epoch, intent, outcome, due_at, inserted, updated, existing, skipped, "
 	"failed, "
-	"d_inserted, d_updated, d_existing, d_skipped, d_failed, smallest, largest) "
+	"d_inserted, d_updated, d_existing, d_skipped, d_failed, smallest, largest, deleted, "
+	"d_deleted) "
 	"SELECT run, pass, lane, at_offset, object, stage, links <> 0, records, state, keyless <> "
 	"0, "
 	"epoch, intent, outcome, CASE WHEN state = 'aside' THEN clock_timestamp() + due_ms * "
 	"interval "
 	"'1 millisecond' END, inserted, updated, existing, skipped, failed, d_inserted, d_updated, "
-	"d_existing, d_skipped, d_failed, smallest, largest FROM fresh WHERE state <> '' "
+	"d_existing, d_skipped, d_failed, smallest, largest, deleted, d_deleted FROM fresh WHERE state <> '' "
 	"ON CONFLICT (run, pass, lane, at_offset) DO UPDATE SET state = excluded.state, keyless = "
 	"excluded.keyless, epoch = excluded.epoch, intent = excluded.intent, insert_job = NULL, "
 	"update_job = NULL, outcome = excluded.outcome, due_at = excluded.due_at, inserted = "
@@ -50,7 +52,8 @@ static const char *const sql_record =
 	"excluded.updated, existing = excluded.existing, skipped = excluded.skipped, failed = "
 	"excluded.failed, d_inserted = excluded.d_inserted, d_updated = excluded.d_updated, "
 	"d_existing = excluded.d_existing, d_skipped = excluded.d_skipped, d_failed = "
-	"excluded.d_failed, smallest = excluded.smallest, largest = excluded.largest), "
+	"excluded.d_failed, smallest = excluded.smallest, largest = excluded.largest, "
+	"deleted = excluded.deleted, d_deleted = excluded.d_deleted), "
 	"fl AS (INSERT INTO failure AS f (run, pass, lane, at_offset, row_index, kind, object, "
 	"source_id, target_id, code, message, fields, attempt) "
 	"SELECT g.run, g.pass, g.lane, g.at_offset, x.row_index, x.kind, g.object, x.source_id, "
@@ -64,10 +67,10 @@ static const char *const sql_record =
 	"excluded.code, message = excluded.message, target_id = excluded.target_id, at = now(), "
 	"attempt = f.attempt + 1), "
 	"im AS (INSERT INTO idmap_log (pair, source_prefix, target_prefix, run, smallest, largest, "
-	"tombstone, pairs) "
+	"tombstone, pairs, deleted) "
 	"SELECT x.pair, x.source_prefix, x.target_prefix, g.run, x.smallest, x.largest, "
 	"x.tombstone "
-	"<> 0, x.pairs FROM unnest($35::bigint[], $36::int[], $37::text[], $38::text[], "
+	"<> 0, x.pairs, x.tombstone = 2 FROM unnest($35::bigint[], $36::int[], $37::text[], $38::text[], "
 	"$39::text[], "
 	"$40::text[], $41::int[], $42::bytea[]) AS x(k, pair, source_prefix, target_prefix, "
 	"smallest, "
@@ -91,12 +94,12 @@ static const char *const sql_record =
 struct batch_arrays {
 	struct osy_str run[MAX], state[MAX], intent[MAX], outcome[MAX], smallest[MAX], largest[MAX];
 	int32_t pass[MAX], lane[MAX], object[MAX], stage[MAX], links[MAX], records[MAX],
-		keyless[MAX], counts[5][MAX], deltas[5][MAX];
+		keyless[MAX], counts[6][MAX], deltas[6][MAX];
 	int64_t epoch[MAX], offset[MAX], position[MAX], due_ms[MAX];
 };
 
-static const enum osy_outcome counted[5] = {
-	OSY_INSERTED, OSY_UPDATED, OSY_EXISTING, OSY_SKIPPED, OSY_FAILED};
+static const enum osy_outcome counted[6] = {OSY_INSERTED, OSY_UPDATED, OSY_EXISTING,
+	OSY_SKIPPED, OSY_FAILED, OSY_DELETED};
 
 static bool has_keyless_doubt(const struct osy_lbatch *batch)
 {
@@ -300,7 +303,8 @@ static void fill_log(struct small_arrays *a, size_t k, const struct osy_litem *i
 	a->logs++;
 	a->log_k[n] = (int64_t)k + 1;
 	a->pair[n] = osy_lspec(item->batch)->pair;
-	a->tombstone[n] = tombstone;
+	/* 2: of a delete, which may be taken back */
+	a->tombstone[n] = tombstone ? (object->deletes && !osy_lrun(item->batch)->undo ? 2 : 1) : 0;
 	a->source_prefix[n] = (struct osy_str){object->prefix, 3};
 	a->target_prefix[n] = (struct osy_str){object->target_prefix, 3};
 	a->smallest[n] = (struct osy_str){tombstone ? item->gone_smallest.c : item->smallest.c, 15};
@@ -455,7 +459,8 @@ static enum osy_code run_statement(const struct osy_lgather *gather, const struc
 		OSY_PG_I32S(s->resolved_row, s->resolved), OSY_PG_TEXTS(s->run, s->runs),
 		OSY_PG_I64S(s->calls, s->runs), OSY_PG_TEXTS(b->smallest, n),
 		OSY_PG_TEXTS(b->largest, n), OSY_PG_I64S(s->linked_k, s->linked),
-		OSY_PG_TEXTS(s->linked_source, s->linked));
+		OSY_PG_TEXTS(s->linked_source, s->linked), OSY_PG_I32S(b->counts[5], n),
+		OSY_PG_I32S(b->deltas[5], n));
 }
 
 enum osy_code osy_load_write(

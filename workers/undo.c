@@ -27,7 +27,7 @@ static void read_object(
 {
 	const struct osy_json *children = osy_json_get(json, "children");
 	const struct osy_json *later = osy_json_get(json, "later");
-	struct osy_undo_child *kids =
+	struct osy_spec_child *kids =
 		osy_arena_calloc(arena, osy_json_count(children) + 1, sizeof(*kids));
 	struct osy_str *runs = osy_arena_calloc(arena, osy_json_count(later) + 1, sizeof(*runs));
 
@@ -99,7 +99,8 @@ static bool find_next(struct osy_load *load, int64_t *ret_offset)
 		    "SELECT b.at_offset FROM batch b WHERE b.run = $1 AND b.pass <= $2 AND b.lane "
 		    "= "
 		    "$3 AND b.stage = $4 AND b.state = 'done' AND b.outcome IS NOT NULL AND "
-		    "(b.inserted + b.updated > 0 OR b.links) AND NOT EXISTS (SELECT 1 FROM batch u "
+		    "(b.inserted + b.updated + b.deleted > 0 OR b.links) AND NOT EXISTS (SELECT 1 FROM "
+		    "batch u "
 		    "WHERE u.run = b.run AND u.pass = $5 AND u.lane = b.lane AND u.at_offset = "
 		    "b.at_offset AND u.state = 'done') ORDER BY b.at_offset DESC LIMIT 1",
 		    OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->undo->loaded_pass),

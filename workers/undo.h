@@ -19,13 +19,8 @@
 #include "load_index.h"
 #include "osy/spec.h"
 
-/* A lookup whose records go when the one that they point to is deleted. */
-struct osy_undo_child {
-	const char *object, *field;
-};
-
 struct osy_undo_object {
-	const struct osy_undo_child *children;
+	const struct osy_spec_child *children;
 	size_t child_count;
 	const struct osy_str *later; /* runs that wrote the object since */
 	size_t later_count;

@@ -1,4 +1,4 @@
-/* Rollback: children that a delete would take along, and the calls that undo. See undo.h. */
+/* Rollback: the calls that undo. See undo.h. */
 #include <stdlib.h>
 
 #include "load_internal.h"
@@ -10,147 +10,12 @@
 
 #include "osy/banned.h"
 
-#define IDS_A_QUERY 400
 #define CHILD_TRIES 4 /* of a record that others of the run keep from being deleted */
-
-static bool is_to_delete(const struct osy_lbatch *batch, unsigned i)
-{
-	return osy_is_pending(&batch->rows[i]) && batch->undo->ops[i] == OSY_UNDO_DELETE;
-}
 
 static void again(struct osy_lbatch *batch, const struct osy_err *err)
 {
 	osy_load_step(batch, OSY_STEP_UNDO);
 	osy_load_wait(batch, osy_load_pause(batch, err));
-}
-
-/* ---- Children ---- */
-static const struct osy_undo_object *plan_of(const struct osy_lbatch *batch)
-{
-	return &osy_lrun(batch)->undo->objects[batch->object->index];
-}
-
-/* Records of the run itself are gone before their parents, but for a dry run. */
-static bool is_of_run(const struct osy_lbatch *batch, const char *object)
-{
-	const struct osy_spec *spec = osy_lspec(batch);
-
-	for (size_t i = 0; i < spec->object_count; i++) {
-		if (strcasecmp(spec->objects[i].target, object) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The next lookup that is to be asked; false: none is left. */
-static bool next_child(struct osy_lbatch *batch)
-{
-	struct osy_lundo *undo = batch->undo;
-	const struct osy_undo_object *plan = plan_of(batch);
-
-	for (; undo->child < plan->child_count; undo->child++, undo->from = 0) {
-		if (osy_lrun(batch)->undo->dry &&
-			is_of_run(batch, plan->children[undo->child].object))
-			continue;
-		while (undo->from < batch->row_count && !is_to_delete(batch, (unsigned)undo->from))
-			undo->from++;
-		if (undo->from < batch->row_count)
-			return true;
-	}
-	return false;
-}
-
-/* Parents' ids from undo->from on, as many as a query takes; ret: the row behind them. */
-static size_t add_ids(struct osy_lbatch *batch, struct osy_buf *soql)
-{
-	size_t i = batch->undo->from;
-
-	for (unsigned n = 0; i < batch->row_count && n < IDS_A_QUERY; i++) {
-		char id[19];
-		if (!is_to_delete(batch, (unsigned)i))
-			continue;
-		osy_id_18(&batch->undo->targets[i], id);
-		osy_buf_addf(soql, "%s'%s'", n++ ? "," : "", id);
-	}
-	return i;
-}
-
-static enum osy_code on_child(const struct osy_str *values, void *arg, struct osy_err *err)
-{
-	struct osy_lbatch *batch = arg;
-	const struct osy_undo_child *child = &plan_of(batch)->children[batch->undo->child];
-	size_t at = OSY_LINDEX_START;
-	struct osy_id id;
-	int64_t i;
-
-	(void)err;
-	if (!values || !values[1].p || !osy_id_parse_json(values[1], &id))
-		return OSY_OK;
-	while ((i = osy_lindex_next(&batch->undo->by_target, osy_lindex_id(&id), &at)) >= 0) {
-		if (is_to_delete(batch, (unsigned)i) && osy_id_equal(&batch->undo->targets[i], &id))
-			osy_load_fail(batch, (unsigned)i, OSY_FAIL_HAS_CHILDREN,
-				osy_str(child->field),
-				"it has a %s that is not the run's and would be deleted with it; "
-				"it was "
-				"left as it is",
-				child->object);
-	}
-	return OSY_OK;
-}
-
-static void on_children(struct osy_lcall *call, struct osy_sf_reply *reply)
-{
-	struct osy_lbatch *batch = call->batch;
-	struct osy_err err = OSY_ERR_NONE;
-	struct osy_sf_page page = {.done = true};
-	struct osy_str body = OSY_STR_NULL;
-	int status = 0;
-
-	if (!batch)
-		return;
-	enum osy_code rc = reply->code;
-	if (rc)
-		err = reply->err;
-	else
-		rc = osy_sf_send_bodies(
-			&call->send, osy_buf_str(reply->body), &status, &body, &err, &err);
-	if (!rc && body.p) {
-		const char *names[] = {"Id", plan_of(batch)->children[batch->undo->child].field};
-		rc = osy_sf_page_read(body, false, names, 2, on_child, batch, &page, &err);
-	} else if (!rc) {
-		rc = err.code;
-	}
-	if (rc) {
-		again(batch, &err);
-		return;
-	}
-	batch->waits = 0;
-	/* Of a page that is not the last one the parents are known; the others are asked again. */
-	if (page.done)
-		batch->undo->from = (size_t)call->mark;
-	osy_load_step(batch, OSY_STEP_UNDO);
-}
-
-static void ask_children(struct osy_lbatch *batch)
-{
-	const struct osy_undo_child *child = &plan_of(batch)->children[batch->undo->child];
-	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(64u * 1024);
-	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(64u * 1024);
-	struct osy_err err = OSY_ERR_NONE;
-	struct osy_lcall *call =
-		osy_load_call_new(batch, batch->load->loader, osy_lrun(batch), on_children);
-
-	osy_buf_addf(&soql, "SELECT Id,%s FROM %s WHERE %s IN (", child->field, child->object,
-		child->field);
-	call->mark = (unsigned)add_ids(batch, &soql);
-	osy_buf_addc(&soql, ')');
-	osy_soql_path(osy_buf_str(&soql), false, &path);
-	osy_sf_send_begin(&call->send, 1);
-	osy_sf_send_get(&call->send, osy_buf_str(&path));
-	if (osy_load_call_start(call, NULL, 0, &err))
-		again(batch, &err);
-	else
-		osy_load_step(batch, OSY_STEP_UNDOING);
 }
 
 /* ---- Results ---- */
@@ -319,11 +184,8 @@ static void would_be_done(struct osy_lbatch *batch)
 
 static void undo(struct osy_lbatch *batch)
 {
-	if (next_child(batch)) {
-		if (osy_load_slot(batch, false))
-			ask_children(batch);
+	if (osy_load_asks_children(batch))
 		return;
-	}
 	if (osy_lrun(batch)->undo->dry)
 		would_be_done(batch);
 	if (!osy_any_pending(batch)) {

@@ -236,6 +236,8 @@ static enum osy_code read_object(
 	object->createable = osy_json_get_bool(json, "createable", false);
 	object->updateable = osy_json_get_bool(json, "updateable", false);
 	object->deletable = osy_json_get_bool(json, "deletable", false);
+	object->undeletable = osy_json_get_bool(json, "undeletable", false);
+	object->replicateable = osy_json_get_bool(json, "replicateable", false);
 	object->queryable = osy_json_get_bool(json, "queryable", false);
 	object->custom = osy_json_get_bool(json, "custom", false);
 	read_children(arena, osy_json_get(json, "childRelationships"), object);

@@ -72,12 +72,13 @@ static enum osy_code get(
 	return osy_sf_run(org, &request, out, err);
 }
 
-static enum osy_code soql_to_path(struct osy_str soql, struct osy_buf *path, struct osy_err *err)
+static enum osy_code soql_to_path(
+	struct osy_str soql, bool all, struct osy_buf *path, struct osy_err *err)
 {
 	if (soql.len > SOQL_MAX)
 		return osy_fail(err, OSY_E_TOO_BIG, "a query of %zu characters; the org takes %u",
 			soql.len, SOQL_MAX);
-	osy_soql_path(soql, false, path);
+	osy_soql_path(soql, all, path);
 	return OSY_OK;
 }
 
@@ -89,7 +90,7 @@ enum osy_code osy_sf_count(
 	OSY_AUTO(osy_json_free_at) struct osy_json *tree = NULL;
 	enum osy_code code;
 
-	code = soql_to_path(soql, &path, err);
+	code = soql_to_path(soql, false, &path, err);
 	if (!code)
 		code = get(org, osy_buf_str(&path), &body, err);
 	if (!code)
@@ -119,13 +120,14 @@ static enum osy_code bounded_row(const struct osy_str *values, void *arg, struct
 	return b->row(values, b->arg, err);
 }
 
-enum osy_code osy_sf_query(struct osy_org *org, struct osy_str soql, const char *const *fields,
-	size_t field_count, size_t max_rows, osy_sf_row row, void *arg, struct osy_err *err)
+static enum osy_code run_query(struct osy_org *org, struct osy_str soql, bool all,
+	const char *const *fields, size_t field_count, size_t max_rows, osy_sf_row row, void *arg,
+	struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done)
 	struct osy_buf path = OSY_BUF(PATH_MAX_BYTES), body = OSY_BUF(64u << 20);
 	struct bounded bounded = {row, arg, max_rows};
-	enum osy_code code = soql_to_path(soql, &path, err);
+	enum osy_code code = soql_to_path(soql, all, &path, err);
 
 	while (!code) {
 		struct osy_sf_page page;
@@ -139,4 +141,16 @@ enum osy_code osy_sf_query(struct osy_org *org, struct osy_str soql, const char 
 		code = osy_buf_try(&path, page.next_path.p, page.next_path.len, err);
 	}
 	return code ? osy_err_prefix(err, "org %s", osy_org_name(org)) : OSY_OK;
+}
+
+enum osy_code osy_sf_query(struct osy_org *org, struct osy_str soql, const char *const *fields,
+	size_t field_count, size_t max_rows, osy_sf_row row, void *arg, struct osy_err *err)
+{
+	return run_query(org, soql, false, fields, field_count, max_rows, row, arg, err);
+}
+
+enum osy_code osy_sf_query_all(struct osy_org *org, struct osy_str soql, const char *const *fields,
+	size_t field_count, size_t max_rows, osy_sf_row row, void *arg, struct osy_err *err)
+{
+	return run_query(org, soql, true, fields, field_count, max_rows, row, arg, err);
 }

@@ -22,3 +22,10 @@ ALTER TABLE run_object ADD COLUMN leg integer NOT NULL DEFAULT 0,
 	ADD COLUMN mark_hash text, -- NULL: the run moves no mark of it
 	ADD COLUMN mark_limit bigint, -- the template's limit: reached, more may have been selected
 	ADD COLUMN mark_moved boolean NOT NULL DEFAULT false;
+
+-- Records of the target that were deleted because they were in the source. In a pass of a rollback: how many are back.
+ALTER TABLE batch ADD COLUMN deleted integer NOT NULL DEFAULT 0,
+	ADD COLUMN d_deleted integer NOT NULL DEFAULT 0;
+-- Tombstones of such deletes: their targets may be brought back from the recycle bin when the sources are.
+ALTER TABLE idmap_log ADD COLUMN deleted boolean NOT NULL DEFAULT false;
+CREATE INDEX idmap_log_deleted ON idmap_log (pair, source_prefix, id) WHERE deleted;

@@ -9,7 +9,9 @@
  * way. In a link batch the fields are lookups and each value is the source id of the parent (15
  * characters, no quotes) or nil where that lookup was not deferred.
  *
- * Kafka headers, so that an undecodable batch still counts: "kind" (records, links), "object"
+ * A batch of what was deleted in the source (deletes of the spec's object) has rows of ids alone.
+ *
+ * Kafka headers, so that an undecodable batch still counts: "kind" (records, deletes, links), "object"
  * (index), "stage", "count", "pass", each as decimal or plain text.
  */
 #ifndef OSY_BATCH_H

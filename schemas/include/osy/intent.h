@@ -14,13 +14,15 @@ enum osy_action {
 	OSY_ACT_NONE, /* nothing is sent: existing, skipped, failed before, or settled already */
 	OSY_ACT_INSERT,
 	OSY_ACT_UPDATE,
+	OSY_ACT_DELETE,
+	OSY_ACT_UNDELETE, /* out of the recycle bin; then it is updated */
 };
 
 /* One row of a batch, in its order. */
 struct osy_intent_row {
 	enum osy_action action;
 	int collection; /* number of the collection it goes in within the batch (from 0); -1 none */
-	struct osy_id target; /* updates */
+	struct osy_id target; /* not of inserts */
 	uint64_t claim;	      /* hash of the match key that it has claimed; 0: none */
 	bool in_job;	      /* it goes in an ingest job; sent is what its result is found by */
 	unsigned char sent[16];

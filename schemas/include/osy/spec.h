@@ -66,12 +66,21 @@ struct osy_spec_field {
 	const struct osy_spec_rule *rule; /* NULL: values pass as they are */
 };
 
+/* A lookup of the target org whose records go when the one that they point to is deleted. */
+struct osy_spec_child {
+	const char *object, *field;
+};
+
 struct osy_spec_object {
 	int index;
 	const char *name, *target; /* objects in the source and in the target */
 	char prefix[4], target_prefix[4];
 	int stage; /* from 1 */
 	bool insert, update, match_only, write_nulls;
+	bool deletes; /* its records were deleted in the source, and are to be in the target: of
+			 these only ids are read; fields: what of the target is kept before */
+	const struct osy_spec_child *children; /* deletes: would be deleted along */
+	size_t child_count;
 	bool target_empty; /* it was at the scan: a fresh record needs no asking */
 	int batch_size;	   /* records a collection, 1..200 */
 	bool read_bulk;	   /* read by a Bulk query job */
@@ -91,6 +100,7 @@ struct osy_spec_object {
 			      certain */
 	bool claim;	   /* two source records may share a key: claims are needed */
 	const char *where; /* of the source, NULL: all */
+	int64_t since;	   /* deletes: since then, ms of the source org's clock; -1: all */
 	const char *order_by; /* NULL: by id */
 	int64_t limit;	      /* 0: none */
 	int64_t selected;     /* counted by the scan */
@@ -114,7 +124,8 @@ struct osy_spec {
 	int stages;		 /* without the link stage, which is stages + 1 */
 	int api_reserve_percent; /* of each org's daily calls, which the run leaves to others */
 	bool continue_on_error, snapshots, audit_fields;
-	bool delta; /* the run may move marks (coordinator/delta.h) */
+	bool revives; /* deletes too: a record that is alive again is undeleted */
+	bool delta;   /* the run may move marks (coordinator/delta.h) */
 	const char *duplicate_rules; /* "allow-save" or "respect" */
 	const struct osy_spec_object *objects;
 	size_t object_count;

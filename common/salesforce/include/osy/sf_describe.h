@@ -58,7 +58,7 @@ struct osy_sf_record_type {
 struct osy_sf_object {
 	const char *name, *label;
 	char key_prefix[4]; /* "" when the org gives none */
-	bool createable, updateable, deletable, queryable, custom;
+	bool createable, updateable, deletable, undeletable, replicateable, queryable, custom;
 	const struct osy_sf_field *fields;
 	size_t field_count;
 	const struct osy_sf_child *children; /* without those that name no object or no field */

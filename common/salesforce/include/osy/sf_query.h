@@ -41,5 +41,9 @@ enum osy_code osy_sf_count(
 enum osy_code osy_sf_query(struct osy_org *org, struct osy_str soql, const char *const *fields,
 	size_t field_count, size_t max_rows, osy_sf_row row, void *arg,
 	struct osy_err *err) OSY_CHECKED;
+/* The same with deleted records (queryAll). */
+enum osy_code osy_sf_query_all(struct osy_org *org, struct osy_str soql, const char *const *fields,
+	size_t field_count, size_t max_rows, osy_sf_row row, void *arg,
+	struct osy_err *err) OSY_CHECKED;
 
 #endif

@@ -1,0 +1,186 @@
+#!/usr/bin/env bash
+# Delta and deletes: a run reads what has changed since the last one, and nothing is lost by it: not what changed while it was
+# read, not what has failed, not what an earlier run never brought. Records that are deleted in the source are deleted in the
+# target, come back when they do in the source, and a rollback brings them back too.
+. "$(dirname "$0")/lib.sh"
+e2e_begin
+simulators --latency 5
+coordinator
+worker w1
+worker w2
+add_orgs
+
+# ---- Marks ---------------------------------------------------------------------------------------------
+# All of it is a day old, so that no overlap reaches it.
+python3 - "$T/src.jsonl" <<'PY'
+import datetime, json, sys
+old = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+stamps = {"CreatedDate": old, "LastModifiedDate": old, "SystemModstamp": old}
+with open(sys.argv[1], "w") as out:
+    def put(kind, **fields):
+        out.write(json.dumps({"attributes": {"type": kind}, **fields, **stamps}) + "\n")
+    for i in range(600):
+        parent = {"ParentId": "@a%d" % (i - i % 20)} if i % 20 else {}
+        put("Account", Id="@a%d" % i, Name="Account %d" % i, Ext_Id__c="A-%d" % i, Industry="Energy", **parent)
+    for i in range(1500):
+        boss = {"ReportsToId": "@c%d" % (i - i % 10)} if i % 10 else {}
+        put("Contact", Id="@c%d" % i, LastName="Person %d" % i, AccountId="@a%d" % (i % 600), Ext_Id__c="C-%d" % i, **boss)
+PY
+seed "$SRC" "$T/src.jsonl"
+template() { # NAME WHERE-OF-ACCOUNT OPTIONS API
+	cat >"$T/$1.yaml" <<YAML
+name: $1
+objects:
+  - name: Account
+    where: "$2"
+    fields: {include: [Name, ParentId, Industry, Ext_Id__c]}
+    match: {externalId: Ext_Id__c}
+    api: ${4:-auto}
+  - name: Contact
+    fields: {include: [LastName, Title, AccountId, ReportsToId, Ext_Id__c]}
+    match: {externalId: Ext_Id__c}
+    api: ${4:-auto}
+options: {deltaSync: true$3}
+YAML
+	orgsync template apply -f "$T/$1.yaml" >/dev/null || bail "template $1 is refused"
+}
+id_of() { # URL OBJECT EXT-ID
+	curl -sf "$1/__sim/dump?object=$2" | python3 -c 'import json, sys
+for line in sys.stdin:
+    r = json.loads(line)
+    if r["Ext_Id__c"] == sys.argv[1] and not r.get("IsDeleted"): print(r["Id"])' "$3"
+}
+change() { # URL OBJECT EXT-ID FIELD VALUE
+	printf '{"attributes":{"type":"%s"},"Id":"%s","%s":"%s"}\n' "$2" "$(id_of "$1" "$2" "$3")" "$4" "$5" |
+		curl -sf --data-binary @- "$1/__sim/update" >/dev/null || bail "$3 cannot be changed"
+}
+value() { # OBJECT EXT-ID FIELD: in the target
+	curl -sf "$DST/__sim/dump?object=$1" | python3 -c 'import json, sys
+print(*[r[sys.argv[2]] for r in map(json.loads, sys.stdin) if r["Ext_Id__c"] == sys.argv[1] and not r.get("IsDeleted")])' "$2" "$3"
+}
+go() { # TEMPLATE [ARGUMENT...]: a run; its id in RUN
+	RUN=$(orgsync run create --template "$1" --source src --target dst "${@:2}") || bail "no run"
+	orgsync run start "$RUN" --wait >"$T/out" 2>&1
+}
+counts() { run_get "$RUN" '[d["totals"][k] for k in ("scanned","inserted","updated","existing","skipped","failed")]'; }
+scanned() { run_get "$RUN" '[o["scanned"] for o in d["objects"]]'; }
+mark() { # TEMPLATE OBJECT
+	orgsync template show "$1" -o json | json '[m["at"] for m in d["marks"] if m["object"] == "'"$2"'" and not m["deletes"]]'
+}
+judge() { # NAME
+	runs "$1" check_orgs "$RUN" --template "$T/crm.yaml" --key Ext_Id__c
+}
+
+template crm "Industry != null" ""
+go crm
+is "$(counts)" "[2100, 2100, 0, 0, 0, 0]" "the first run reads everything"
+is "$(run_get "$RUN" '[o["since"] for o in d["objects"]]')" "[None, None]" "and says so"
+first=$(mark crm Account)
+like "$first" "T" "it leaves a mark"
+is "$(orgsync template show crm -o json | json '{m["run"] for m in d["marks"]} == {"'"$RUN"'"}')" True "that names it"
+is "$(orgsync template show crm -o json | json '"%s" < d["marks"][0]["at"] < "%s"' 2>/dev/null | wc -l)" 1 "a template shows its marks"
+go crm
+is "$(counts)" "[0, 0, 0, 0, 0, 0]" "nothing has changed, nothing is read"
+runs "the mark has moved" test "$(mark crm Account)" '>' "$first"
+change "$SRC" Account A-7 Name "Seven"
+change "$SRC" Contact C-8 Title "Chief"
+curl -sf --data-binary '{"attributes":{"type":"Contact"},"LastName":"New","Ext_Id__c":"C-new","AccountId":"'"$(id_of "$SRC" Account A-3)"'","ReportsToId":"'"$(id_of "$SRC" Contact C-5)"'"}' \
+	"$SRC/__sim/seed" >/dev/null || bail "no contact"
+RUN=$(create_run crm)
+orgsync run scan "$RUN" -o json >"$T/scan.json" 2>/dev/null
+is "$(json '[(o["selected"], o["since"] is not None) for o in d["objects"]], d["missingParents"], d["notices"]' <"$T/scan.json")" \
+	"([(1, True), (2, True)], [], [])" "a scan counts what has changed, and misses no parent"
+orgsync run start "$RUN" --wait >"$T/out" 2>&1
+is "$(counts)" "[3, 1, 2, 0, 0, 0]" "what has changed, and no more, is read"
+is "$(run_get "$RUN" '[o["since"] is not None for o in d["objects"]]')" "[True, True]" "run show says since when"
+is "$(orgsync run errors "$RUN" -o json | json 'd["items"] if isinstance(d, dict) else d')" "[]" "lookups to records outside of it are known"
+judge "the orgs are equal"
+like "$(orgsync run show "$RUN")" "SINCE" "the table has the column too"
+
+# ---- The mark of another moment --------------------------------------------------------------------------
+before=$(mark crm Contact)
+go crm --since "$(date -u -d '2 days ago' +%Y-%m-%dT%H:%M:%SZ)"
+is "$(counts)" "[2101, 0, 0, 2101, 0, 0]" "--since reads what has changed since then"
+runs "and the mark, which lies behind it, moves" test "$(mark crm Contact)" '>' "$before"
+before=$(mark crm Contact)
+change "$SRC" Account A-9 Name "Nine"
+go crm --since "$(date -u -d 'tomorrow' +%Y-%m-%dT%H:%M:%SZ)"
+is "$(counts) $(mark crm Contact)" "[0, 0, 0, 0, 0, 0] $before" "one that leaves a gap moves no mark"
+go crm
+is "$(counts)" "[4, 0, 1, 3, 0, 0]" "so the gap is read by the next one (with its overlap)"
+orgsync run create --template crm --source src --target dst --since yesterday >"$T/out" 2>&1
+is "$? $(grep -c 'write it as' "$T/out")" "2 1" "a moment that is none is refused"
+sed 's/^name: crm/name: whole/; s/deltaSync: true/deltaSync: false/' "$T/crm.yaml" >"$T/whole.yaml"
+orgsync template apply -f "$T/whole.yaml" >/dev/null
+orgsync run create --template whole --source src --target dst --since 2026-01-01 >"$T/out" 2>&1
+like "$(cat "$T/out")" "deltaSync" "and so is one for a template that reads everything"
+
+# ---- What fails keeps its mark ---------------------------------------------------------------------------
+rule() { # true or false
+	curl -sf -d '{"validationRules":[{"object":"Contact","name":"NoBad","active":'"$1"',"field":"LastName","op":"contains","value":"Bad","message":"no bad ones","errorField":"LastName"}]}' \
+		"$DST/__sim/schema" >/dev/null || bail "no rule"
+}
+template strict "Industry != null" ", deltaOverlapMinutes: 0"
+go strict
+rule true
+change "$SRC" Contact C-20 LastName "Bad twenty"
+accounts=$(mark strict Account) contacts=$(mark strict Contact)
+go strict
+is "$(run_get "$RUN" 'd["totals"]["failed"]')" 1 "a contact fails"
+is "$(mark strict Contact)" "$contacts" "the mark of contacts stays"
+runs "that of accounts moves" test "$(mark strict Account)" '>' "$accounts"
+FAILED_RUN=$RUN
+go strict
+is "$(run_get "$RUN" 'd["totals"]["failed"]')" 1 "the contact is read again, though it has not changed since"
+rule false
+orgsync run retry "$FAILED_RUN" --wait >/dev/null 2>&1
+is "$(run_get "$FAILED_RUN" 'd["totals"]["failed"]') $(value Contact C-20 LastName)" "0 Bad twenty" "a retry brings it in"
+runs "and moves the mark" test "$(mark strict Contact)" '>' "$contacts"
+
+# ---- What changes while it is read -------------------------------------------------------------------------
+curl -sf -d '{"ms":150}' "$SRC/__sim/latency" >/dev/null
+curl -sf -d '{"pageRows":200}' "$SRC/__sim/settings" >/dev/null
+template slow "Industry != null" ", deltaOverlapMinutes: 0" rest
+RUN=$(create_run slow)
+orgsync run start "$RUN" >/dev/null
+some_read() { [[ $(curl -sf "$SRC/__sim/stats" | json 'sum(n for c, n in d["byCall"].items() if "query" in c)') -gt $((QUERIES + 6)) ]]; }
+QUERIES=$(curl -sf "$SRC/__sim/stats" | json 'sum(n for c, n in d["byCall"].items() if "query" in c)')
+wait_for 60 some_read || diag "nothing is read"
+for n in 0 100 300 599; do change "$SRC" Account A-$n Name "While it was read $n"; done
+wait_ended "$RUN"
+curl -sf -d '{"ms":5}' "$SRC/__sim/latency" >/dev/null
+curl -sf -d '{"pageRows":0}' "$SRC/__sim/settings" >/dev/null
+go slow
+judge "what changed while a run was reading is in after the next one, without an overlap"
+for n in 0 100 300 599; do value Account A-$n Name; done >"$T/names"
+is "$(grep -c 'While it was read' "$T/names")" 4 "all four of them"
+
+# ---- By Bulk, by a limit, with another filter ----------------------------------------------------------------
+template bulk "Industry != null" ", deltaOverlapMinutes: 0" bulk
+go bulk
+is "$(run_get "$RUN" '[o["read"] for o in d["objects"]]')" "['bulk', 'bulk']" "read by Bulk"
+change "$SRC" Account A-30 Name "Thirty"
+go bulk
+is "$(scanned) $(value Account A-30 Name)" "[1, 0] Thirty" "a Bulk query honours the mark"
+template bulk "Industry = 'Energy'" ", deltaOverlapMinutes: 0" bulk
+RUN=$(create_run bulk)
+orgsync run scan "$RUN" -o json 2>/dev/null >"$T/scan.json"
+is "$(json '[o["selected"] for o in d["objects"]]' <"$T/scan.json")" "[600, 0]" "another filter of an object: that one is read as a whole"
+like "$(json 'd["notices"]' <"$T/scan.json")" "Account has changed since the last run" "and the scan says why"
+sed 's/^name: crm/name: some/; s/match: {externalId: Ext_Id__c}/match: {externalId: Ext_Id__c}\n    limit: 100/' "$T/crm.yaml" >"$T/some.yaml"
+orgsync template apply -f "$T/some.yaml" >/dev/null
+go some
+is "$(scanned) $(mark some Account)" "[100, 100] []" "a limit that was reached leaves no mark"
+
+# ---- A rollback takes the marks back ----------------------------------------------------------------------------
+template undone "Industry != null" ", deltaOverlapMinutes: 0"
+go undone
+change "$SRC" Account A-40 Name "Forty"
+before=$(mark undone Account)
+go undone
+is "$(scanned) $(value Account A-40 Name)" "[1, 0] Forty" "a delta run"
+orgsync run rollback "$RUN" --wait >"$T/out" 2>&1
+is "$(value Account A-40 Name) $(mark undone Account)" "Account 40 $before" "rolled back: the mark is where it was"
+go undone
+is "$(scanned) $(value Account A-40 Name)" "[1, 0] Forty" "so the next run brings it again"
+e2e_end
