@@ -8,7 +8,7 @@
 
 #include "osy/str.h"
 
-#define CLI_COLUMNS 16
+#define CLI_COLUMNS 20
 
 struct cli_table {
 	unsigned columns;

@@ -15,7 +15,18 @@
 #define NARROW 96 /* with less, columns stand closer and names are cut */
 #define LONGEST_NARROW_NAME 18
 
-static const char *const settled[] = {"inserted", "updated", "existing", "skipped", "deleted", "failed"};
+static const struct {
+	const char *key, *head;
+	bool rare; /* a column of its own only where there are any */
+} settled[] = {{"inserted", "INSERTED", false}, {"updated", "UPDATED", false},
+	{"existing", "EXISTING", false}, {"skipped", "SKIPPED", false},
+	{"deleted", "DELETED", true}, {"failed", "FAILED", false}};
+
+static bool has_column(const struct osy_json *run, size_t i)
+{
+	return !settled[i].rare ||
+	       osy_json_get_i64(osy_json_get(run, "totals"), settled[i].key, 0) > 0;
+}
 
 /* The totals of a run say little of how far a later pass is. */
 static bool is_later_pass(const struct osy_json *run)
@@ -31,7 +42,7 @@ int64_t cli_run_done(const struct osy_json *run)
 	if (is_later_pass(run))
 		return osy_json_get_i64(totals, "done", 0);
 	for (size_t i = 0; i < OSY_COUNT(settled); i++)
-		done += osy_json_get_i64(totals, settled[i], 0);
+		done += osy_json_get_i64(totals, settled[i].key, 0);
 	return done;
 }
 
@@ -137,8 +148,8 @@ static void add_count(struct cli_table *table, const struct osy_json *object, co
 	cli_table_add(table, osy_buf_str(&text));
 }
 
-static void add_object(
-	struct cli_table *table, const struct osy_json *object, struct osy_str name, size_t bar)
+static void add_object(const struct cli_view *view, struct cli_table *table,
+	const struct osy_json *object, struct osy_str name, size_t bar)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf shown = OSY_BUF(LINE_BYTES);
 	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(LINE_BYTES);
@@ -157,8 +168,10 @@ static void add_object(
 	osy_buf_addf(&text, "%lld%%", (long long)percent);
 	cli_table_add(table, osy_buf_str(&text));
 	add_count(table, object, "scanned");
-	for (size_t i = 0; i < OSY_COUNT(settled); i++)
-		add_count(table, object, settled[i]);
+	for (size_t i = 0; i < OSY_COUNT(settled); i++) {
+		if (has_column(view->run, i))
+			add_count(table, object, settled[i].key);
+	}
 }
 
 static bool moves(const struct osy_json *object)
@@ -193,8 +206,6 @@ static size_t choose(const struct osy_json *objects, size_t room, bool *shown)
 
 static void fill_table(const struct cli_view *view, struct cli_table *table, size_t *ret_hidden)
 {
-	static const char *const heads[] = {
-		"SCANNED", "INSERTED", "UPDATED", "EXISTING", "SKIPPED", "FAILED"};
 	const struct osy_json *objects = osy_json_get(view->run, "objects");
 	size_t count = osy_json_count(objects),
 	       room = view->height > AROUND ? view->height - AROUND : 1,
@@ -208,15 +219,18 @@ static void fill_table(const struct cli_view *view, struct cli_table *table, siz
 	if (bar)
 		cli_table_column(table, "", false);
 	cli_table_column(table, "", true);
-	for (size_t i = 0; i < OSY_COUNT(heads); i++)
-		cli_table_column(table, heads[i], true);
+	cli_table_column(table, "SCANNED", true);
+	for (size_t i = 0; i < OSY_COUNT(settled); i++) {
+		if (has_column(view->run, i))
+			cli_table_column(table, settled[i].head, true);
+	}
 	*ret_hidden = choose(objects, room, shown);
 	for (size_t i = 0; i < count; i++) {
 		const struct osy_json *object = osy_json_at(objects, i);
 		if (shown[i])
-			add_object(table, object, osy_json_get_str(object, "name"), bar);
+			add_object(view, table, object, osy_json_get_str(object, "name"), bar);
 	}
-	add_object(table, osy_json_get(view->run, "totals"), OSY_STR("total"), bar);
+	add_object(view, table, osy_json_get(view->run, "totals"), OSY_STR("total"), bar);
 }
 
 static void add_table(const struct cli_view *view, struct osy_buf *out)

@@ -183,4 +183,38 @@ orgsync run rollback "$RUN" --wait >"$T/out" 2>&1
 is "$(value Account A-40 Name) $(mark undone Account)" "Account 40 $before" "rolled back: the mark is where it was"
 go undone
 is "$(scanned) $(value Account A-40 Name)" "[1, 0] Forty" "so the next run brings it again"
+
+# ---- Deletes ---------------------------------------------------------------------------------------------------
+erase() { # URL OBJECT EXT-ID...: to the recycle bin, past all rules
+	for ext in "${@:3}"; do printf '{"attributes":{"type":"%s"},"Id":"%s"}\n' "$2" "$(id_of "$1" "$2" "$ext")"; done |
+		curl -sf --data-binary @- "$1/__sim/delete" >/dev/null || bail "${*:3} cannot be deleted"
+}
+totals() { run_get "$RUN" '[d["totals"][k] for k in ("scanned","inserted","updated","existing","skipped","deleted","failed")]'; }
+live() { curl -sf "$DST/__sim/count" | json '[d["Account"], d["Contact"]]'; }
+template gone "Industry != null" ", includeDeleted: true, deltaOverlapMinutes: 0"
+go gone
+is "$(live)" "[600, 1501]" "before the deletes"
+KEPT=$(curl -sf "$DST/__sim/dump?object=Contact" | python3 -c 'import json, sys
+print(*[r["Id"] for r in map(json.loads, sys.stdin) if r["Ext_Id__c"] == "C-101"])')
+change "$DST" Contact C-101 Title "Kept in the target alone"
+erase "$SRC" Contact C-101 C-102 C-701
+erase "$SRC" Account A-101 A-102
+# contacts of these accounts too, as an org does it
+erase "$SRC" Contact C-1301 C-1302 C-702
+RUN=$(create_run gone)
+orgsync run scan "$RUN" -o json >"$T/scan.json" 2>/dev/null
+is "$(json '[(o["name"], o["selected"], o["stage"]) for o in d["objects"] if o["deletes"]]' <"$T/scan.json")" \
+	"[('Account', 2, 4), ('Contact', 6, 3)]" "a scan counts them, children first"
+orgsync run start "$RUN" --wait >"$T/out" 2>&1
+is "$? $(totals)" "0 [8, 0, 0, 0, 0, 8, 0]" "what was deleted in the source is deleted in the target"
+is "$(live)" "[598, 1495]" "and nothing else"
+is "$(run_get "$RUN" '[(o["name"], o["deleted"], o["scannedDeletes"]) for o in d["objects"]]')" "[('Account', 2, 2), ('Contact', 6, 6)]" "counted with its object"
+judge "the orgs are equal"
+is_unmapped() { ! orgsync idmap get --source src --target dst "$(id_of_any Contact C-101)"; }
+id_of_any() { curl -sf "$SRC/__sim/dump?object=$1" | python3 -c 'import json, sys
+print(*[r["Id"] for r in map(json.loads, sys.stdin) if r["Ext_Id__c"] == sys.argv[1]])' "$2"; }
+runs "its mapping is gone" is_unmapped
+like "$(orgsync run why "$RUN" "$(id_of_any Contact C-101)")" "deleted" "why says what became of it"
+go gone
+is "$(totals | json '[d[k] for k in (5, 6)]') $(live)" "[0, 0] [598, 1495]" "the next run deletes nothing again"
 e2e_end

@@ -3,7 +3,7 @@ import csv
 import io
 import json
 
-OUTCOMES = ("inserted", "updated", "existing", "skipped", "failed")
+OUTCOMES = ("inserted", "updated", "existing", "skipped", "deleted", "failed")
 _ID = ("sourceid", "sourcerecordid", "recordid", "record", "id")
 _KIND = ("outcome", "kind")
 _CODE = ("code", "statuscode", "status")
@@ -52,15 +52,15 @@ def check(path, report, objects, source, judge, before):
             continue
         _check_object(obj, rows[obj.name], report, source, judge, before)
     for name in OUTCOMES + ("scanned",):
-        total = sum(o[name] for o in run["objects"])
-        if run.get("totals", {}).get(name) != total:
+        total = sum(o.get(name, 0) for o in run["objects"])
+        if run.get("totals", {}).get(name, 0) != total:
             report.add("run", "count", "totals.%s is %s, the objects make %d"
                        % (name, run.get("totals", {}).get(name), total))
 
 
 def _check_object(obj, row, report, source, judge, before):
     name = obj.name
-    made = sum(row[o] for o in OUTCOMES)
+    made = sum(row.get(o, 0) for o in OUTCOMES)
     failed = source.failed_seen.get(name, 0)
     matched = judge.matched[name]
 
@@ -69,6 +69,12 @@ def _check_object(obj, row, report, source, judge, before):
             report.add(name, "count", "%s: the run says %d, the orgs show %d" % (what, said, seen))
     if row["scanned"] != made:
         report.add(name, "count", "scanned %d, but the outcomes make %d" % (row["scanned"], made))
+    if row.get("since"):  # a delta: the orgs hold more than what it read
+        return
+    deletes = row.get("scannedDeletes", 0)
+    if deletes:  # what became of these: deleted, or nothing of them was there
+        same("scanned, but for deletes", row["scanned"] - deletes, source.size[name] + failed)
+        return
     same("scanned", row["scanned"], source.size[name] + failed)
     same("failed", row["failed"], failed)
     same("inserted + updated + existing", row["inserted"] + row["updated"] + row["existing"], matched)
