@@ -151,6 +151,12 @@ static void end_unsent(struct osy_lbatch *batch)
 {
 	for (unsigned i = 0; i < batch->row_count; i++) {
 		struct osy_lrow *row = &batch->rows[i];
+		if (osy_is_pending(row) && row->revived && osy_id_is_set(&row->target)) {
+			row->outcome = OSY_INSERTED; /* it is in, as it was */
+			row->action = OSY_ACT_NONE;
+			row->put = true;
+			continue;
+		}
 		if (!osy_is_pending(row) || row->action == OSY_ACT_NONE || row->was_update ||
 			row->was_delete)
 			continue;

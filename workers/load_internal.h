@@ -94,6 +94,7 @@ struct osy_lrow {
 	struct osy_id source;
 	struct osy_id target;	/* mapped, matched or made; not set: none */
 	struct osy_id gone;	/* the mapping it had, whose target is no more */
+	struct osy_id bin;	/* the target it had when it was deleted, by its tombstone */
 	struct osy_str *values; /* a column each; p NULL: null, osy_left_out: not written */
 	struct osy_str *before; /* the target's values, a column each; NULL: not known */
 	uint64_t *written;	/* updates: a bit a column */
@@ -103,7 +104,7 @@ struct osy_lrow {
 	enum osy_action action;
 	int collection;
 	uint16_t unit; /* most records of a collection that it goes in */
-	uint8_t tries, rematches;
+	uint8_t tries, rematches, revives; /* revives: undeletes that were refused */
 	bool keyed;	 /* an insert can be found again for certain */
 	bool mapped;	 /* target comes from the id map */
 	bool unknown;	 /* marked OUTCOME_UNKNOWN by an earlier pass or run */
@@ -116,6 +117,8 @@ struct osy_lrow {
 	bool doubt;	 /* and that is not cleared up */
 	bool was_update; /* an update of ours may have happened */
 	bool was_delete; /* a delete */
+	bool revived;	 /* its target was undeleted by us, or may have been */
+	bool lost_undelete; /* without a reply */
 	bool claimed;	 /* its key is claimed by it */
 	bool put;	 /* its mapping is new */
 	bool recorded;	 /* its outcome is in Postgres */
@@ -176,6 +179,7 @@ struct osy_lbatch {
 	/* match */
 	struct osy_lcall *call;	  /* under way; this batch is in it */
 	struct osy_lpath *paths;  /* queries still to be sent */
+	bool bins_known;	  /* targets of tombstones have been looked at */
 	bool keys_asked;	  /* the keys that were read have been looked at */
 	bool fetches_alone;	  /* a call with ids of several batches was refused */
 	bool wide;		  /* too many fields for a query: keys are asked alone */
@@ -475,6 +479,13 @@ void osy_delete_children(struct osy_loader *loader); /* the step */
 void osy_delete_row_done(struct osy_lbatch *batch, unsigned row, enum osy_outcome outcome);
 void osy_delete_row_failed(
 	struct osy_lbatch *batch, unsigned row, const struct osy_sf_row_result *result);
+
+/* ---- load_undelete.c: what is alive again ---- */
+/* Whether targets in the recycle bin have still to be asked for; then it asks, when it can. */
+bool osy_load_takes_back(struct osy_lbatch *batch);
+/* A call that undeletes a collection, for osy_load_call_request(). body stays the caller's. */
+struct osy_lcall *osy_load_undelete_call(
+	const struct osy_lpiece *piece, struct osy_buf *body, struct osy_sf_request *ret);
 
 /* ---- load_match.c ---- */
 struct osy_lpath {

@@ -306,8 +306,12 @@ void osy_load_match(struct osy_loader *loader)
 	struct osy_lbatch *batches[OSY_LOAD_GATHER];
 	size_t n = osy_load_pick(loader, OSY_STEP_MATCH, batches, OSY_COUNT(batches));
 
-	for (size_t i = 0; i < n; i++)
-		guess_same_ids(batches[i]);
+	for (size_t i = 0; i < n;) {
+		if (osy_load_takes_back(batches[i]))
+			batches[i] = batches[--n];
+		else
+			guess_same_ids(batches[i++]);
+	}
 	if (!osy_load_guess(loader, batches, n))
 		return;
 	for (size_t i = 0; i < n; i++) {

@@ -47,6 +47,11 @@ void osy_load_intent_pack(const struct osy_lbatch *batch, bool withdraw, struct 
 			to->claim = row->key;
 			to->source = row->source;
 		}
+		if (osy_is_pending(row) && row->revived && !row->was_update) {
+			to->action = OSY_ACT_UNDELETE; /* until it is settled */
+			to->target = row->target;
+			continue;
+		}
 		if (!osy_is_pending(row) || row->action == OSY_ACT_NONE ||
 			(withdraw && is_withdrawn(row)) || (!withdraw && bulk && !row->in_job))
 			continue;

@@ -57,10 +57,10 @@ static enum osy_action last_action(const struct osy_lbatch *batch)
 	return end ? batch->rows[batch->order[end - 1]].action : OSY_ACT_NONE;
 }
 
-static bool any_insert(const struct osy_lbatch *batch)
+static bool any_of(const struct osy_lbatch *batch, enum osy_action action)
 {
 	for (unsigned i = 0; i < batch->row_count; i++) {
-		if (osy_is_pending(&batch->rows[i]) && batch->rows[i].action == OSY_ACT_INSERT)
+		if (osy_is_pending(&batch->rows[i]) && batch->rows[i].action == action)
 			return true;
 	}
 	return false;
@@ -69,8 +69,8 @@ static bool any_insert(const struct osy_lbatch *batch)
 void osy_load_plan(struct osy_lbatch *batch, const struct osy_lbatch *front)
 {
 	enum osy_action first = batch->object->deletes ? OSY_ACT_DELETE
-				: any_insert(batch)    ? OSY_ACT_INSERT
-						       : OSY_ACT_UPDATE;
+				: any_of(batch, OSY_ACT_INSERT) ? OSY_ACT_INSERT
+								: OSY_ACT_UPDATE;
 	unsigned at = 0;
 
 	if (!batch->order) {
@@ -80,8 +80,10 @@ void osy_load_plan(struct osy_lbatch *batch, const struct osy_lbatch *front)
 			&batch->arena, batch->row_count + 2, sizeof(*batch->starts));
 	}
 	batch->collections = batch->next_collection = 0;
-	bool shares = front && shares_collections(batch) && last_action(front) == first;
+	bool shares = front && shares_collections(batch) && last_action(front) == first &&
+		      !any_of(batch, OSY_ACT_UNDELETE);
 	batch->tail = shares ? front->tail : 0;
+	plan_action(batch, OSY_ACT_UNDELETE, &at);
 	plan_action(batch, OSY_ACT_INSERT, &at);
 	plan_action(batch, OSY_ACT_UPDATE, &at);
 	plan_action(batch, OSY_ACT_DELETE, &at);
@@ -243,7 +245,9 @@ static bool place(struct osy_lpiece *pieces, unsigned count, unsigned most, stru
 	unsigned fill = last ? last->begin + last->count : 0;
 	const struct osy_lrow *row = &batch->rows[batch->order[batch->starts[piece.collection]]];
 
-	if (count == OSY_LOAD_PIECES)
+	/* an undelete is a call of its own */
+	if (count == OSY_LOAD_PIECES || (last && (action_of(last) == OSY_ACT_UNDELETE ||
+							 action_of(&piece) == OSY_ACT_UNDELETE)))
 		return false;
 	if (last && last->batch != batch && shares_collections(batch) &&
 		action_of(last) == action_of(&piece) &&
@@ -347,6 +351,40 @@ static void sent(const struct osy_lpiece *pieces, unsigned count)
 	}
 }
 
+static void send_undelete(struct osy_lbatch *batch)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf body = OSY_BUF(64u * 1024);
+	unsigned c = batch->next_collection;
+	struct osy_lpiece piece = {.batch = batch,
+		.collection = c,
+		.count = batch->starts[c + 1] - batch->starts[c]};
+	struct osy_err err = OSY_ERR_NONE;
+	struct osy_sf_request request;
+
+	if (!osy_pulse_may_send(osy_lworker(batch)->pulse)) {
+		osy_load_wait(batch, 20);
+		return;
+	}
+	struct osy_lcall *call = osy_load_undelete_call(&piece, &body, &request);
+	/* the body goes with the call */
+	osy_buf_done(&call->send.body);
+	call->send.body = body;
+	body = OSY_BUF(1);
+	request.body = osy_buf_str(&call->send.body);
+	if (osy_load_call_request(call, &request, &err))
+		unsendable(&piece, 1, &err);
+	else
+		sent(&piece, 1);
+	(void)OSY_FAILPOINT("worker.after_send");
+}
+
+static bool undeletes_next(const struct osy_lbatch *batch)
+{
+	unsigned from = batch->starts[batch->next_collection];
+
+	return batch->rows[batch->order[from]].action == OSY_ACT_UNDELETE;
+}
+
 static void send_next(struct osy_lbatch *batch)
 {
 	struct osy_http_header headers[2];
@@ -399,6 +437,8 @@ static void send_batch(struct osy_lbatch *batch)
 		return;
 	if (batch->next_collection == batch->collections || (ends && holds_unsent(batch)))
 		osy_load_next_round(batch);
+	else if (undeletes_next(batch))
+		send_undelete(batch);
 	else
 		send_next(batch);
 }

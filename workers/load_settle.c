@@ -29,7 +29,7 @@ void osy_load_row_succeeded(
 	if (row->action == OSY_ACT_DELETE) {
 		osy_delete_row_done(batch, i, OSY_DELETED);
 	} else if (row->action == OSY_ACT_UPDATE) {
-		row->outcome = OSY_UPDATED;
+		row->outcome = row->revived ? OSY_INSERTED : OSY_UPDATED;
 	} else if (osy_load_take_id(batch, result->id, &row->target)) {
 		row->outcome = OSY_INSERTED;
 		row->put = true;

@@ -342,6 +342,28 @@ static void sim_a_lock(struct sim_req *req, struct sim_resp *resp)
 	sim_buf_fmt(&resp->body, "{\"ok\":%s}", ok ? "true" : "false");
 }
 
+/* what was deleted leaves the recycle bin: getDeleted alone still tells of it */
+static void sim_a_empty_bin(struct sim_req *req, struct sim_resp *resp)
+{
+	size_t n = 0;
+
+	pthread_rwlock_wrlock(&req->org->db);
+	for (unsigned i = 0; i < req->org->nobjects; i++) {
+		struct sim_store *st = req->org->object[i]->store;
+
+		for (uint64_t at = 1; st->deleted && at <= st->top; at++) {
+			struct sim_rec *r = sim_store_get(st, at);
+
+			if (!r || !r->deleted || (r->flags & SIM_PURGED))
+				continue;
+			r->flags |= SIM_PURGED;
+			n++;
+		}
+	}
+	pthread_rwlock_unlock(&req->org->db);
+	sim_buf_fmt(&resp->body, "{\"purged\":%zu}", n);
+}
+
 static const struct {
 	const char *method, *name;
 	sim_handler *handler;
@@ -361,6 +383,7 @@ static const struct {
 	{"", "stats", sim_a_stats},
 	{"", "settings", sim_a_settings},
 	{"POST", "lock", sim_a_lock},
+	{"POST", "empty-bin", sim_a_empty_bin},
 	{"POST", "reset", sim_a_reset},
 };
 

@@ -105,6 +105,7 @@ static bool sim_writable(
 	case SIM_UPSERT:
 		return f->createable || f->updateable;
 	case SIM_DELETE:
+	case SIM_UNDELETE:
 		break;
 	}
 	return false;

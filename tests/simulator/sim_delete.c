@@ -91,3 +91,64 @@ bool sim_delete_row(struct sim_txn *t, struct sim_row *row, uint64_t oid)
 	}
 	return sim_delete_tree(t, row, oid, 0);
 }
+
+/* ---- Out of the recycle bin ---- */
+static bool sim_is_taken(const struct sim_store *st, const struct sim_rec *r)
+{
+	for (int i = 0; i < st->nindexes; i++) {
+		struct sim_str v;
+
+		if (st->index[i].field->unique &&
+			sim_rec_get(r, st->index[i].field->idx, &v, NULL) &&
+			sim_index_next(st, i, v, 0))
+			return true;
+	}
+	return false;
+}
+
+static void sim_revive(struct sim_txn *t, const struct sim_rec *old)
+{
+	struct sim_rec *rec = sim_rec_copy(old);
+
+	rec->stamp = t->now_ms;
+	rec->modified = t->now_ms;
+	rec->modified_by = (uint32_t)sim_oid_serial(t->user);
+	rec->deleted = 0;
+	sim_txn_put(t, rec);
+}
+
+/* what went along with a record comes back with it: deleted at the same moment */
+static void sim_revive_tree(struct sim_txn *t, uint64_t oid, int64_t deleted, int depth)
+{
+	struct sim_object *obj = t->org->object[sim_oid_obj(oid)];
+
+	sim_revive(t, sim_find(t->org, oid));
+	for (int i = 0; i < obj->ninbound && depth < 50; i++) {
+		struct sim_object *child = obj->inbound[i].obj;
+		struct sim_field *f = obj->inbound[i].field;
+
+		if (!f->cascade && !f->master)
+			continue;
+		for (uint64_t at = 1; child->store->deleted && at <= child->store->top; at++) {
+			const struct sim_rec *r = sim_store_get(child->store, at);
+
+			if (r && r->deleted == deleted && !(r->flags & SIM_PURGED) &&
+				sim_rec_u64(r, f) == oid)
+				sim_revive_tree(t, r->oid, deleted, depth + 1);
+		}
+	}
+}
+
+bool sim_undelete_row(struct sim_txn *t, struct sim_row *row, uint64_t oid)
+{
+	const struct sim_rec *r = sim_find(t->org, oid);
+	const struct sim_object *obj = t->org->object[sim_oid_obj(oid)];
+
+	if (!r || !r->deleted || (r->flags & SIM_PURGED) || !obj->undeletable)
+		return sim_row_fail(t, row, "UNDELETE_FAILED", NULL,
+			"Entity is not in the recycle bin");
+	if (sim_is_taken(obj->store, r))
+		return sim_row_fail(t, row, "DUPLICATE_VALUE", NULL, "duplicate value found");
+	sim_revive_tree(t, oid, r->deleted, 0);
+	return true;
+}

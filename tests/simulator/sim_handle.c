@@ -371,6 +371,8 @@ static void sim_api(struct sim_req *req, struct sim_resp *resp, struct sim_str p
 		sim_data(req, resp, path);
 	} else if (sim_starts(path, "/services/Soap/m/")) {
 		sim_soap_metadata(req, resp);
+	} else if (sim_starts(path, "/services/Soap/u/")) {
+		sim_soap_partner(req, resp);
 	} else if (sim_eq(path, SIM_S("/services/oauth2/token"))) {
 		sim_auth_token(req, resp);
 	} else if (sim_eq(path, SIM_S("/services/oauth2/userinfo"))) {

@@ -118,6 +118,6 @@ sim_handler sim_versions, sim_resources, sim_global_describe, sim_describe, sim_
 	sim_ingest_upload, sim_ingest_patch, sim_ingest_get, sim_ingest_delete, sim_ingest_list,
 	sim_ingest_good, sim_ingest_failed, sim_ingest_unprocessed, sim_tooling_objects,
 	sim_tooling_get, sim_tooling_patch, sim_tooling_composite, sim_deploy_create,
-	sim_deploy_get, sim_soap_metadata, sim_tree;
+	sim_deploy_get, sim_soap_metadata, sim_soap_partner, sim_tree;
 
 #endif

@@ -319,7 +319,7 @@ static bool sim_run_one(struct sim_run *run, const struct sim_rec *r, struct sim
 
 	if (run->cand.by_stamp && run->sorter.n >= run->want && sec != run->last_sec)
 		return false;
-	if ((r->deleted && !q->all) || !sim_cond_holds(q, q->where, r))
+	if ((r->deleted && (!q->all || (r->flags & SIM_PURGED))) || !sim_cond_holds(q, q->where, r))
 		return true;
 	run->last_sec = sec;
 	if (!run->natural) {

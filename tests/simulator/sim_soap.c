@@ -1,13 +1,15 @@
-/* SOAP of the Metadata API: readMetadata of duplicate rules, which no other call tells whole. */
+/* SOAP: readMetadata of duplicate rules, which no other call tells whole, and undelete. */
 #include <libxml/tree.h>
 #include <stdlib.h>
 
 #include "sim_http.h"
 #include "sim_soql.h"
 #include "sim_switch.h"
+#include "sim_write.h"
 #include "sim_xml.h"
 
 #define SIM_READ_MOST 10
+#define SIM_UNDELETE_MOST 200
 
 static void sim_soap_begin(struct sim_buf *b)
 {
@@ -104,11 +106,64 @@ static void sim_soap_read(struct sim_req *req, struct sim_resp *resp, const xmlN
 	sim_buf_str(b, "</result></readMetadataResponse></soapenv:Body></soapenv:Envelope>");
 }
 
-void sim_soap_metadata(struct sim_req *req, struct sim_resp *resp)
+static void sim_soap_row(struct sim_req *req, struct sim_buf *b, const struct sim_row *row)
+{
+	char id[19] = "";
+
+	if (row->id)
+		sim_id_text(req->org, row->id, id);
+	sim_buf_str(b, "<result>");
+	if (row->err.code) {
+		sim_buf_fmt(b, "<errors><message>");
+		sim_buf_xml(b, sim_cstr(row->err.msg ? row->err.msg : ""));
+		sim_buf_fmt(b, "</message><statusCode>%s</statusCode></errors>", row->err.code);
+	}
+	if (*id)
+		sim_buf_fmt(b, "<id>%s</id>", id);
+	else
+		sim_buf_str(b, "<id xsi:nil=\"true\"/>");
+	sim_buf_fmt(b, "<success>%s</success></result>", row->err.code ? "false" : "true");
+}
+
+static void sim_soap_undelete(struct sim_req *req, struct sim_resp *resp, const xmlNode *call)
+{
+	struct sim_row row[SIM_UNDELETE_MOST] = {0};
+	struct sim_txn t = {.org = req->org, .arena = req->arena, .user = req->user, .row = row};
+	int n = 0;
+
+	for (xmlNode *x = sim_xml_child(call, "ids"); x; x = sim_xml_next(x), n++) {
+		if (n == SIM_UNDELETE_MOST) {
+			sim_soap_fault(resp, "EXCEEDED_ID_LIMIT",
+				"record limit reached. cannot submit more than 200 records into "
+				"this call");
+			return;
+		}
+		row[n].op = SIM_UNDELETE;
+		if (sim_id_parse(req->org, sim_xml_text(req->arena, x), &row[n].id) != SIM_ID_OK) {
+			row[n].id = 0;
+			sim_row_fail(&t, &row[n], "MALFORMED_ID", NULL, "malformed id");
+			continue;
+		}
+		row[n].obj = req->org->object[sim_oid_obj(row[n].id)];
+	}
+	t.n = n;
+	sim_txn_run(&t);
+	sim_txn_end(&t);
+	sim_soap_begin(&resp->body);
+	sim_buf_str(&resp->body, "<undeleteResponse>");
+	for (int i = 0; i < n; i++)
+		sim_soap_row(req, &resp->body, &row[i]);
+	sim_buf_str(&resp->body, "</undeleteResponse></soapenv:Body></soapenv:Envelope>");
+}
+
+typedef void sim_soap_call(struct sim_req *req, struct sim_resp *resp, const xmlNode *call);
+
+static void sim_soap(struct sim_req *req, struct sim_resp *resp, const char *name,
+	sim_soap_call *run)
 {
 	xmlDoc *doc = sim_xml_parse((struct sim_str){req->body, req->len});
 	const xmlNode *envelope = doc ? xmlDocGetRootElement(doc) : NULL;
-	const xmlNode *call = sim_xml_child(sim_xml_child(envelope, "Body"), "readMetadata");
+	const xmlNode *call = sim_xml_child(sim_xml_child(envelope, "Body"), name);
 
 	resp->type = "text/xml;charset=UTF-8";
 	resp->no_limit_info = true;
@@ -124,7 +179,17 @@ void sim_soap_metadata(struct sim_req *req, struct sim_resp *resp)
 	else if (!call)
 		sim_soap_fault(resp, "UNKNOWN_EXCEPTION", "no such operation here");
 	else
-		sim_soap_read(req, resp, call);
+		run(req, resp, call);
 	if (doc)
 		xmlFreeDoc(doc);
+}
+
+void sim_soap_metadata(struct sim_req *req, struct sim_resp *resp)
+{
+	sim_soap(req, resp, "readMetadata", sim_soap_read);
+}
+
+void sim_soap_partner(struct sim_req *req, struct sim_resp *resp)
+{
+	sim_soap(req, resp, "undelete", sim_soap_undelete);
 }

@@ -22,6 +22,7 @@ struct sim_rec {
 		end[]; /* end of each value; top bit: needs escaping. Then uint16_t field[], data */
 };
 #define SIM_DIRTY 0x80000000u
+#define SIM_PURGED 1u /* flags: deleted, and out of the recycle bin */
 
 /* one value of a record in the making */
 struct sim_val {

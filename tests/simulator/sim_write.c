@@ -353,6 +353,8 @@ static bool sim_apply(struct sim_txn *t, struct sim_row *row)
 
 	if (row->op == SIM_DELETE)
 		ok = sim_delete_row(t, row, row->id);
+	else if (row->op == SIM_UNDELETE)
+		ok = sim_undelete_row(t, row, row->id);
 	else
 		ok = sim_upsert_again(t, row) && sim_apply_write(t, row);
 	if (!ok)
@@ -422,7 +424,7 @@ void sim_txn_run(struct sim_txn *t)
 
 		if (sim_fault_hits(t))
 			row->err = *t->fault;
-		if (!row->err.code && row->op != SIM_DELETE)
+		if (!row->err.code && row->op != SIM_DELETE && row->op != SIM_UNDELETE)
 			sim_row_convert(t, row);
 		if (t->call_err.code)
 			return;

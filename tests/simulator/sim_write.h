@@ -9,7 +9,7 @@
 #include "sim_lock.h"
 #include "sim_value.h"
 
-enum sim_op { SIM_INSERT, SIM_UPDATE, SIM_UPSERT, SIM_DELETE };
+enum sim_op { SIM_INSERT, SIM_UPDATE, SIM_UPSERT, SIM_DELETE, SIM_UNDELETE };
 
 /* a parent named by an external id */
 struct sim_ext {
@@ -87,6 +87,7 @@ void sim_rec_stamp(
 	const struct sim_txn *t, struct sim_rec *rec, const struct sim_rec *old, bool touch);
 struct sim_rec *sim_rec_copy(const struct sim_rec *r);
 bool sim_delete_row(struct sim_txn *t, struct sim_row *row, uint64_t oid);
+bool sim_undelete_row(struct sim_txn *t, struct sim_row *row, uint64_t oid);
 bool sim_rules_check(struct sim_work *w);
 void sim_derive(struct sim_work *w);
 void sim_defaults(struct sim_work *w);
