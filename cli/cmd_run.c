@@ -159,7 +159,13 @@ void cli_run_print_rollback(const struct osy_json *run)
 	cli_number(osy_json_get_i64(done, "deleted", 0), &text);
 	osy_buf_addz(&text, dry ? ", give " : ", given ");
 	cli_number(osy_json_get_i64(done, "restored", 0), &text);
-	osy_buf_addz(&text, dry ? " their values back and leave " : " their values back and left ");
+	osy_buf_addz(&text, " their values back");
+	if (osy_json_get_i64(done, "undeleted", 0)) {
+		osy_buf_addz(&text, dry ? ", bring back " : ", brought back ");
+		cli_number(osy_json_get_i64(done, "undeleted", 0), &text);
+		osy_buf_addz(&text, " that the run has deleted");
+	}
+	osy_buf_addz(&text, dry ? " and leave " : " and left ");
 	cli_number(osy_json_get_i64(done, "left", 0), &text);
 	printf("%s as they are.\n", text.p);
 	if (osy_json_get_i64(done, "left", 0))

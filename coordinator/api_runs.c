@@ -196,7 +196,8 @@ static enum osy_code write_rollback(
 	OSY_AUTO(osy_json_free_at) struct osy_json *plan = NULL;
 	enum osy_code rc = osy_pg_do(pg, &result, err,
 		"SELECT r.rollback, coalesce(sum(b.inserted), 0)::bigint, coalesce(sum(b.updated), "
-		"0)::bigint, coalesce(sum(b.failed), 0)::bigint FROM run r LEFT JOIN batch b ON "
+		"0)::bigint, coalesce(sum(b.failed), 0)::bigint, coalesce(sum(b.deleted), "
+		"0)::bigint FROM run r LEFT JOIN batch b ON "
 		"b.run "
 		"= r.id AND b.pass = r.pass AND b.pass > r.loaded_pass WHERE r.id = $1 AND "
 		"r.rollback "
@@ -214,6 +215,7 @@ static enum osy_code write_rollback(
 	osy_jw_put_bool(w, "force", osy_json_get_bool(plan, "force", false));
 	osy_jw_put_i64(w, "deleted", osy_pg_i64(result, 0, 1, 0));
 	osy_jw_put_i64(w, "restored", osy_pg_i64(result, 0, 2, 0));
+	osy_jw_put_i64(w, "undeleted", osy_pg_i64(result, 0, 4, 0));
 	osy_jw_put_i64(w, "left", osy_pg_i64(result, 0, 3, 0));
 	osy_jw_object_end(w);
 	return OSY_OK;

@@ -238,6 +238,7 @@ struct osy_load {
 	unsigned jobs_failed;	 /* to be made, in a row */
 	unsigned uploads_failed; /* of jobs, in a row */
 	bool looked;		 /* left has been read */
+	int64_t undo_at;	 /* of a rollback: not looked for more before (mono ms) */
 	int undone_stage;	 /* of a rollback: nothing of this stage is left here; 0: none */
 	int waits_for_stage;	 /* the stage, 0: none */
 	int64_t *retakes;	 /* offsets that a retry takes, in order; then where it ends */
@@ -464,6 +465,9 @@ enum osy_code osy_load_snapshot_read(
 
 /* ---- undo.c, undo_send.c: the steps of a rollback ---- */
 void osy_undo_take(struct osy_loader *loader);
+/* undo_insert.c: rows that are inserted again, as far as their parents are back. False: none now. */
+bool osy_undo_insert(struct osy_lbatch *batch);
+void osy_undo_resolved(struct osy_lbatch *batch);
 void osy_undo_decide(struct osy_lbatch *batch); /* its targets were read */
 void osy_undo_send(struct osy_loader *loader);
 void osy_undo_row_done(struct osy_lbatch *batch, unsigned row);

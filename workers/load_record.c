@@ -101,10 +101,13 @@ static void pack_outcome(struct osy_litem *item)
 	item->now = osy_xcalloc(count + 1, sizeof(*item->now));
 	item->merged = osy_xcalloc(count + 1, sizeof(*item->merged));
 	for (unsigned i = 0; i < count; i++) {
-		const struct osy_lrow *row = &batch->rows[i];
+		struct osy_lrow *row = &batch->rows[i];
 		OSY_ASSERT(batch->record_as != OSY_RECORD_DONE || !osy_is_pending(row));
 		if (row->kept && batch->record_as == OSY_RECORD_DONE)
 			continue; /* as before */
+		if (osy_lrun(batch)->undo && batch->object->deletes &&
+			row->outcome == OSY_INSERTED)
+			row->outcome = OSY_DELETED; /* a delete that is undone */
 		item->now[i].outcome = row->outcome;
 		const struct osy_id *target =
 			row->outcome == OSY_DELETED && !osy_id_is_set(&row->target) ? &row->gone

@@ -171,7 +171,7 @@ static bool answer_row(struct osy_lbatch *batch, unsigned i, size_t *at)
 static void resolved(struct osy_lbatch *batch)
 {
 	if (osy_lrun(batch)->undo) {
-		osy_load_step(batch, OSY_STEP_MATCH);
+		osy_undo_resolved(batch);
 		return;
 	}
 	osy_load_retake_links(batch);

@@ -13,6 +13,7 @@
 #include "osy/banned.h"
 
 #define LATER_PAGE 200
+#define ASIDE_LOOK_MS 200
 
 /* ---- The plan ---- */
 static const char *text(struct osy_arena *arena, const struct osy_json *json)
@@ -87,8 +88,8 @@ struct osy_undo *osy_undo_free(struct osy_undo *undo)
 /* ---- Taking ---- */
 
 /* The last batch of the stage that has written something and is not undone; *ret_offset -1: none.
- */
-static bool find_next(struct osy_load *load, int64_t *ret_offset)
+ * *ret_wait: there is one, which is set aside and not due yet. */
+static bool find_next(struct osy_load *load, int64_t *ret_offset, bool *ret_wait)
 {
 	const struct osy_wlane *lane = load->lane;
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
@@ -96,18 +97,22 @@ static bool find_next(struct osy_load *load, int64_t *ret_offset)
 
 	*ret_offset = -1;
 	if (osy_pg_do(load->loader->worker->pg, &result, &err,
-		    "SELECT b.at_offset FROM batch b WHERE b.run = $1 AND b.pass <= $2 AND b.lane "
+		    "SELECT b.at_offset, coalesce((SELECT a.state = 'aside' AND a.due_at > "
+		    "clock_timestamp() FROM batch a WHERE a.run = b.run AND a.pass = $5 AND a.lane "
+		    "= b.lane AND a.at_offset = b.at_offset), false) AS later FROM batch b WHERE b.run = $1 AND b.pass <= $2 AND b.lane "
 		    "= "
 		    "$3 AND b.stage = $4 AND b.state = 'done' AND b.outcome IS NOT NULL AND "
 		    "(b.inserted + b.updated + b.deleted > 0 OR b.links) AND NOT EXISTS (SELECT 1 FROM "
 		    "batch u "
 		    "WHERE u.run = b.run AND u.pass = $5 AND u.lane = b.lane AND u.at_offset = "
-		    "b.at_offset AND u.state = 'done') ORDER BY b.at_offset DESC LIMIT 1",
+		    "b.at_offset AND u.state = 'done') ORDER BY later, b.at_offset DESC LIMIT "
+		    "1",
 		    OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->undo->loaded_pass),
 		    OSY_PG_I32(lane->lane), OSY_PG_I32(lane->run->open_stage),
 		    OSY_PG_I32(lane->run->pass)))
 		return osy_load_trouble(load->loader, "undo.next", &err);
-	if (osy_pg_rows(result))
+	*ret_wait = osy_pg_rows(result) && osy_pg_i64(result, 0, 1, 0) != 0;
+	if (osy_pg_rows(result) && !*ret_wait)
 		*ret_offset = osy_pg_i64(result, 0, 0, -1);
 	return true;
 }
@@ -128,6 +133,8 @@ static enum osy_code read_pass(
 			batch->undo->ops[r] = OSY_UNDO_DELETE;
 		else if (outcomes[r].outcome == OSY_UPDATED && !batch->undo->ops[r])
 			batch->undo->ops[r] = OSY_UNDO_RESTORE;
+		else if (outcomes[r].outcome == OSY_DELETED)
+			batch->undo->ops[r] = OSY_UNDO_UNDELETE;
 		if (osy_id_is_set(&outcomes[r].target))
 			batch->undo->targets[r] = outcomes[r].target;
 	}
@@ -175,6 +182,9 @@ static void prepare_rows(struct osy_lbatch *batch)
 			continue;
 		}
 		osy_lindex_add(&undo->by_target, osy_lindex_id(&undo->targets[i]), i);
+		row->written = undo->ops[i] == OSY_UNDO_UNDELETE ? NULL : row->written;
+		if (undo->ops[i] == OSY_UNDO_UNDELETE)
+			continue;
 		row->target = undo->targets[i];
 		row->mapped = true; /* what the id map says of it now is nothing to us */
 	}
@@ -205,6 +215,11 @@ static void take(struct osy_load *load, int64_t offset)
 		return;
 	}
 	prepare_rows(batch);
+	/* inserts of what was deleted may be in doubt */
+	if (osy_load_left_of(load, offset) && !osy_load_former_read(batch)) {
+		osy_load_batch_free(batch);
+		return;
+	}
 	load->first = batch;
 	osy_load_step(batch, OSY_STEP_RESOLVE);
 	(void)OSY_FAILPOINT("worker.undo_taken");
@@ -215,18 +230,88 @@ void osy_undo_take(struct osy_loader *loader)
 	for (struct osy_load *load = loader->loads; load; load = load->next) {
 		const struct osy_wlane *lane = load->lane;
 		int64_t offset = -1;
-		if (!lane->run->undo || !load->looked || !lane->raised || lane->lost ||
+		bool waits = false;
+		if (!lane->run->undo || load->undo_at > loader->now || !load->looked || !lane->raised || lane->lost ||
 			load->first || osy_load_ends(load) ||
 			load->undone_stage == lane->run->open_stage ||
 			!osy_load_has_memory(loader, false))
 			continue;
-		if (loader->trouble_until > loader->now || !find_next(load, &offset))
+		if (loader->trouble_until > loader->now || !find_next(load, &offset, &waits))
 			return;
-		if (offset < 0)
+		if (waits)
+			load->undo_at = loader->now + ASIDE_LOOK_MS;
+		else if (offset < 0)
 			load->undone_stage = lane->run->open_stage;
 		else
 			take(load, offset);
 	}
+}
+
+/* ---- What was deleted ---- */
+static void insert_again(struct osy_lbatch *batch, unsigned i)
+{
+	struct osy_lrow *row = &batch->rows[i];
+
+	if (!batch->undo->olds[i]) {
+		osy_load_fail(batch, i, OSY_FAIL_NO_SNAPSHOT, OSY_STR(""),
+			"it has left the recycle bin, and the run kept no values before it deleted "
+			"it (option snapshots)");
+		return;
+	}
+	batch->undo->ops[i] = OSY_UNDO_INSERT;
+	row->values = batch->undo->olds[i];
+	row->action = OSY_ACT_INSERT;
+	row->target = (struct osy_id){{0}};
+	row->mapped = row->ask = false;
+}
+
+static void resolve_deleted(struct osy_lbatch *batch, unsigned i)
+{
+	struct osy_lrow *row = &batch->rows[i];
+	char now[19];
+
+	if (row->mapped && row->lost) { /* ids go to Redis first: the reply had come */
+		row->outcome = OSY_DELETED;
+		row->put = true;
+		row->ask = false;
+	} else if (row->mapped && !osy_id_equal(&row->target, &batch->undo->targets[i])) {
+		osy_id_18(&row->target, now);
+		osy_load_fail(batch, i, OSY_FAIL_CHANGED, OSY_STR(""),
+			"the record is in the target again, as %s: a later run has brought it", now);
+	} else if (row->lost) {
+		insert_again(batch, i);
+		row->doubt = osy_is_pending(row);
+	} else {
+		row->target = batch->undo->targets[i];
+		row->mapped = true;
+	}
+}
+
+void osy_undo_resolved(struct osy_lbatch *batch)
+{
+	bool doubt = false;
+
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (osy_is_pending(&batch->rows[i]) &&
+			batch->undo->ops[i] == OSY_UNDO_UNDELETE)
+			resolve_deleted(batch, i);
+		doubt |= batch->rows[i].doubt;
+	}
+	if (doubt && !osy_undo_insert(batch))
+		return; /* resolved once more */
+	osy_load_step(batch, doubt ? OSY_STEP_DOUBT : OSY_STEP_MATCH);
+}
+
+static void decide_deleted(struct osy_lbatch *batch, unsigned i)
+{
+	struct osy_lrow *row = &batch->rows[i];
+
+	if (row->fetched && osy_id_is_set(&row->target))
+		osy_undo_row_done(batch, i); /* it is back */
+	else if (row->revives)
+		insert_again(batch, i);
+	else
+		row->action = OSY_ACT_UNDELETE;
 }
 
 /* ---- Deciding ---- */
@@ -300,6 +385,12 @@ void osy_undo_row_done(struct osy_lbatch *batch, unsigned i)
 
 	row->action = OSY_ACT_NONE;
 	row->ask = row->put = false;
+	if (batch->undo->ops[i] == OSY_UNDO_UNDELETE || batch->undo->ops[i] == OSY_UNDO_INSERT) {
+		row->outcome = OSY_DELETED; /* counts as a delete that is undone */
+		row->put = !osy_lrun(batch)->undo->dry;
+		row->target = batch->undo->targets[i];
+		return;
+	}
 	if (batch->undo->ops[i] != OSY_UNDO_DELETE) {
 		row->outcome = OSY_UPDATED;
 		return;
@@ -330,6 +421,10 @@ static void decide_row(struct osy_lbatch *batch, unsigned i)
 	bool force = osy_lrun(batch)->undo->force, delete = batch->undo->ops[i] == OSY_UNDO_DELETE;
 
 	row->ask = false;
+	if (batch->undo->ops[i] == OSY_UNDO_UNDELETE) {
+		decide_deleted(batch, i);
+		return;
+	}
 	if (!row->fetched || !osy_id_is_set(&row->target)) {
 		if (delete) {
 			osy_undo_row_done(batch, i); /* gone already */
@@ -480,7 +575,7 @@ void osy_undo_decide(struct osy_lbatch *batch)
 	if (!check_later(batch))
 		return;
 	for (unsigned i = 0; i < batch->row_count; i++) {
-		if (osy_is_pending(&batch->rows[i]))
+		if (osy_is_pending(&batch->rows[i]) && batch->undo->ops[i] != OSY_UNDO_INSERT)
 			decide_row(batch, i);
 	}
 	osy_load_step(batch, OSY_STEP_UNDO);

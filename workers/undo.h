@@ -9,9 +9,12 @@
  *   UNDO      a record that holds what the run left in it is deleted, when the run has inserted it,
  *             or gets its values before; any other is left and told (CHANGED_MEANWHILE). A delete
  *             that would take other people's records along is left (HAS_CHILDREN)
- *   RECORD    as in any pass; mappings of what was deleted are dropped
+ *             What the run has deleted is undeleted, or inserted anew as its snapshot says
+ *   RECORD    as in any pass; mappings of what was deleted are dropped, those of what is back are
+ *             made again
  *
- * Nothing of it needs an intent: what was done already is found done by whoever does it again.
+ * Nothing of it needs an intent, for what was done already is found done by whoever does it again;
+ * but for inserts, which go through READY and SEND, and DOUBT, like those of a load.
  */
 #ifndef OSY_UNDO_H
 #define OSY_UNDO_H
@@ -45,7 +48,13 @@ enum osy_code osy_undo_read(struct osy_str json, int loaded_pass, const struct o
 struct osy_undo *osy_undo_free(struct osy_undo *undo);
 
 /* What is done with a row. */
-enum osy_undo_op { OSY_UNDO_NOTHING, OSY_UNDO_DELETE, OSY_UNDO_RESTORE };
+enum osy_undo_op {
+	OSY_UNDO_NOTHING,
+	OSY_UNDO_DELETE,
+	OSY_UNDO_RESTORE,
+	OSY_UNDO_UNDELETE, /* what the run has deleted */
+	OSY_UNDO_INSERT,   /* the same, where it has left the recycle bin */
+};
 
 /* A batch that is undone, in its arena. */
 struct osy_lundo {
@@ -57,6 +66,7 @@ struct osy_lundo {
 	size_t child, from; /* the next: its lookup, and the row from which on */
 	/* the call under way: rows in the order of its parts */
 	unsigned *sent, parts[5], part_count;
+	unsigned waits; /* for parents of what is inserted again */
 };
 
 #endif

@@ -5,6 +5,7 @@
 #include "osy/clock.h"
 #include "osy/failpoint.h"
 #include "osy/log.h"
+#include "osy/sf_undelete.h"
 #include "pulse.h"
 #include "undo.h"
 
@@ -174,6 +175,100 @@ static void start(struct osy_lbatch *batch)
 		osy_load_step(batch, OSY_STEP_UNDOING);
 }
 
+/* ---- Out of the recycle bin ---- */
+static enum osy_code on_back(unsigned part, size_t index, const struct osy_sf_row_result *result,
+	void *arg, struct osy_err *err)
+{
+	struct osy_lbatch *batch = arg;
+	unsigned i = batch->undo->sent[index];
+	struct osy_lrow *row = &batch->rows[i];
+
+	(void)part;
+	(void)err;
+	if (result->success)
+		osy_undo_row_done(batch, i);
+	else if (osy_sf_verdict(result->status_code, result->message_raw) != OSY_SF_RETRY_ROW)
+		row->revives++; /* it is looked at once more */
+	else if (++row->tries >= OSY_LOAD_TRIES)
+		osy_load_refuse(batch, i, result);
+	return OSY_OK;
+}
+
+static void on_undeleted(struct osy_lcall *call, struct osy_sf_reply *reply)
+{
+	struct osy_lbatch *batch = call->batch;
+	struct osy_err err = OSY_ERR_NONE;
+
+	if (!batch)
+		return;
+	(void)OSY_FAILPOINT("worker.undo_replied");
+	unsigned count = batch->undo->parts[0];
+	enum osy_code rc = reply->code;
+	if (rc)
+		err = reply->err;
+	else
+		rc = osy_sf_undelete_read(osy_buf_str(reply->body), count, on_back, batch, &err);
+	bool refused = rc && err.code == OSY_E_SALESFORCE && err.cls != OSY_RETRY;
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		struct osy_lrow *row = &batch->rows[i];
+		if (!osy_is_pending(row) || batch->undo->ops[i] != OSY_UNDO_UNDELETE)
+			continue;
+		row->revives = (uint8_t)(row->revives + refused);
+		row->target = batch->undo->targets[i];
+		row->mapped = row->ask = true;
+		row->fetched = false;
+	}
+	if (!rc)
+		batch->waits = 0;
+	osy_load_org_replied(call);
+	osy_load_step(batch, OSY_STEP_MATCH);
+	if (rc && !refused)
+		osy_load_wait(batch, osy_load_pause(batch, &err));
+}
+
+static bool undelete(struct osy_lbatch *batch)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf body = OSY_BUF(64u * 1024);
+	char ids[OSY_SF_UNDELETE_MAX][19];
+	struct osy_sf_request request;
+	struct osy_err err = OSY_ERR_NONE;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < batch->row_count && n < OSY_SF_UNDELETE_MAX; i++) {
+		if (!osy_is_pending(&batch->rows[i]) ||
+			batch->undo->ops[i] != OSY_UNDO_UNDELETE)
+			continue;
+		osy_id_18(&batch->undo->targets[i], ids[n]);
+		batch->undo->sent[n++] = i;
+	}
+	if (!n)
+		return false;
+	struct osy_lcall *call =
+		osy_load_call_new(batch, batch->load->loader, osy_lrun(batch), on_undeleted);
+	call->org = osy_load_org(batch);
+	batch->undo->parts[0] = n;
+	osy_buf_done(&call->send.body);
+	osy_sf_undelete((const char(*)[19])ids, n, &body, &request);
+	call->send.body = body;
+	body = OSY_BUF(1);
+	request.body = osy_buf_str(&call->send.body);
+	(void)OSY_FAILPOINT("worker.undo_sends");
+	if (osy_load_call_request(call, &request, &err))
+		again(batch, &err);
+	else
+		osy_load_step(batch, OSY_STEP_UNDOING);
+	return true;
+}
+
+static bool inserts(const struct osy_lbatch *batch)
+{
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		if (osy_is_pending(&batch->rows[i]) && batch->undo->ops[i] == OSY_UNDO_INSERT)
+			return true;
+	}
+	return false;
+}
+
 static void would_be_done(struct osy_lbatch *batch)
 {
 	for (unsigned i = 0; i < batch->row_count; i++) {
@@ -192,7 +287,12 @@ static void undo(struct osy_lbatch *batch)
 		batch->record_as = OSY_RECORD_DONE;
 		osy_load_step(batch, OSY_STEP_RECORD);
 	} else if (osy_load_slot(batch, true) && osy_pulse_may_send(osy_lworker(batch)->pulse)) {
-		start(batch);
+		if (undelete(batch))
+			return;
+		if (!inserts(batch))
+			start(batch);
+		else if (osy_undo_insert(batch))
+			osy_load_step(batch, OSY_STEP_READY);
 	}
 }
 

@@ -196,7 +196,7 @@ go gone
 is "$(live)" "[600, 1501]" "before the deletes"
 KEPT=$(curl -sf "$DST/__sim/dump?object=Contact" | python3 -c 'import json, sys
 print(*[r["Id"] for r in map(json.loads, sys.stdin) if r["Ext_Id__c"] == "C-101"])')
-change "$DST" Contact C-101 Title "Kept in the target alone"
+change "$DST" Contact C-101 Description "Kept in the target alone"
 erase "$SRC" Contact C-101 C-102 C-701
 erase "$SRC" Account A-101 A-102
 # contacts of these accounts too, as an org does it
@@ -217,4 +217,75 @@ runs "its mapping is gone" is_unmapped
 like "$(orgsync run why "$RUN" "$(id_of_any Contact C-101)")" "deleted" "why says what became of it"
 go gone
 is "$(totals | json '[d[k] for k in (5, 6)]') $(live)" "[0, 0] [598, 1495]" "the next run deletes nothing again"
+
+# ---- Alive again -------------------------------------------------------------------------------------------------
+undelete() { # URL ID...
+	local token ids
+	token=$(curl -sf -d 'grant_type=client_credentials&client_id=orgsync&client_secret=orgsync-secret' "$1/services/oauth2/token" | json 'd["access_token"]')
+	ids=$(printf '<ids>%s</ids>' "${@:2}")
+	curl -sf -H 'SOAPAction: "undelete"' -H 'Content-Type: text/xml' "$1/services/Soap/u/60.0" -d '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns="urn:partner.soap.sforce.com"><soapenv:Header><SessionHeader><sessionId>'"$token"'</sessionId></SessionHeader></soapenv:Header><soapenv:Body><undelete>'"$ids"'</undelete></soapenv:Body></soapenv:Envelope>' >"$T/undelete.xml"
+	is "$(grep -o '<success>true' "$T/undelete.xml" | wc -l)" "$(($# - 1))" "records are undeleted"
+}
+undelete "$SRC" "$(id_of_any Contact C-101)" "$(id_of_any Contact C-102)" "$(id_of_any Account A-101)" "$(id_of_any Account A-102)"
+change "$SRC" Contact C-101 LastName "Risen"
+go gone
+is "$(run_get "$RUN" '[d["totals"][k] for k in ("inserted","updated","existing","deleted","failed")]')" "[4, 0, 0, 0, 0]" "what is alive again in the source comes back"
+is "$(id_of "$DST" Contact C-101) $(value Contact C-101 LastName) $(value Contact C-101 Description)" "$KEPT Risen Kept in the target alone" \
+	"out of the recycle bin, as it was, and updated"
+is "$(live)" "[600, 1497]" "each once"
+is "$(orgsync idmap get --source src --target dst "$(id_of "$SRC" Contact C-101)" -q)" "$KEPT" "its mapping is right again"
+judge "the orgs are equal"
+REVIVED_RUN=$RUN
+orgsync run rollback "$REVIVED_RUN" --wait >"$T/out" 2>&1
+is "$? $(run_get "$REVIVED_RUN" '[d["rollback"][k] for k in ("deleted", "restored", "left")]') $(live)" "0 [4, 0, 0] [598, 1495]" "a rollback deletes it again"
+
+# ---- A rollback of deletes -----------------------------------------------------------------------------------------
+dump() { python3 "$ROOT/tests/checker/check" dump "$DST" --objects Account,Contact >"$T/$1.dump" || bail "no dump"; }
+done_is() { run_get "$RUN" '[d["rollback"][k] for k in ("deleted", "restored", "undeleted", "left")]'; }
+go gone
+is "$(live)" "[600, 1497]" "they come once more"
+dump before
+erase "$SRC" Contact C-201 C-801 C-1401 C-203 C-204
+erase "$SRC" Account A-201
+is "$(curl -sf -X POST "$SRC/__sim/empty-bin" | json 'd["purged"] >= 6')" True "the source's recycle bin is emptied"
+go gone
+is "$? $(run_get "$RUN" 'd["totals"]["deleted"]') $(live)" "0 6 [599, 1492]" "what has left the recycle bin is told by getDeleted"
+orgsync run rollback "$RUN" --dry-run --wait >"$T/out" 2>&1
+is "$? $(done_is) $(live)" "0 [0, 0, 6, 0] [599, 1492]" "a dry run of a rollback says what would be undeleted"
+orgsync run rollback "$RUN" --wait >"$T/out" 2>&1
+is "$? $(done_is) $(live)" "0 [0, 0, 6, 0] [600, 1497]" "a rollback undeletes it"
+dump after
+runs "the target is as it was" python3 "$ROOT/tests/checker/check" compare "$T/before.dump" "$T/after.dump"
+change "$DST" Contact C-203 Description "To be kept"
+OLD=$(id_of "$DST" Contact C-203)
+go gone
+is "$? $(run_get "$RUN" 'd["totals"]["deleted"]') $(live)" "0 6 [599, 1492]" "the mark went back too: the next run deletes it again"
+curl -sf -X POST "$DST/__sim/empty-bin" >/dev/null
+orgsync run rollback "$RUN" --wait >"$T/out" 2>&1
+is "$? $(done_is) $(live)" "0 [0, 0, 6, 0] [600, 1497]" "what has left the recycle bin is inserted again"
+is "$(value Contact C-203 Description) $(value Contact C-203 LastName)" "To be kept Person 203" "with all that it held"
+NEW=$(id_of "$DST" Contact C-203)
+runs "as another record" test -n "$NEW" -a "$NEW" != "$OLD"
+is "$(orgsync idmap get --source src --target dst "$(id_of_any Contact C-203)" -q)" "$NEW" "with a mapping of its own"
+go gone
+is "$? $(run_get "$RUN" 'd["totals"]["deleted"]') $(live)" "0 6 [599, 1492]" "and it is deleted once more"
+
+# ---- Children of others ----------------------------------------------------------------------------------------------
+A301=$(id_of "$DST" Account A-301)
+curl -sf --data-binary '{"attributes":{"type":"Contact"},"LastName":"Other","AccountId":"'"$A301"'","Ext_Id__c":"Other"}' "$DST/__sim/seed" >/dev/null
+erase "$SRC" Contact C-301 C-901
+erase "$SRC" Account A-301
+before=$(mark gone Account)
+go gone
+is "$? $(run_get "$RUN" '[d["totals"][k] for k in ("deleted", "failed")]')" "1 [2, 1]" "a delete that would take others along is refused"
+is "$(orgsync run errors "$RUN" -o json | json '[(e["code"], e["fields"]) for e in (d["items"] if isinstance(d, dict) else d)]')" "[('HAS_CHILDREN', 'AccountId')]" \
+	"and told"
+is "$(id_of "$DST" Account A-301) $(id_of "$DST" Contact Other | wc -l)" "$A301 1" "both are there"
+erase "$DST" Contact Other
+go gone
+is "$? $(run_get "$RUN" '[d["totals"][k] for k in ("deleted", "failed")]') $(id_of "$DST" Account A-301)" "0 [1, 0] " "the next run deletes it: its mark has not moved"
+erase "$DST" Contact C-302
+erase "$SRC" Contact C-302
+go gone
+is "$? $(run_get "$RUN" '[d["totals"][k] for k in ("deleted", "existing", "failed")]')" "0 [0, 1, 0]" "what is gone already counts as existing"
 e2e_end
