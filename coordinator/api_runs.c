@@ -356,8 +356,7 @@ static enum osy_code show_scan(struct osy_call *call, struct osy_err *err)
 }
 
 /* ---- Asking for work ---- */
-static enum osy_code read_since(
-	const struct osy_json *body, int64_t *ret_ms, struct osy_err *err)
+static enum osy_code read_since(const struct osy_json *body, int64_t *ret_ms, struct osy_err *err)
 {
 	const char *text = NULL;
 

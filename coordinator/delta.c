@@ -37,15 +37,15 @@ enum osy_code osy_delta_begin(struct osy_drive *drive, struct osy_err *err)
 		OSY_PG_I64(osy_wall_ms() + least));
 }
 
-#define SAME_MARK                                                                               \
+#define SAME_MARK                                                                                 \
 	"m.source_org_id = $2 AND m.target_org_id = $3 AND m.template = r.template AND m.object " \
 	"= o.name AND m.leg = o.leg AND m.deletes = o.deletes"
 
 /* Nothing of it has failed, nor may have been left unread. */
-#define IS_WHOLE                                                                                 \
-	"(o.mark_limit IS NULL OR o.published < o.mark_limit) AND NOT EXISTS (SELECT 1 FROM "    \
-	"batch b WHERE b.run = o.run AND b.object = o.object GROUP BY b.object HAVING "          \
-	"sum(b.d_failed) > 0) AND NOT EXISTS (SELECT 1 FROM failure f WHERE f.run = o.run AND "  \
+#define IS_WHOLE                                                                                \
+	"(o.mark_limit IS NULL OR o.published < o.mark_limit) AND NOT EXISTS (SELECT 1 FROM "   \
+	"batch b WHERE b.run = o.run AND b.object = o.object GROUP BY b.object HAVING "         \
+	"sum(b.d_failed) > 0) AND NOT EXISTS (SELECT 1 FROM failure f WHERE f.run = o.run AND " \
 	"f.object = o.object AND f.kind IN ('record', 'link') AND f.resolved_pass IS NULL)"
 
 enum osy_code osy_delta_settle(struct osy_drive *drive, struct osy_err *err)

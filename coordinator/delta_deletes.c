@@ -54,8 +54,8 @@ static bool is_kept(const struct osy_sf_field *field)
 	       field->type != OSY_T_COMPLEX && field->type != OSY_T_OTHER;
 }
 
-static void add_fields(struct scan *scan, const struct osy_sf_object *target,
-	struct osy_spec_object *object)
+static void add_fields(
+	struct scan *scan, const struct osy_sf_object *target, struct osy_spec_object *object)
 {
 	struct osy_spec_field *fields =
 		osy_arena_calloc(&scan->plan.arena, target->field_count + 1, sizeof(*fields));
@@ -121,8 +121,8 @@ static enum osy_code say_limits(
 	osy_org_clock(scan->drive->source, &least, &most);
 	int64_t now = osy_wall_ms() + most;
 	int64_t from = now - OSY_SF_DELETED_DAYS * DAY_MS + SLACK_MS;
-	enum osy_code rc = osy_sf_deleted(scan->drive->source, object->name,
-		now - 2 * SLACK_MS, now + SLACK_MS, no_id, NULL, &earliest, err);
+	enum osy_code rc = osy_sf_deleted(scan->drive->source, object->name, now - 2 * SLACK_MS,
+		now + SLACK_MS, no_id, NULL, &earliest, err);
 	if (rc == OSY_E_SALESFORCE && err->cls != OSY_RETRY) {
 		*err = OSY_ERR_NONE;
 		rc = OSY_OK;
@@ -176,8 +176,8 @@ static enum osy_code add_object(struct scan *scan, size_t i, struct osy_arena *a
 	memcpy(object->prefix, of->prefix, sizeof(object->prefix));
 	memcpy(object->target_prefix, of->target_prefix, sizeof(object->target_prefix));
 	add_fields(scan, scan->targets[from], object);
-	scan->plan.deltas[at] = (struct osy_plan_delta){
-		.from = from, .deletes = true, .since = -1, .mark = -1};
+	scan->plan.deltas[at] =
+		(struct osy_plan_delta){.from = from, .deletes = true, .since = -1, .mark = -1};
 	spec->object_count++;
 	enum osy_code rc = osy_delta_since(scan, at, err);
 	if (!rc)

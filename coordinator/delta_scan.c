@@ -35,8 +35,8 @@ static void add_json(struct osy_buf *text, struct osy_str key, const struct osy_
 }
 
 /* Deletes do not go by the filter. */
-static void hash_object(const struct scan *scan, const struct osy_json *doc, size_t i,
-	char ret[OSY_PLAN_HASH])
+static void hash_object(
+	const struct scan *scan, const struct osy_json *doc, size_t i, char ret[OSY_PLAN_HASH])
 {
 	const struct osy_spec_object *object = &scan->plan.objects[i];
 	const struct osy_json *members =
@@ -54,8 +54,8 @@ static void hash_object(const struct scan *scan, const struct osy_json *doc, siz
 	osy_buf_addf(&text, "%s %s\n", object->target, object->where ? object->where : "");
 	for (size_t f = 0; !object->deletes && f < object->field_count; f++)
 		osy_buf_addf(&text, "%s:%s\n", object->fields[f].name, object->fields[f].target);
-	(void)snprintf(ret, OSY_PLAN_HASH, "%016llx",
-		(unsigned long long)osy_hash(text.p, text.len, 0));
+	(void)snprintf(
+		ret, OSY_PLAN_HASH, "%016llx", (unsigned long long)osy_hash(text.p, text.len, 0));
 }
 
 /* ---- The field that tells when a record has changed ---- */
@@ -81,8 +81,7 @@ static const char *change_field(struct scan *scan, size_t i)
 }
 
 /* ---- Marks ---- */
-static enum osy_code read_marks(
-	struct scan *scan, struct osy_pg_result **ret, struct osy_err *err)
+static enum osy_code read_marks(struct scan *scan, struct osy_pg_result **ret, struct osy_err *err)
 {
 	return osy_pg_do(scan->drive->pg, ret, err,
 		"SELECT object, leg, at, hash, deletes FROM mark WHERE source_org_id = $1 AND "
@@ -153,7 +152,9 @@ static void plan_object(
 		/* what lies between the mark and that moment is not read */
 		delta->moves = delta->mark >= 0 && asked->since <= delta->mark;
 	} else {
-		delta->since = delta->mark < 0 ? -1 : delta->mark > overlap ? delta->mark - overlap : 0;
+		delta->since = delta->mark < 0	       ? -1
+			       : delta->mark > overlap ? delta->mark - overlap
+						       : 0;
 		delta->moves = true;
 	}
 	if (delta->since >= 0 && !delta->deletes)
@@ -208,7 +209,8 @@ enum osy_code osy_delta_write(struct scan *scan, struct osy_err *err)
 		const struct osy_plan_delta *delta = &scan->plan.deltas[i];
 		const struct osy_spec_object *object = &scan->plan.objects[i];
 		rc = osy_pg_do(drive->pg, NULL, err,
-			"UPDATE run_object SET leg = $3, since = to_timestamp($4::bigint / 1000.0), "
+			"UPDATE run_object SET leg = $3, since = to_timestamp($4::bigint / "
+			"1000.0), "
 			"mark_from = to_timestamp($5::bigint / 1000.0), mark_hash = $6, mark_limit "
 			"= $7::bigint, deletes = $8 WHERE run = $1 AND object = $2",
 			OSY_PG_Z(drive->run), OSY_PG_I32(object->index), OSY_PG_I32(delta->leg),

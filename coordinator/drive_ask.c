@@ -367,8 +367,7 @@ static enum osy_code check_orgs(
 	return OSY_OK;
 }
 
-static enum osy_code check_since(
-	struct osy_pg *pg, const char *template_name, struct osy_err *err)
+static enum osy_code check_since(struct osy_pg *pg, const char *template_name, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
 	enum osy_code rc = osy_pg_do(pg, &row, err,

@@ -261,8 +261,7 @@ static enum osy_code make_spec(struct plan_build *build, struct osy_err *err)
 	struct osy_spec *spec = &plan->spec;
 	size_t most = 2 * build->node_count + 1; /* with what is deleted of each */
 
-	plan->objects =
-		osy_arena_calloc(&plan->arena, most, sizeof(*plan->objects));
+	plan->objects = osy_arena_calloc(&plan->arena, most, sizeof(*plan->objects));
 	plan->apis = osy_arena_calloc(&plan->arena, most, sizeof(*plan->apis));
 	plan->mapped = osy_arena_calloc(&plan->arena, most, sizeof(*plan->mapped));
 	plan->deltas = osy_arena_calloc(&plan->arena, most, sizeof(*plan->deltas));

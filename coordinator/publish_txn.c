@@ -22,9 +22,9 @@ enum osy_code publish_txn_send(struct publish_txn *txn, bool links, int object, 
 {
 	char numbers[4][24];
 	const struct osy_kafka_header headers[] = {
-		{"kind", links ? OSY_STR("links")
-			       : txn->drive->spec->objects[object].deletes ? OSY_STR("deletes")
-									    : OSY_STR("records")},
+		{"kind", links					     ? OSY_STR("links")
+			 : txn->drive->spec->objects[object].deletes ? OSY_STR("deletes")
+								     : OSY_STR("records")},
 		{"object", decimal(numbers[0], object)},
 		{"stage", decimal(numbers[1], stage)},
 		{"count", decimal(numbers[2], count)},

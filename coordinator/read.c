@@ -17,9 +17,9 @@ struct osy_reader {
 	struct read_rest *rest; /* one of both */
 	struct read_bulk *bulk;
 	struct read_deleted *deleted; /* or this one */
-	struct read_known *known; /* NULL: nothing is left out */
-	bool again, gave;	  /* gave: with again, a row that was not left out */
-	unsigned jobs;		  /* made, or found made */
+	struct read_known *known;     /* NULL: nothing is left out */
+	bool again, gave;	      /* gave: with again, a row that was not left out */
+	unsigned jobs;		      /* made, or found made */
 	/* while rows are taken */
 	osy_reader_row row;
 	void *arg;
@@ -108,7 +108,8 @@ struct osy_reader *osy_reader_new(struct osy_drive *drive, const struct osy_spec
 	reader->again = frontier->again;
 	if (object->deletes)
 		reader->deleted = read_deleted_new(drive, object, frontier->last_id);
-	else if (frontier->job[0] || (object->read_bulk && !frontier->last_id[0] && !frontier->again))
+	else if (frontier->job[0] ||
+		 (object->read_bulk && !frontier->last_id[0] && !frontier->again))
 		reader->bulk = read_bulk_new(drive, OSY_GATE_SOURCE, object, frontier);
 	else
 		reader->rest = read_rest_new(drive, object, frontier->last_id);

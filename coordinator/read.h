@@ -40,7 +40,8 @@ bool osy_reader_complete(const struct osy_reader *reader);
 void osy_reader_frontier(const struct osy_reader *reader, struct osy_frontier *ret);
 /* All of it is in the journal, or nobody wants it any more: a job may go. */
 void osy_reader_settled(struct osy_reader *reader);
-/* row: the id as raw JSON, then the values of the object's fields; of what was deleted the id alone.
+/* row: the id as raw JSON, then the values of the object's fields; of what was deleted the id
+ * alone.
  */
 typedef enum osy_code (*osy_reader_row)(
 	const struct osy_str *values, void *arg, struct osy_err *err);

@@ -78,13 +78,12 @@ static enum osy_code make_list(struct read_deleted *reader, struct osy_err *err)
 	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(4096);
 	struct osy_read_list list = {0};
 	bool kept = false;
-	enum osy_code rc =
-		osy_read_list_kept(reader->drive, reader->object, &kept, err);
+	enum osy_code rc = osy_read_list_kept(reader->drive, reader->object, &kept, err);
 
 	if (rc || kept)
 		return rc;
-	osy_buf_addf(&soql, "SELECT Id FROM %s WHERE %s", reader->object->name,
-		reader->object->where);
+	osy_buf_addf(
+		&soql, "SELECT Id FROM %s WHERE %s", reader->object->name, reader->object->where);
 	rc = osy_sf_query_all(reader->drive->source, osy_buf_str(&soql), fields, 1,
 		OSY_READ_LIST_MOST, osy_read_list_row, &list, err);
 	if (!rc)

@@ -64,8 +64,8 @@ enum osy_code read_deleted_start(struct read_deleted *reader, struct osy_err *er
 bool read_deleted_has_page(const struct read_deleted *reader);
 bool read_deleted_complete(const struct read_deleted *reader);
 const char *read_deleted_last(const struct read_deleted *reader);
-enum osy_code read_deleted_take(
-	struct read_deleted *reader, osy_reader_row row, void *arg, struct osy_err *err) OSY_CHECKED;
+enum osy_code read_deleted_take(struct read_deleted *reader, osy_reader_row row, void *arg,
+	struct osy_err *err) OSY_CHECKED;
 
 /*
  * ---- read_bulk.c: one query job. ----

@@ -99,8 +99,8 @@ enum osy_code osy_read_list_make(
 		osy_buf_addf(&soql, " WHERE %s", object->where);
 	osy_buf_addf(&soql, " ORDER BY %s LIMIT %lld", object->order_by ? object->order_by : "Id",
 		(long long)object->limit);
-	rc = osy_sf_query(
-		drive->source, osy_buf_str(&soql), fields, 1, OSY_READ_LIST_MOST, osy_read_list_row, &list, err);
+	rc = osy_sf_query(drive->source, osy_buf_str(&soql), fields, 1, OSY_READ_LIST_MOST,
+		osy_read_list_row, &list, err);
 	if (!rc)
 		rc = osy_read_list_keep(drive, object, &list, err);
 	free(list.ids);

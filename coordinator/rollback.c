@@ -57,7 +57,8 @@ static enum osy_code plan_later(struct osy_drive *drive, const struct osy_spec_o
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
 	enum osy_code rc = osy_pg_do(drive->pg, &rows, err,
-		"SELECT r.id, sum(b.inserted + b.updated + b.deleted)::bigint FROM run me JOIN org mo ON "
+		"SELECT r.id, sum(b.inserted + b.updated + b.deleted)::bigint FROM run me JOIN org "
+		"mo ON "
 		"mo.name "
 		"= me.target JOIN run r ON r.id <> me.id AND r.state <> 'Rollback Completed' AND "
 		"r.started_at > coalesce((SELECT to_timestamp(min(org_ms) / 1000.0) FROM batch "
@@ -206,7 +207,8 @@ static enum osy_code is_undone(struct osy_drive *drive, bool *ret, struct osy_er
 		"AND "
 		"b.pass <= r.loaded_pass AND b.stage = $3 AND b.state = 'done' AND b.outcome IS "
 		"NOT "
-		"NULL AND (b.inserted + b.updated + b.deleted > 0 OR b.links) AND NOT EXISTS (SELECT 1 FROM "
+		"NULL AND (b.inserted + b.updated + b.deleted > 0 OR b.links) AND NOT EXISTS "
+		"(SELECT 1 FROM "
 		"batch "
 		"u WHERE u.run = b.run AND u.pass = $2 AND u.lane = b.lane AND u.at_offset = "
 		"b.at_offset AND u.state = 'done'))",

@@ -134,8 +134,7 @@ static enum osy_code count_missing(struct scan *scan, const struct osy_spec_obje
 		"WHERE "
 		"%s)",
 		object->name, object->where ? "(" : "", object->where ? object->where : "",
-		object->where ? ") AND " : "", field->name, field->name, parent->name,
-		where);
+		object->where ? ") AND " : "", field->name, field->name, parent->name, where);
 	enum osy_code rc = osy_sf_count(scan->drive->source, osy_buf_str(&soql), &count, err);
 	if (rc == OSY_E_SALESFORCE) {
 		osy_plan_notice(&scan->plan,

@@ -66,10 +66,10 @@ static const struct key option_keys[] = {
 	{0},
 };
 
-#define OPTION_DEFAULTS                                                             \
+#define OPTION_DEFAULTS                                                              \
 	"{\"continueOnError\":true,\"skipMissingFields\":false,\"deltaSync\":false," \
-	"\"deltaOverlapMinutes\":5,\"includeDeleted\":false,\"snapshots\":true," \
-	"\"apiReservePercent\":10,\"duplicateRules\":\"allow-save\",\"lanes\":64,"  \
+	"\"deltaOverlapMinutes\":5,\"includeDeleted\":false,\"snapshots\":true,"     \
+	"\"apiReservePercent\":10,\"duplicateRules\":\"allow-save\",\"lanes\":64,"   \
 	"\"automationOff\":[]}"
 
 static const struct key top_keys[] = {

@@ -179,8 +179,7 @@ enum osy_code osy_template_read(struct osy_str doc, struct osy_template **ret, s
 	template->api_reserve_percent = (int)osy_json_get_i64(options, "apiReservePercent", 10);
 	template->lanes = (int)osy_json_get_i64(options, "lanes", 64);
 	template->delta_sync = osy_json_get_bool(options, "deltaSync", false);
-	template->delta_overlap_minutes =
-		(int)osy_json_get_i64(options, "deltaOverlapMinutes", 5);
+	template->delta_overlap_minutes = (int)osy_json_get_i64(options, "deltaOverlapMinutes", 5);
 	template->include_deleted = osy_json_get_bool(options, "includeDeleted", false);
 	const char *rules = text(arena, osy_json_get_str(options, "duplicateRules"));
 	template->duplicate_rules = rules ? rules : "allow-save";

@@ -192,7 +192,8 @@ static void take_chars(char *to, size_t size, const struct osy_json *from, const
 #define READ_T(arena, json, to, member) (to)->member = take_text((arena), (json), #member);
 #define READ_I(arena, json, to, member) \
 	(to)->member = (__typeof__((to)->member))osy_json_get_i64((json), #member, 0);
-#define READ_N(arena, json, to, member) (to)->member = (int)osy_json_get_i64((json), #member, -1);
+#define READ_N(arena, json, to, member) \
+	(to)->member = (__typeof__((to)->member))osy_json_get_i64((json), #member, -1);
 #define READ_B(arena, json, to, member) (to)->member = osy_json_get_bool((json), #member, false);
 
 static const int *take_ints(
@@ -416,8 +417,8 @@ int osy_spec_last_stage(const struct osy_spec *spec, const char prefix[3])
 	int stage = 0;
 
 	for (size_t i = 0; i < spec->object_count; i++) {
-		if (memcmp(spec->objects[i].prefix, prefix, 3) == 0 &&
-			!spec->objects[i].deletes && spec->objects[i].stage > stage)
+		if (memcmp(spec->objects[i].prefix, prefix, 3) == 0 && !spec->objects[i].deletes &&
+			spec->objects[i].stage > stage)
 			stage = spec->objects[i].stage;
 	}
 	return stage;

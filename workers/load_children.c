@@ -1,4 +1,5 @@
-/* Children that a delete would take along: of a rollback, or of a batch that deletes. See undo.h. */
+/* Children that a delete would take along: of a rollback, or of a batch that deletes. See undo.h.
+ */
 #include <strings.h>
 
 #include "load_internal.h"
@@ -66,8 +67,7 @@ static bool next_child(struct osy_lbatch *batch)
 	struct plan plan = plan_of(batch);
 
 	for (; undo->child < plan.child_count; undo->child++, undo->from = 0) {
-		if (is_dry(batch) &&
-			is_of_run(batch, plan.children[undo->child].object))
+		if (is_dry(batch) && is_of_run(batch, plan.children[undo->child].object))
 			continue;
 		while (undo->from < batch->row_count && !is_to_delete(batch, (unsigned)undo->from))
 			undo->from++;
@@ -167,8 +167,7 @@ static void ask_children(struct osy_lbatch *batch)
 	if (osy_load_call_start(call, NULL, 0, &err))
 		again(batch, &err);
 	else
-		osy_load_step(
-			batch, osy_lrun(batch)->undo ? OSY_STEP_UNDOING : OSY_STEP_ASKING);
+		osy_load_step(batch, osy_lrun(batch)->undo ? OSY_STEP_UNDOING : OSY_STEP_ASKING);
 }
 
 bool osy_load_asks_children(struct osy_lbatch *batch)

@@ -53,9 +53,7 @@ static void compare_found(struct osy_lbatch *batch, struct osy_lrow *row)
 		return;
 	}
 	/* What a former attempt of ours updated is equal now. */
-	row->outcome = row->revived	 ? OSY_INSERTED
-		       : row->was_update ? OSY_UPDATED
-					 : OSY_EXISTING;
+	row->outcome = row->revived ? OSY_INSERTED : row->was_update ? OSY_UPDATED : OSY_EXISTING;
 }
 
 static void compare_none(struct osy_lbatch *batch, unsigned i)

@@ -1,8 +1,8 @@
 /*
  * Batches of what was deleted in the source. They go through the steps of every batch: RESOLVE says
- * what the id map has of them, and nothing else is ever deleted; MATCH reads the targets, whole, for
- * the snapshot; CHILDREN asks for those that would go along; then intent, send and record. What is
- * gone already is found gone by whoever does it again, and its intent says who did it.
+ * what the id map has of them, and nothing else is ever deleted; MATCH reads the targets, whole,
+ * for the snapshot; CHILDREN asks for those that would go along; then intent, send and record. What
+ * is gone already is found gone by whoever does it again, and its intent says who did it.
  */
 #include "load_internal.h"
 #include "osy/clock.h"
@@ -26,8 +26,8 @@ void osy_delete_row_done(struct osy_lbatch *batch, unsigned i, enum osy_outcome 
 /* All that can be given to the record again. */
 static void keep_all(struct osy_lbatch *batch, struct osy_lrow *row)
 {
-	row->written =
-		osy_arena_calloc(&batch->arena, batch->column_count / 64 + 1, sizeof(*row->written));
+	row->written = osy_arena_calloc(
+		&batch->arena, batch->column_count / 64 + 1, sizeof(*row->written));
 	for (unsigned c = 0; row->before && c < batch->column_count; c++)
 		row->written[c / 64] |= 1ull << (c % 64);
 }

@@ -106,6 +106,8 @@ static enum osy_code apply_intent(
 			row->target = from->target;
 		} else if (from->action == OSY_ACT_DELETE) {
 			row->was_delete = true;
+			row->target = from->target; /* its mapping may be dropped already */
+			row->mapped = true;
 		} else if (from->action == OSY_ACT_UNDELETE) {
 			row->revived = true;
 		}

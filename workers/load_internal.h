@@ -35,12 +35,12 @@
 
 /* Where a batch stands. What waits for a time stands still until wait_until. */
 enum osy_step {
-	OSY_STEP_TAKEN,	  /* waits for its stage, or for what a former attempt left in Postgres */
-	OSY_STEP_RESOLVE, /* its ids are asked of the id map */
-	OSY_STEP_PARENTS, /* parents without a mapping are looked up among the failures */
-	OSY_STEP_DOUBT,	  /* holds inserts that may have happened and that no key finds */
-	OSY_STEP_MATCH,	  /* something is to be asked of the org */
-	OSY_STEP_ASKING,  /* and is under way */
+	OSY_STEP_TAKEN,	   /* waits for its stage, or for what a former attempt left in Postgres */
+	OSY_STEP_RESOLVE,  /* its ids are asked of the id map */
+	OSY_STEP_PARENTS,  /* parents without a mapping are looked up among the failures */
+	OSY_STEP_DOUBT,	   /* holds inserts that may have happened and that no key finds */
+	OSY_STEP_MATCH,	   /* something is to be asked of the org */
+	OSY_STEP_ASKING,   /* and is under way */
 	OSY_STEP_CHILDREN, /* of what is deleted: children are asked for */
 	OSY_STEP_READY,	  /* compared; waits for its turn in the lane, for claims and for the intent
 			   */
@@ -103,14 +103,14 @@ struct osy_lrow {
 	enum osy_outcome outcome;
 	enum osy_action action;
 	int collection;
-	uint16_t unit; /* most records of a collection that it goes in */
+	uint16_t unit;			   /* most records of a collection that it goes in */
 	uint8_t tries, rematches, revives; /* revives: undeletes that were refused */
-	bool keyed;	 /* an insert can be found again for certain */
-	bool mapped;	 /* target comes from the id map */
-	bool unknown;	 /* marked OUTCOME_UNKNOWN by an earlier pass or run */
-	bool ask;	 /* to be matched */
-	bool fetched;	 /* its target was read */
-	bool looked;	 /* its key was asked */
+	bool keyed;			   /* an insert can be found again for certain */
+	bool mapped;			   /* target comes from the id map */
+	bool unknown;			   /* marked OUTCOME_UNKNOWN by an earlier pass or run */
+	bool ask;			   /* to be matched */
+	bool fetched;			   /* its target was read */
+	bool looked;			   /* its key was asked */
 	bool guessed;	 /* its target is what the keys that were read say: still to be fetched */
 	bool absent;	 /* by the keys that were read, the target has none */
 	bool lost;	 /* an insert of ours got no reply, once */
@@ -119,9 +119,9 @@ struct osy_lrow {
 	bool was_delete; /* a delete */
 	bool revived;	 /* its target was undeleted by us, or may have been */
 	bool lost_undelete; /* without a reply */
-	bool claimed;	 /* its key is claimed by it */
-	bool put;	 /* its mapping is new */
-	bool recorded;	 /* its outcome is in Postgres */
+	bool claimed;	    /* its key is claimed by it */
+	bool put;	    /* its mapping is new */
+	bool recorded;	    /* its outcome is in Postgres */
 	bool reparented;
 	bool kept;		/* a retry leaves it as earlier passes have made it */
 	bool relinks;		/* and makes its links again */
@@ -465,7 +465,8 @@ enum osy_code osy_load_snapshot_read(
 
 /* ---- undo.c, undo_send.c: the steps of a rollback ---- */
 void osy_undo_take(struct osy_loader *loader);
-/* undo_insert.c: rows that are inserted again, as far as their parents are back. False: none now. */
+/* undo_insert.c: rows that are inserted again, as far as their parents are back. False: none now.
+ */
 bool osy_undo_insert(struct osy_lbatch *batch);
 void osy_undo_resolved(struct osy_lbatch *batch);
 void osy_undo_decide(struct osy_lbatch *batch); /* its targets were read */
@@ -478,7 +479,7 @@ void osy_undo_row_done(struct osy_lbatch *batch, unsigned row);
 bool osy_load_asks_children(struct osy_lbatch *batch);
 
 /* ---- load_delete.c: what was deleted in the source ---- */
-void osy_delete_decide(struct osy_lbatch *batch); /* its targets were read */
+void osy_delete_decide(struct osy_lbatch *batch);    /* its targets were read */
 void osy_delete_children(struct osy_loader *loader); /* the step */
 void osy_delete_row_done(struct osy_lbatch *batch, unsigned row, enum osy_outcome outcome);
 void osy_delete_row_failed(

@@ -69,10 +69,9 @@ void osy_load_intent_pack(const struct osy_lbatch *batch, bool withdraw, struct 
 
 static bool in_snapshot(const struct osy_lrow *row)
 {
-	return row->written &&
-	       ((osy_is_pending(row) &&
-			(row->action == OSY_ACT_UPDATE || row->action == OSY_ACT_DELETE)) ||
-		       row->outcome == OSY_UPDATED || row->outcome == OSY_DELETED);
+	return row->written && ((osy_is_pending(row) && (row->action == OSY_ACT_UPDATE ||
+								row->action == OSY_ACT_DELETE)) ||
+				       row->outcome == OSY_UPDATED || row->outcome == OSY_DELETED);
 }
 
 static bool is_bit(const uint64_t *bits, unsigned c)

@@ -105,15 +105,13 @@ static void pack_outcome(struct osy_litem *item)
 		OSY_ASSERT(batch->record_as != OSY_RECORD_DONE || !osy_is_pending(row));
 		if (row->kept && batch->record_as == OSY_RECORD_DONE)
 			continue; /* as before */
-		if (osy_lrun(batch)->undo && batch->object->deletes &&
-			row->outcome == OSY_INSERTED)
+		if (osy_lrun(batch)->undo && batch->object->deletes && row->outcome == OSY_INSERTED)
 			row->outcome = OSY_DELETED; /* a delete that is undone */
 		item->now[i].outcome = row->outcome;
 		const struct osy_id *target =
 			row->outcome == OSY_DELETED && !osy_id_is_set(&row->target) ? &row->gone
 										    : &row->target;
-		if (!osy_is_pending(row) &&
-			memcmp(target->c, batch->object->target_prefix, 3) == 0)
+		if (!osy_is_pending(row) && memcmp(target->c, batch->object->target_prefix, 3) == 0)
 			item->now[i].target = *target;
 	}
 	if (batch->record_as == OSY_RECORD_DONE && !batch->head.links)

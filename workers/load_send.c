@@ -68,7 +68,7 @@ static bool any_of(const struct osy_lbatch *batch, enum osy_action action)
 
 void osy_load_plan(struct osy_lbatch *batch, const struct osy_lbatch *front)
 {
-	enum osy_action first = batch->object->deletes ? OSY_ACT_DELETE
+	enum osy_action first = batch->object->deletes		? OSY_ACT_DELETE
 				: any_of(batch, OSY_ACT_INSERT) ? OSY_ACT_INSERT
 								: OSY_ACT_UPDATE;
 	unsigned at = 0;
@@ -355,9 +355,8 @@ static void send_undelete(struct osy_lbatch *batch)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf body = OSY_BUF(64u * 1024);
 	unsigned c = batch->next_collection;
-	struct osy_lpiece piece = {.batch = batch,
-		.collection = c,
-		.count = batch->starts[c + 1] - batch->starts[c]};
+	struct osy_lpiece piece = {
+		.batch = batch, .collection = c, .count = batch->starts[c + 1] - batch->starts[c]};
 	struct osy_err err = OSY_ERR_NONE;
 	struct osy_sf_request request;
 

@@ -426,8 +426,8 @@ void osy_load_take_late(struct osy_loader *loader)
 {
 	for (struct osy_load *load = loader->loads; load; load = load->next) {
 		if (load->looked && load->left && !load->lane->lost && !osy_load_ends(load) &&
-			!load->lane->run->undo &&
-			loader->trouble_until <= loader->now && take_late(load))
+			!load->lane->run->undo && loader->trouble_until <= loader->now &&
+			take_late(load))
 			return;
 	}
 }

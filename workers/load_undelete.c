@@ -1,16 +1,16 @@
 /*
  * Records that were deleted by an earlier run and are alive again in the source. The tombstone of
- * their mapping names the target they had: while that is in the recycle bin it is undeleted and then
- * updated; the record counts as inserted, so that a rollback deletes it again. What has left the bin
- * is inserted anew, as any record without a mapping.
+ * their mapping names the target they had: while that is in the recycle bin it is undeleted and
+ * then updated; the record counts as inserted, so that a rollback deletes it again. What has left
+ * the bin is inserted anew, as any record without a mapping.
  *
  *   MATCH     batches with unmapped rows ask Postgres for tombstones, and the org what it has of
  *             their targets
  *   READY     the intent names the undeletes
  *   SEND      a SOAP call a collection; then the rows are matched again and updated
  *
- * A reply that is lost: the undelete is sent again, and refused for what is out of the bin; then the
- * target is looked at once more.
+ * A reply that is lost: the undelete is sent again, and refused for what is out of the bin; then
+ * the target is looked at once more.
  */
 #include "load_internal.h"
 #include "osy/failpoint.h"
@@ -53,8 +53,8 @@ static void take_pairs(
 		size_t next = OSY_LINDEX_START;
 		int64_t i;
 		if (!osy_id_unpack(batch->object->prefix, packed, &source) ||
-			!osy_id_unpack(batch->object->target_prefix, packed + OSY_ID_PACKED,
-				&target))
+			!osy_id_unpack(
+				batch->object->target_prefix, packed + OSY_ID_PACKED, &target))
 			continue;
 		while ((i = osy_lindex_next(by_source, osy_lindex_id(&source), &next)) >= 0) {
 			if (osy_id_equal(&batch->rows[i].source, &source))
@@ -173,8 +173,8 @@ static void ask_targets(struct osy_lbatch *batch)
 	while (i < batch->row_count && parts < OSY_SF_COMPOSITE_MAX) {
 		OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(64u * 1024);
 		unsigned n = 0;
-		osy_buf_addf(&soql, "SELECT Id,IsDeleted FROM %s WHERE Id IN (",
-			batch->object->target);
+		osy_buf_addf(
+			&soql, "SELECT Id,IsDeleted FROM %s WHERE Id IN (", batch->object->target);
 		for (; i < batch->row_count && n < IDS_A_QUERY; i++) {
 			char id[19];
 			if (!is_asked(&batch->rows[i]))
@@ -301,8 +301,8 @@ static void on_undeleted(struct osy_lcall *call, struct osy_sf_reply *reply)
 	osy_load_next_round(batch);
 }
 
-struct osy_lcall *osy_load_undelete_call(const struct osy_lpiece *piece, struct osy_buf *body,
-	struct osy_sf_request *ret)
+struct osy_lcall *osy_load_undelete_call(
+	const struct osy_lpiece *piece, struct osy_buf *body, struct osy_sf_request *ret)
 {
 	struct osy_lbatch *batch = piece->batch;
 	char ids[OSY_SF_UNDELETE_MAX][19];

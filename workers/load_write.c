@@ -44,7 +44,8 @@ static const char *const sql_record =
 	"epoch, intent, outcome, CASE WHEN state = 'aside' THEN clock_timestamp() + due_ms * "
 	"interval "
 	"'1 millisecond' END, inserted, updated, existing, skipped, failed, d_inserted, d_updated, "
-	"d_existing, d_skipped, d_failed, smallest, largest, deleted, d_deleted FROM fresh WHERE state <> '' "
+	"d_existing, d_skipped, d_failed, smallest, largest, deleted, d_deleted FROM fresh WHERE "
+	"state <> '' "
 	"ON CONFLICT (run, pass, lane, at_offset) DO UPDATE SET state = excluded.state, keyless = "
 	"excluded.keyless, epoch = excluded.epoch, intent = excluded.intent, insert_job = NULL, "
 	"update_job = NULL, outcome = excluded.outcome, due_at = excluded.due_at, inserted = "
@@ -70,7 +71,8 @@ static const char *const sql_record =
 	"tombstone, pairs, deleted) "
 	"SELECT x.pair, x.source_prefix, x.target_prefix, g.run, x.smallest, x.largest, "
 	"x.tombstone "
-	"<> 0, x.pairs, x.tombstone = 2 FROM unnest($35::bigint[], $36::int[], $37::text[], $38::text[], "
+	"<> 0, x.pairs, x.tombstone = 2 FROM unnest($35::bigint[], $36::int[], $37::text[], "
+	"$38::text[], "
 	"$39::text[], "
 	"$40::text[], $41::int[], $42::bytea[]) AS x(k, pair, source_prefix, target_prefix, "
 	"smallest, "
@@ -98,8 +100,8 @@ struct batch_arrays {
 	int64_t epoch[MAX], offset[MAX], position[MAX], due_ms[MAX];
 };
 
-static const enum osy_outcome counted[6] = {OSY_INSERTED, OSY_UPDATED, OSY_EXISTING,
-	OSY_SKIPPED, OSY_FAILED, OSY_DELETED};
+static const enum osy_outcome counted[6] = {
+	OSY_INSERTED, OSY_UPDATED, OSY_EXISTING, OSY_SKIPPED, OSY_FAILED, OSY_DELETED};
 
 static bool has_keyless_doubt(const struct osy_lbatch *batch)
 {

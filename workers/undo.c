@@ -99,10 +99,12 @@ static bool find_next(struct osy_load *load, int64_t *ret_offset, bool *ret_wait
 	if (osy_pg_do(load->loader->worker->pg, &result, &err,
 		    "SELECT b.at_offset, coalesce((SELECT a.state = 'aside' AND a.due_at > "
 		    "clock_timestamp() FROM batch a WHERE a.run = b.run AND a.pass = $5 AND a.lane "
-		    "= b.lane AND a.at_offset = b.at_offset), false) AS later FROM batch b WHERE b.run = $1 AND b.pass <= $2 AND b.lane "
+		    "= b.lane AND a.at_offset = b.at_offset), false) AS later FROM batch b WHERE "
+		    "b.run = $1 AND b.pass <= $2 AND b.lane "
 		    "= "
 		    "$3 AND b.stage = $4 AND b.state = 'done' AND b.outcome IS NOT NULL AND "
-		    "(b.inserted + b.updated + b.deleted > 0 OR b.links) AND NOT EXISTS (SELECT 1 FROM "
+		    "(b.inserted + b.updated + b.deleted > 0 OR b.links) AND NOT EXISTS (SELECT 1 "
+		    "FROM "
 		    "batch u "
 		    "WHERE u.run = b.run AND u.pass = $5 AND u.lane = b.lane AND u.at_offset = "
 		    "b.at_offset AND u.state = 'done') ORDER BY later, b.at_offset DESC LIMIT "
@@ -231,8 +233,8 @@ void osy_undo_take(struct osy_loader *loader)
 		const struct osy_wlane *lane = load->lane;
 		int64_t offset = -1;
 		bool waits = false;
-		if (!lane->run->undo || load->undo_at > loader->now || !load->looked || !lane->raised || lane->lost ||
-			load->first || osy_load_ends(load) ||
+		if (!lane->run->undo || load->undo_at > loader->now || !load->looked ||
+			!lane->raised || lane->lost || load->first || osy_load_ends(load) ||
 			load->undone_stage == lane->run->open_stage ||
 			!osy_load_has_memory(loader, false))
 			continue;
@@ -277,7 +279,8 @@ static void resolve_deleted(struct osy_lbatch *batch, unsigned i)
 	} else if (row->mapped && !osy_id_equal(&row->target, &batch->undo->targets[i])) {
 		osy_id_18(&row->target, now);
 		osy_load_fail(batch, i, OSY_FAIL_CHANGED, OSY_STR(""),
-			"the record is in the target again, as %s: a later run has brought it", now);
+			"the record is in the target again, as %s: a later run has brought it",
+			now);
 	} else if (row->lost) {
 		insert_again(batch, i);
 		row->doubt = osy_is_pending(row);
@@ -292,8 +295,7 @@ void osy_undo_resolved(struct osy_lbatch *batch)
 	bool doubt = false;
 
 	for (unsigned i = 0; i < batch->row_count; i++) {
-		if (osy_is_pending(&batch->rows[i]) &&
-			batch->undo->ops[i] == OSY_UNDO_UNDELETE)
+		if (osy_is_pending(&batch->rows[i]) && batch->undo->ops[i] == OSY_UNDO_UNDELETE)
 			resolve_deleted(batch, i);
 		doubt |= batch->rows[i].doubt;
 	}

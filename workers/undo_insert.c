@@ -62,11 +62,11 @@ static void collect(struct osy_lbatch *batch, struct parents *parents)
 		for (unsigned c = 0; is_due(batch, i) && c < batch->column_count; c++) {
 			struct osy_id id;
 			struct osy_str value = batch->rows[i].values[c];
-			if (!is_reference(batch, c) || !value.p ||
-				!osy_id_parse_json(value, &id) || find(parents, &id))
+			if (!is_reference(batch, c) || !value.p || !osy_id_parse_json(value, &id) ||
+				find(parents, &id))
 				continue;
-			osy_lindex_add(&parents->by_old, osy_lindex_id(&id),
-				(uint32_t)parents->count);
+			osy_lindex_add(
+				&parents->by_old, osy_lindex_id(&id), (uint32_t)parents->count);
 			parents->items[parents->count++].old = id;
 		}
 	}
@@ -75,7 +75,8 @@ static void collect(struct osy_lbatch *batch, struct parents *parents)
 static void take_pairs(struct parents *parents, const struct osy_pg_result *result, size_t row)
 {
 	struct osy_str source_prefix = osy_pg_str(result, row, 1),
-		       target_prefix = osy_pg_str(result, row, 2), pairs = osy_pg_str(result, row, 3);
+		       target_prefix = osy_pg_str(result, row, 2),
+		       pairs = osy_pg_str(result, row, 3);
 
 	for (size_t at = 0; at + 2 * OSY_ID_PACKED <= pairs.len; at += 2 * OSY_ID_PACKED) {
 		const unsigned char *packed = (const unsigned char *)pairs.p + at;
@@ -145,8 +146,7 @@ static enum osy_code resolve(
 	return rc;
 }
 
-static void readdress(
-	struct osy_lbatch *batch, unsigned i, unsigned c, const struct parent *parent)
+static void readdress(struct osy_lbatch *batch, unsigned i, unsigned c, const struct parent *parent)
 {
 	char *text = osy_arena_alloc(&batch->arena, 24);
 

@@ -235,8 +235,7 @@ static bool undelete(struct osy_lbatch *batch)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < batch->row_count && n < OSY_SF_UNDELETE_MAX; i++) {
-		if (!osy_is_pending(&batch->rows[i]) ||
-			batch->undo->ops[i] != OSY_UNDO_UNDELETE)
+		if (!osy_is_pending(&batch->rows[i]) || batch->undo->ops[i] != OSY_UNDO_UNDELETE)
 			continue;
 		osy_id_18(&batch->undo->targets[i], ids[n]);
 		batch->undo->sent[n++] = i;

@@ -35,8 +35,9 @@ static enum osy_code take(const struct osy_xml_node *node, size_t index, osy_sf_
 	void *arg, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done)
-	struct osy_buf id = OSY_BUF(TEXT_MAX), success = OSY_BUF(TEXT_MAX), code = OSY_BUF(TEXT_MAX),
-		       text = OSY_BUF(TEXT_MAX), message = OSY_BUF(6 * TEXT_MAX);
+	struct osy_buf id = OSY_BUF(TEXT_MAX), success = OSY_BUF(TEXT_MAX),
+		       code = OSY_BUF(TEXT_MAX), text = OSY_BUF(TEXT_MAX),
+		       message = OSY_BUF(6 * TEXT_MAX);
 	const struct osy_xml_node *errors = osy_xml_child(node, "errors");
 	struct osy_json_writer w = osy_json_writer(&message);
 	enum osy_code rc = osy_xml_text(osy_xml_child(node, "id"), &id, err);
@@ -59,8 +60,8 @@ static enum osy_code take(const struct osy_xml_node *node, size_t index, osy_sf_
 	return result(0, index, &row, arg, err);
 }
 
-enum osy_code osy_sf_undelete_read(struct osy_str reply, size_t count, osy_sf_result result,
-	void *arg, struct osy_err *err)
+enum osy_code osy_sf_undelete_read(
+	struct osy_str reply, size_t count, osy_sf_result result, void *arg, struct osy_err *err)
 {
 	OSY_AUTO(osy_xml_free_at) struct osy_xml *xml = NULL;
 	enum osy_code rc = osy_xml_parse(reply, "the reply of undelete", &xml, err);

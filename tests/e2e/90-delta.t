@@ -270,6 +270,19 @@ is "$(orgsync idmap get --source src --target dst "$(id_of_any Contact C-203)" -
 go gone
 is "$? $(run_get "$RUN" 'd["totals"]["deleted"]') $(live)" "0 6 [599, 1492]" "and it is deleted once more"
 
+# ---- A parent among them, both out of the recycle bin ----------------------------------------------------------------
+printf '%s\n' '{"attributes":{"type":"Account"},"Id":"@p","Name":"Parent","Industry":"Energy","Ext_Id__c":"A-p"}' \
+	'{"attributes":{"type":"Account"},"Id":"@q","Name":"Child","Industry":"Energy","Ext_Id__c":"A-q","ParentId":"@p"}' >"$T/pair"
+seed "$SRC" "$T/pair"
+go gone
+erase "$SRC" Account A-p A-q
+go gone
+curl -sf -X POST "$DST/__sim/empty-bin" >/dev/null
+orgsync run rollback "$RUN" --wait >"$T/out" 2>&1
+is "$? $(done_is) $(value Account A-q ParentId)" "0 [0, 0, 2, 0] $(id_of "$DST" Account A-p)" "a child that is inserted again points to its parent as it is now"
+go gone
+is "$? $(run_get "$RUN" 'd["totals"]["deleted"]') $(live)" "0 2 [599, 1492]" "and both are deleted again"
+
 # ---- Children of others ----------------------------------------------------------------------------------------------
 A301=$(id_of "$DST" Account A-301)
 curl -sf --data-binary '{"attributes":{"type":"Contact"},"LastName":"Other","AccountId":"'"$A301"'","Ext_Id__c":"Other"}' "$DST/__sim/seed" >/dev/null

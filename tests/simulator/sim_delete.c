@@ -145,8 +145,8 @@ bool sim_undelete_row(struct sim_txn *t, struct sim_row *row, uint64_t oid)
 	const struct sim_object *obj = t->org->object[sim_oid_obj(oid)];
 
 	if (!r || !r->deleted || (r->flags & SIM_PURGED) || !obj->undeletable)
-		return sim_row_fail(t, row, "UNDELETE_FAILED", NULL,
-			"Entity is not in the recycle bin");
+		return sim_row_fail(
+			t, row, "UNDELETE_FAILED", NULL, "Entity is not in the recycle bin");
 	if (sim_is_taken(obj->store, r))
 		return sim_row_fail(t, row, "DUPLICATE_VALUE", NULL, "duplicate value found");
 	sim_revive_tree(t, oid, r->deleted, 0);

@@ -158,8 +158,8 @@ static void sim_soap_undelete(struct sim_req *req, struct sim_resp *resp, const 
 
 typedef void sim_soap_call(struct sim_req *req, struct sim_resp *resp, const xmlNode *call);
 
-static void sim_soap(struct sim_req *req, struct sim_resp *resp, const char *name,
-	sim_soap_call *run)
+static void sim_soap(
+	struct sim_req *req, struct sim_resp *resp, const char *name, sim_soap_call *run)
 {
 	xmlDoc *doc = sim_xml_parse((struct sim_str){req->body, req->len});
 	const xmlNode *envelope = doc ? xmlDocGetRootElement(doc) : NULL;

@@ -11,6 +11,7 @@ import http.client
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import tempfile
@@ -610,6 +611,34 @@ class Query(Base):
         gone = self.org.ok("GET", "/sobjects/Task/deleted/?start=%s&end=%s" % (fmt(now - 300), fmt(now + 120)))
         self.assertEqual(gone["deletedRecords"][0]["id"], t)
         self.assertEqual(self.org.call("GET", DATA + "/sobjects/Task/deleted/?start=%s&end=%s" % (fmt(now), fmt(now)))[2][0]["errorCode"], "INVALID_REPLICATION_DATE")
+
+
+class Bin(Base):
+    def undelete(self, *ids):
+        body = ('<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns="urn:partner.soap.sforce.com"><e:Header><SessionHeader>'
+                "<sessionId>%s</sessionId></SessionHeader></e:Header><e:Body><undelete>%s</undelete></e:Body></e:Envelope>"
+                % (self.org.token, "".join("<ids>%s</ids>" % i for i in ids)))
+        s, _, d = self.org.raw("POST", "/services/Soap/u/60.0", body, {"SOAPAction": '"undelete"', "Content-Type": "text/xml"})
+        self.assertEqual(s, 200)
+        text = d.decode()
+        return list(zip(re.findall("<success>(.*?)<", text), re.findall("<result>(?:<errors>.*?<statusCode>(.*?)<|)", text)))
+
+    def test_undelete(self):
+        a = self.org.new("Account", Name="a")
+        c = self.org.new("Contact", LastName="c", AccountId=a)
+        alive = self.org.new("Account", Name="b")
+        self.org.ok("DELETE", "/sobjects/Account/" + a)
+        self.assertEqual(self.undelete(a, alive), [("true", ""), ("false", "UNDELETE_FAILED")])
+        self.assertEqual(self.org.get("Contact", c, "AccountId")["AccountId"], a)  # it went along, and comes back along
+        self.assertEqual(self.undelete(a), [("false", "UNDELETE_FAILED")])
+        self.org.ok("DELETE", "/sobjects/Account/" + a)
+        self.assertEqual(self.org.admin("POST", "empty-bin"), {"purged": 2})
+        self.assertEqual(self.undelete(a), [("false", "UNDELETE_FAILED")])
+        self.assertEqual(self.org.soql("SELECT Id FROM Account WHERE IsDeleted = true", "/queryAll")["totalSize"], 0)
+        now = time.time()
+        fmt = lambda t: urllib.parse.quote(time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(t)))
+        gone = self.org.ok("GET", "/sobjects/Account/deleted/?start=%s&end=%s" % (fmt(now - 300), fmt(now + 120)))
+        self.assertEqual([r["id"] for r in gone["deletedRecords"]], [a])
 
 
 class Composite(Base):

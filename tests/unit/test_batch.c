@@ -215,20 +215,23 @@ static void test_intent(void **state)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(1u << 20);
 	OSY_AUTO(osy_arena_done) struct osy_arena arena;
-	struct osy_intent_row rows[3] = {{.action = OSY_ACT_NONE, .collection = -1},
+	struct osy_intent_row rows[4] = {{.action = OSY_ACT_NONE, .collection = -1},
 		{.action = OSY_ACT_UPDATE, .collection = 4, .target = id_of("003000000000001")},
 		{.action = OSY_ACT_INSERT,
 			.collection = 0,
 			.claim = 0xfedcba9876543210,
-			.source = id_of("003000000000002")}};
-	struct osy_intent intent = {3, rows}, back;
+			.source = id_of("003000000000002")},
+		{.action = OSY_ACT_DELETE, .collection = 1, .target = id_of("003000000000003")}};
+	struct osy_intent intent = {4, rows}, back;
 	struct osy_err err = OSY_ERR_NONE;
 
 	(void)state;
 	osy_arena_init(&arena, 4096);
 	osy_intent_write(&intent, &out);
 	assert_int_equal(osy_intent_read(osy_buf_str(&out), &arena, &back, &err), OSY_OK);
-	assert_int_equal(back.count, 3);
+	assert_int_equal(back.count, 4);
+	assert_int_equal(back.rows[3].action, OSY_ACT_DELETE);
+	assert_true(osy_id_equal(&back.rows[3].target, &rows[3].target));
 	assert_int_equal(back.rows[0].action, OSY_ACT_NONE);
 	assert_int_equal(back.rows[1].collection, 4);
 	assert_true(osy_id_equal(&back.rows[1].target, &rows[1].target));

@@ -70,6 +70,27 @@ static void later_pass_moves_improvements_only(void **state)
 	assert_int_equal(sum, 0);
 }
 
+/* What was deleted is found deleted by a replay, and a delete that failed may come about by a
+ * retry.
+ */
+static void deletes_are_settled(void **state)
+{
+	const struct osy_outcome_row before[] = {
+		row(OSY_DELETED, "001000000000001"), row(OSY_FAILED, "001000000000002")};
+	const struct osy_outcome_row now[] = {
+		row(OSY_SKIPPED, NULL), row(OSY_DELETED, "001000000000002")};
+	struct osy_outcome_row merged[2];
+	struct osy_ltally tally;
+
+	(void)state;
+	osy_load_tally(before, now, 2, &tally, merged);
+	assert_int_equal(tally.deltas[OSY_DELETED], 1);
+	assert_int_equal(tally.deltas[OSY_FAILED], -1);
+	assert_int_equal(tally.deltas[OSY_SKIPPED], 0);
+	assert_memory_equal(&merged[0], &before[0], sizeof(before[0]));
+	assert_int_equal(merged[1].outcome, OSY_DELETED);
+}
+
 /* A retry says nothing of the records that it leaves alone. */
 static void rows_of_no_pass_stay(void **state)
 {
@@ -99,6 +120,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_pass_counts_all),
 		cmocka_unit_test(later_pass_moves_improvements_only),
+		cmocka_unit_test(deletes_are_settled),
 		cmocka_unit_test(rows_of_no_pass_stay),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

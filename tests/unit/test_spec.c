@@ -69,6 +69,33 @@ static void comes_back_as_it_was(void **state)
 	osy_spec_free(spec);
 }
 
+/* A program that knows no deletes would insert what is to be deleted: it refuses the spec. */
+static void deletes_come_back(void **state)
+{
+	static const struct osy_spec_child children[] = {{"Contact", "AccountId"}};
+	struct osy_spec_object of = object;
+	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(1 << 20);
+	struct osy_spec *spec = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	of.deletes = true;
+	of.since = 1795792440123;
+	of.children = children;
+	of.child_count = 1;
+	write_spec(&of, &out);
+	assert_non_null(strstr(out.p, "\"v\":3"));
+	assert_int_equal(osy_spec_read(osy_buf_str(&out), &spec, &err), OSY_OK);
+	const struct osy_spec_object *got = &spec->objects[0];
+	assert_true(got->deletes && got->since == of.since);
+	assert_int_equal(got->child_count, 1);
+	assert_string_equal(got->children[0].object, "Contact");
+	assert_string_equal(got->children[0].field, "AccountId");
+	/* nothing waits for what is deleted */
+	assert_int_equal(osy_spec_last_stage(spec, "a00"), 0);
+	osy_spec_free(spec);
+}
+
 static void rules_come_back(void **state)
 {
 	static const struct osy_spec_value values[] = {{"Hot", "\"Warm\""}, {"null", "true"}};
@@ -156,6 +183,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(comes_back_as_it_was),
+		cmocka_unit_test(deletes_come_back),
 		cmocka_unit_test(rules_come_back),
 		cmocka_unit_test(without_an_order),
 		cmocka_unit_test(indexes_are_checked),

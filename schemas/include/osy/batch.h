@@ -11,8 +11,8 @@
  *
  * A batch of what was deleted in the source (deletes of the spec's object) has rows of ids alone.
  *
- * Kafka headers, so that an undecodable batch still counts: "kind" (records, deletes, links), "object"
- * (index), "stage", "count", "pass", each as decimal or plain text.
+ * Kafka headers, so that an undecodable batch still counts: "kind" (records, deletes, links),
+ * "object" (index), "stage", "count", "pass", each as decimal or plain text.
  */
 #ifndef OSY_BATCH_H
 #define OSY_BATCH_H

@@ -124,8 +124,8 @@ struct osy_spec {
 	int stages;		 /* without the link stage, which is stages + 1 */
 	int api_reserve_percent; /* of each org's daily calls, which the run leaves to others */
 	bool continue_on_error, snapshots, audit_fields;
-	bool revives; /* deletes too: a record that is alive again is undeleted */
-	bool delta;   /* the run may move marks (coordinator/delta.h) */
+	bool revives;		     /* deletes too: a record that is alive again is undeleted */
+	bool delta;		     /* the run may move marks (coordinator/delta.h) */
 	const char *duplicate_rules; /* "allow-save" or "respect" */
 	const struct osy_spec_object *objects;
 	size_t object_count;

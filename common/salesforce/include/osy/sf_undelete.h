@@ -1,6 +1,6 @@
 /*
- * SOAP undelete: records out of the recycle bin, which no REST call does. Source: salesforce-wire.md
- * section 2.14.
+ * SOAP undelete: records out of the recycle bin, which no REST call does. Source:
+ * salesforce-wire.md section 2.14.
  */
 #ifndef OSY_SF_UNDELETE_H
 #define OSY_SF_UNDELETE_H
