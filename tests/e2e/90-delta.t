@@ -301,4 +301,7 @@ erase "$DST" Contact C-302
 erase "$SRC" Contact C-302
 go gone
 is "$? $(run_get "$RUN" '[d["totals"][k] for k in ("deleted", "existing", "failed")]')" "0 [0, 1, 0]" "what is gone already counts as existing"
+RUN=$(orgsync run create --template gone --source src --target dst --since "$(date -u -d '20 days ago' +%Y-%m-%d)")
+orgsync run scan "$RUN" -o json >"$T/scan.json" 2>/dev/null
+like "$(json '[n for n in d["notices"] if "Account" in n]' <"$T/scan.json")" "is not known to the org any more" "a mark older than what an org tells of deletes: the scan says so"
 e2e_end
