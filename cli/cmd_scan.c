@@ -64,6 +64,7 @@ static void print_missing(const struct osy_json *missing)
 		{"OBJECT", "object", CLI_TEXT},
 		{"FIELD", "field", CLI_TEXT},
 		{"PARENT", "parent", CLI_TEXT},
+		{"POLICY", "policy", CLI_TEXT},
 		{NULL, NULL, CLI_TEXT},
 	};
 	struct cli table = {.words = {.format = CLI_TABLE}};
@@ -72,7 +73,29 @@ static void print_missing(const struct osy_json *missing)
 		return;
 	printf("\n");
 	cli_print_rows(&table, missing, columns);
-	printf("These lookups point to records that the run does not take along.\n");
+	printf("These lookups point to records that the run does not take along. Where no earlier "
+	       "run "
+	       "has mapped them:\n"
+	       "blank: the lookup is left out; wait: the records wait until a later run has it; "
+	       "fail: "
+	       "they fail.\n");
+}
+
+static void print_waiting(const struct osy_json *objects)
+{
+	for (size_t i = 0; i < osy_json_count(objects); i++) {
+		const struct osy_json *object = osy_json_at(objects, i);
+		OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(4096);
+		int64_t count = osy_json_get_i64(object, "waiting", 0);
+		if (!count)
+			continue;
+		osy_buf_addc(&text, '\n');
+		cli_number(count, &text);
+		osy_buf_addz(&text, count == 1 ? " record of " : " records of ");
+		cli_show(osy_json_get_str(object, "name"), &text);
+		printf("%s that %s since earlier runs %s read too, whatever the filter selects.\n",
+			text.p, count == 1 ? "waits" : "wait", count == 1 ? "is" : "are");
+	}
 }
 
 static void print_cost(const struct osy_json *report)
@@ -122,6 +145,7 @@ static enum osy_code print_report(struct cli *cli, struct osy_err *err)
 		cli_print_rows(cli, objects, object_columns);
 		if (cli->words.format == CLI_TABLE) {
 			print_missing(osy_json_get(report, "missingParents"));
+			print_waiting(objects);
 			print_cost(report);
 			print_notices(osy_json_get(report, "notices"));
 		}

@@ -92,6 +92,14 @@ static const struct cli_option run_errors[] = {
 	LIMIT,
 	END,
 };
+static const struct cli_option run_waiting[] = {
+	{"object", 0, "OBJECT", false, "only records of this object"},
+	{"parent", 0, "RECORD-ID", false, "only those that wait for this record of the source"},
+	{"parents", 0, NULL, false, "how many wait for each parent"},
+	{"csv", 0, "FILE", false, "write all of them to a CSV file; - is standard output"},
+	LIMIT,
+	END,
+};
 static const struct cli_option pair[] = {
 	{"source", 0, "ORG", true, "the source org"},
 	{"target", 0, "ORG", true, "the target org"},
@@ -137,6 +145,8 @@ const struct cli_command cli_commands[] = {
 	{"run", "show", "RUN", NULL, "its state and counts", cli_run_show},
 	{"run", "list", "", run_list, "runs, newest first", cli_run_list},
 	{"run", "errors", "RUN", run_errors, "the records and lookups that failed", cli_run_errors},
+	{"run", "waiting", "RUN", run_waiting, "the records of its template that wait for a parent",
+		cli_run_waiting},
 	{"run", "why", "RUN RECORD-ID", NULL, "what became of a source record, and why",
 		cli_run_why},
 	{"run", "abort", "RUN", wait, "takes no new batch; what is in flight is finished",

@@ -267,6 +267,8 @@ void osy_check_metadata(struct osy_check *check)
 	if (!rc)
 		rc = plan_lookups(&build, &err);
 	if (!rc)
+		rc = plan_parents(&build, &err);
+	if (!rc)
 		rc = plan_stages(&build, &err);
 	if (rc)
 		tell_order(check, &err);

@@ -172,6 +172,8 @@ static enum osy_code add_object(struct scan *scan, size_t i, struct osy_arena *a
 		.lanes = 1,
 		.lock_field = -1,
 		.order_field = -1,
+		.waiting_of = -1,
+		.waiting_leg = -1,
 		.target_count = of->target_count};
 	memcpy(object->prefix, of->prefix, sizeof(object->prefix));
 	memcpy(object->target_prefix, of->target_prefix, sizeof(object->target_prefix));

@@ -113,7 +113,12 @@ enum osy_code osy_drive_delete(struct osy_drive *drive, struct osy_err *err)
 	if (rc)
 		return rc;
 	drop_claims(drive);
-	rc = delete_rows(drive, DELETE_PART("failure", "20000"), err);
+	/* records that wait stay, whoever put them there; those that this run has settled do not
+	 * come back */
+	rc = osy_pg_do(drive->pg, NULL, err, "DELETE FROM waiting WHERE in_run = $1",
+		OSY_PG_Z(drive->run));
+	if (!rc)
+		rc = delete_rows(drive, DELETE_PART("failure", "20000"), err);
 	if (!rc)
 		rc = delete_rows(drive, DELETE_PART("batch", "1000"), err);
 	if (!rc)

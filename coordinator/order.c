@@ -174,26 +174,29 @@ static void write_reason(const struct osy_spec *spec, const struct osy_spec_obje
 	osy_jw_put_str(w, "reason", osy_buf_str(&text));
 }
 
-/* The objects by stage; those of one stage in the template's order. */
-static void in_order(const struct osy_spec *spec, const struct osy_spec_object **ret)
+/*
+ * The objects by stage; those of one stage in the template's order. Records that wait are no object
+ * of their own in anybody's eyes.
+ */
+static size_t in_order(const struct osy_spec *spec, const struct osy_spec_object **ret)
 {
 	size_t n = 0;
 
 	for (int stage = 1; stage <= spec->stages; stage++) {
 		for (size_t i = 0; i < spec->object_count; i++) {
-			if (spec->objects[i].stage == stage)
+			if (spec->objects[i].stage == stage && spec->objects[i].waiting_of < 0)
 				ret[n++] = &spec->objects[i];
 		}
 	}
+	return n;
 }
 
 void osy_order_write(const struct osy_spec *spec, struct osy_json_writer *w)
 {
 	OSY_AUTO_FREE const struct osy_spec_object **objects =
 		osy_xcalloc(spec->object_count + 1, sizeof(*objects));
-	size_t count = spec->object_count;
+	size_t count = in_order(spec, objects);
 
-	in_order(spec, objects);
 	osy_jw_key(w, "order");
 	osy_jw_array(w);
 	for (size_t i = 0; i < count; i++) {

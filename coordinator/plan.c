@@ -161,6 +161,8 @@ static void spec_field(const struct plan_field *from, struct osy_spec_field *to)
 		.required = plan_required(from),
 		.link = from->link,
 		.write_nulls = from->write_nulls,
+		.missing = from->missing,
+		.to_several = from->source->reference_count > 1,
 		.to_users = from->to_users,
 		.to_queues = from->to_queues,
 		.parents = from->parents,
@@ -247,6 +249,7 @@ static void spec_object(
 	object->write_nulls = template->write_nulls && !template->null_count;
 	object->batch_size = template->batch_size;
 	object->lanes = 1;
+	object->waiting_of = object->waiting_leg = -1;
 	object->match = template->match;
 	object->where = spec_where(build, node);
 	object->order_by = template->order_by;
@@ -259,7 +262,8 @@ static enum osy_code make_spec(struct plan_build *build, struct osy_err *err)
 {
 	struct osy_plan *plan = build->plan;
 	struct osy_spec *spec = &plan->spec;
-	size_t most = 2 * build->node_count + 1; /* with what is deleted of each */
+	/* with what is deleted of each, and what waits */
+	size_t most = 3 * build->node_count + 1;
 
 	plan->objects = osy_arena_calloc(&plan->arena, most, sizeof(*plan->objects));
 	plan->apis = osy_arena_calloc(&plan->arena, most, sizeof(*plan->apis));
@@ -309,6 +313,8 @@ enum osy_code osy_plan_build(struct osy_plan *plan, const struct osy_template *t
 
 	if (!rc)
 		rc = plan_lookups(&build, err);
+	if (!rc)
+		rc = plan_parents(&build, err);
 	if (!rc)
 		rc = plan_stages(&build, err);
 	if (rc)

@@ -54,6 +54,12 @@ void osy_plan_lanes(struct osy_plan *plan, int most);
 void osy_plan_notice(struct osy_plan *plan, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/*
+ * Another object of the plan, the last one, for count records of objects[index] that wait since
+ * earlier runs (plan_parents.c).
+ */
+void osy_plan_add_waiting(struct osy_plan *plan, size_t index, int64_t count);
+
 /* ---- REST or Bulk (plan_api.c), once selected, target_count and target_empty are known ---- */
 #define OSY_BULK_PAGE 25000 /* records of a page of a Bulk query's result */
 #define OSY_BULK_LANES 8    /* most lanes of an object that is loaded by Bulk */

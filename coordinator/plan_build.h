@@ -16,6 +16,7 @@ struct plan_field {
 	size_t parent_count;
 	bool link, write_nulls;
 	bool to_users, to_queues;
+	enum osy_missing missing;
 	struct osy_spec_rule *rule; /* NULL: values pass as they are */
 	int lock; /* how surely a write locks the parent, 1 being the surest; 0: it does not */
 };
@@ -73,6 +74,8 @@ enum osy_code plan_fields(
 /* plan_rules.c: value maps and masks of a node whose fields are known. */
 enum osy_code plan_rules(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
+/* plan_parents.c: what becomes of records whose parent is not there; after plan_lookups(). */
+enum osy_code plan_parents(struct plan_build *build, struct osy_err *err) OSY_CHECKED;
 /* plan_lookups.c: parents of lookups, over all nodes; those without any are dropped. Then order,
  * cuts and stages. */
 enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err) OSY_CHECKED;

@@ -18,8 +18,11 @@ struct osy_reader {
 	struct read_bulk *bulk;
 	struct read_deleted *deleted; /* or this one */
 	struct read_known *known;     /* NULL: nothing is left out */
-	bool again, gave;	      /* gave: with again, a row that was not left out */
-	unsigned jobs;		      /* made, or found made */
+	/* Ids that are read by another leg, and left out here; in that leg: those that have come.
+	 */
+	struct read_known *listed, *came;
+	bool again, gave; /* gave: with again, a row that was not left out */
+	unsigned jobs;	  /* made, or found made */
 	/* while rows are taken */
 	osy_reader_row row;
 	void *arg;
@@ -123,6 +126,8 @@ struct osy_reader *osy_reader_free(struct osy_reader *reader)
 		read_bulk_free(reader->bulk);
 		read_deleted_free(reader->deleted);
 		read_known_free(reader->known);
+		read_known_free(reader->listed);
+		read_known_free(reader->came);
 		free(reader);
 	}
 	return NULL;
@@ -189,7 +194,11 @@ enum osy_code osy_reader_start(struct osy_reader *reader, struct osy_err *err)
 
 	if (reader->deleted)
 		return read_deleted_start(reader->deleted, err);
-	if (reader->bulk)
+	if (reader->object->waiting_leg >= 0 && !reader->listed)
+		rc = read_waiting_list(reader->drive, reader->object, &reader->listed, err);
+	if (!rc && reader->object->waiting_of >= 0 && !reader->came)
+		rc = read_known_new(reader->object->limit, &reader->came, err);
+	if (!rc && reader->bulk)
 		rc = start_bulk(reader, err);
 	if (!rc && reader->again && !reader->known)
 		rc = read_known_make(
@@ -228,6 +237,9 @@ void osy_reader_settled(struct osy_reader *reader)
 {
 	if (reader->bulk)
 		read_bulk_delete(reader->bulk);
+	if (reader->came && osy_reader_complete(reader))
+		read_waiting_gone(
+			reader->drive, reader->object, reader->from.frontier.last_id, reader->came);
 }
 
 /* ---- Rows ---- */
@@ -238,7 +250,13 @@ static enum osy_code take_unknown(const struct osy_str *values, void *arg, struc
 	bool known = false;
 
 	if (osy_id_parse_json(values[0], &id)) {
-		enum osy_code rc = read_known_has(reader->known, &id, &known, err);
+		enum osy_code rc = OSY_OK;
+		if (reader->again)
+			rc = read_known_has(reader->known, &id, &known, err);
+		if (!rc && !known && reader->listed)
+			rc = read_known_has(reader->listed, &id, &known, err);
+		if (!rc && !known && reader->came)
+			rc = read_known_add(reader->came, &id, err);
 		if (rc || known)
 			return rc;
 	}
@@ -251,8 +269,8 @@ enum osy_code osy_reader_take(
 {
 	if (reader->deleted)
 		return read_deleted_take(reader->deleted, row, arg, err);
-	if (reader->again) {
-		OSY_ASSERT(reader->known);
+	OSY_ASSERT(!reader->again || reader->known);
+	if (reader->again || reader->listed || reader->came) {
 		reader->row = row;
 		reader->arg = arg;
 		row = take_unknown;

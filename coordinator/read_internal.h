@@ -153,6 +153,15 @@ enum osy_code read_known_make(struct osy_drive *drive, const struct osy_spec_obj
 struct read_known *read_known_free(struct read_known *known);
 enum osy_code read_known_has(struct read_known *known, const struct osy_id *id, bool *ret,
 	struct osy_err *err) OSY_CHECKED;
+/*
+ * read_waiting.c: records that wait for a parent, which a leg of their own reads by their ids. The
+ * table of these ids; and what is done when the leg is in the journal: those behind last_id that
+ * did not come are no more in the source, and wait no more.
+ */
+enum osy_code read_waiting_list(struct osy_drive *drive, const struct osy_spec_object *object,
+	struct read_known **ret, struct osy_err *err) OSY_CHECKED;
+void read_waiting_gone(struct osy_drive *drive, const struct osy_spec_object *leg,
+	const char *last_id, struct read_known *came);
 /* An empty table for so many ids, and an id into it. */
 enum osy_code read_known_new(
 	int64_t most, struct read_known **ret, struct osy_err *err) OSY_CHECKED;

@@ -90,6 +90,8 @@ enum osy_code osy_read_list_make(
 	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(100 * 1024);
 	struct osy_read_list list = {0};
 	bool kept = false;
+	if (object->waiting_of >= 0) /* the scan has made it, and it may be empty by now */
+		return OSY_OK;
 	enum osy_code rc = osy_read_list_kept(drive, object, &kept, err);
 
 	if (rc || kept)

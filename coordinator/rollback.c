@@ -228,6 +228,12 @@ static enum osy_code finish(struct osy_drive *drive, struct osy_err *err)
 	if (rc)
 		return rc;
 	osy_drive_calls(drive, &source_calls, &target_calls);
+	/* what it took out of table waiting waits again */
+	if (!asked.dry)
+		rc = osy_pg_do(drive->pg, NULL, err,
+			"UPDATE waiting SET in_run = NULL WHERE in_run = $1", OSY_PG_Z(drive->run));
+	if (rc)
+		return rc;
 	rc = osy_drive_set(drive, err,
 		"state = $5, phase = CASE WHEN $5 = 'Aborted' THEN 'Aborted' ELSE 'Completed' END, "
 		"open_stage = 0, problem = NULL, wanted = NULL, ended_at = now(), target_calls = "

@@ -131,12 +131,13 @@ static enum osy_code write_objects(struct scan *scan, struct osy_err *err)
 	for (size_t i = 0; !rc && i < scan->plan.spec.object_count; i++) {
 		const struct osy_spec_object *object = &scan->plan.objects[i];
 		rc = osy_pg_do(drive->pg, NULL, err,
-			"INSERT INTO run_object (run, object, name, target_name, stage, selected) "
-			"VALUES "
-			"($1, $2, $3, $4, $5, $6)",
+			"INSERT INTO run_object (run, object, name, target_name, stage, selected, "
+			"waiting_of) VALUES ($1, $2, $3, $4, $5, $6, nullif($7::int, -1))",
 			OSY_PG_Z(drive->run), OSY_PG_I32(object->index), OSY_PG_Z(object->name),
 			OSY_PG_Z(object->target), OSY_PG_I32(object->stage),
-			OSY_PG_I64(object->selected));
+			OSY_PG_I64(object->selected), OSY_PG_I32(object->waiting_of));
+		if (!rc && object->waiting_of >= 0)
+			rc = scan_list_waiting(scan, object, err);
 	}
 	return rc;
 }
@@ -224,6 +225,8 @@ static enum osy_code do_scan(struct scan *scan, struct osy_err *err)
 		rc = check_queries(scan, err);
 	if (!rc)
 		rc = scan_count(scan, err);
+	if (!rc)
+		rc = scan_waiting(scan, err);
 	if (rc)
 		return rc;
 	fill_spec(scan);

@@ -7,8 +7,10 @@
 #include "drive_run.h"
 #include "plan.h"
 
+/* Lookups of a field to records of a parent that the run does not select; parent -1: of objects
+ * that are not in the template. */
 struct scan_missing {
-	int object, field;
+	int object, field, parent;
 	int64_t count;
 };
 
@@ -30,6 +32,8 @@ enum osy_code scan_describe(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_count.c: what the filters select, what the target holds, parents that the selection misses,
  * the pins. */
 enum osy_code scan_count(struct scan *scan, struct osy_err *err) OSY_CHECKED;
+/* scan_missing.c: lookups to parents that the selection misses. */
+enum osy_code scan_missing(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_pins.c: mappings that nobody has to write: the standard price book, record types by name. */
 enum osy_code scan_pins(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* An unset target: nobody. */
@@ -38,6 +42,10 @@ void scan_add_pin(struct scan *scan, const struct osy_id *source, const struct o
 enum osy_code scan_users(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_api.c: REST or Bulk, by what both orgs have left today. */
 enum osy_code scan_api(struct scan *scan, struct osy_err *err) OSY_CHECKED;
+/* scan_waiting.c: legs of records that wait for a parent; and the list of the ids of one. */
+enum osy_code scan_waiting(struct scan *scan, struct osy_err *err) OSY_CHECKED;
+enum osy_code scan_list_waiting(
+	struct scan *scan, const struct osy_spec_object *object, struct osy_err *err) OSY_CHECKED;
 /* scan_report.c */
 void scan_report(const struct scan *scan, struct osy_buf *out);
 /* Ends the scan in time when the program stops or the run is aborted. */

@@ -106,71 +106,10 @@ static enum osy_code count_all(struct scan *scan, struct osy_err *err)
 	return rc;
 }
 
-/* Whether the run selects only some records of it. */
-static bool is_partial(const struct osy_spec_object *object)
-{
-	return object->where || object->limit;
-}
-
-/*
- * Children whose parent the selection misses. A parent with a limit, or in several legs, cannot be
- * asked for by one query; an org that refuses the query is no fault of the run.
- */
-static enum osy_code count_missing(struct scan *scan, const struct osy_spec_object *object,
-	size_t field_index, struct osy_err *err)
-{
-	const struct osy_spec_field *field = &object->fields[field_index];
-	const struct osy_spec_object *parent =
-		field->parent_count == 1 ? &scan->plan.objects[field->parents[0]] : NULL;
-	/* parents that an earlier run has brought are not missing */
-	const char *where = parent ? scan->plan.deltas[parent->index].where : NULL;
-	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(MAX_SOQL);
-	int64_t count = 0;
-
-	if (!where || parent->limit || parent == object)
-		return OSY_OK;
-	osy_buf_addf(&soql,
-		"SELECT COUNT() FROM %s WHERE %s%s%s%s != null AND %s NOT IN (SELECT Id FROM %s "
-		"WHERE "
-		"%s)",
-		object->name, object->where ? "(" : "", object->where ? object->where : "",
-		object->where ? ") AND " : "", field->name, field->name, parent->name, where);
-	enum osy_code rc = osy_sf_count(scan->drive->source, osy_buf_str(&soql), &count, err);
-	if (rc == OSY_E_SALESFORCE) {
-		osy_plan_notice(&scan->plan,
-			"parents of %s.%s that the filter of %s leaves out could not be counted",
-			object->name, field->name, parent->name);
-		*err = OSY_ERR_NONE;
-		return OSY_OK;
-	}
-	if (rc || count == 0)
-		return rc;
-	scan->missing =
-		osy_xrealloc(scan->missing, (scan->missing_count + 1) * sizeof(*scan->missing));
-	scan->missing[scan->missing_count++] = (struct scan_missing){
-		.object = object->index, .field = (int)field_index, .count = count};
-	return OSY_OK;
-}
-
-static enum osy_code count_all_missing(struct scan *scan, struct osy_err *err)
-{
-	enum osy_code rc = OSY_OK;
-	bool partial = false;
-
-	for (size_t i = 0; i < scan->plan.spec.object_count; i++)
-		partial |= is_partial(&scan->plan.objects[i]);
-	for (size_t i = 0; partial && i < scan->plan.spec.object_count; i++) {
-		const struct osy_spec_object *object = &scan->plan.objects[i];
-		for (size_t j = 0; !rc && j < object->field_count; j++)
-			rc = count_missing(scan, object, j, err);
-	}
-	return rc;
-}
-
 enum osy_code scan_count(struct scan *scan, struct osy_err *err)
 {
 	enum osy_code rc = count_all(scan, err);
 	if (!rc)
-		rc = count_all_missing(scan, err);
+		rc = scan_missing(scan, err);
 	return rc ? rc : scan_pins(scan, err);
 }

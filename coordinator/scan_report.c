@@ -48,6 +48,8 @@ static void write_objects(const struct scan *scan, struct osy_json_writer *w)
 	osy_jw_array(w);
 	for (size_t i = 0; i < spec->object_count; i++) {
 		const struct osy_spec_object *object = &spec->objects[i];
+		if (object->waiting_of >= 0)
+			continue;
 		osy_jw_object(w);
 		osy_jw_put_str(w, "name", osy_str(object->name));
 		osy_jw_put_str(w, "target", osy_str(object->target));
@@ -55,6 +57,8 @@ static void write_objects(const struct scan *scan, struct osy_json_writer *w)
 		osy_jw_put_i64(w, "stage", object->stage);
 		osy_jw_put_i64(w, "selected", object->selected);
 		put_moment(w, "since", scan->plan.deltas[i].since);
+		osy_jw_put_i64(w, "waiting",
+			object->waiting_leg < 0 ? 0 : spec->objects[object->waiting_leg].selected);
 		osy_jw_put_i64(w, "targetCount", object->target_count);
 		osy_jw_put_i64(w, "lanes", object->lanes);
 		osy_jw_put_i64(w, "fields", (int64_t)object->field_count);
@@ -70,11 +74,21 @@ static void write_objects(const struct scan *scan, struct osy_json_writer *w)
 	osy_jw_array(w);
 	for (int stage = 1; stage <= spec->stages; stage++) {
 		for (size_t i = 0; i < spec->object_count; i++) {
-			if (spec->objects[i].stage == stage && !spec->objects[i].deletes)
+			const struct osy_spec_object *object = &spec->objects[i];
+			if (object->stage == stage && !object->deletes && object->waiting_of < 0)
 				osy_jw_str(w, osy_str(spec->objects[i].name));
 		}
 	}
 	osy_jw_array_end(w);
+}
+
+/* What becomes of a record with such a lookup: a required one cannot be left out. */
+static enum osy_missing policy_of(
+	const struct osy_spec_object *object, const struct osy_spec_field *field)
+{
+	return field->missing == OSY_MISSING_BLANK && field->required && object->insert
+		       ? OSY_MISSING_FAIL
+		       : field->missing;
 }
 
 static void write_missing(const struct scan *scan, struct osy_json_writer *w)
@@ -88,8 +102,11 @@ static void write_missing(const struct scan *scan, struct osy_json_writer *w)
 		osy_jw_object(w);
 		osy_jw_put_str(w, "object", osy_str(object->name));
 		osy_jw_put_str(w, "field", osy_str(field->name));
-		osy_jw_put_str(w, "parent", osy_str(scan->plan.objects[field->parents[0]].name));
+		osy_jw_put_str(w, "parent",
+			osy_str(missing->parent < 0 ? ""
+						    : scan->plan.objects[missing->parent].name));
 		osy_jw_put_i64(w, "count", missing->count);
+		osy_jw_put_str(w, "policy", osy_str(osy_missing_name(policy_of(object, field))));
 		osy_jw_object_end(w);
 	}
 	osy_jw_array_end(w);

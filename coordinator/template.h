@@ -47,6 +47,11 @@ struct osy_template_null {
 	bool write;
 };
 
+struct osy_template_parent {
+	const char *field;
+	enum osy_missing missing;
+};
+
 enum osy_user_match { OSY_USER_USERNAME, OSY_USER_FEDERATION_ID, OSY_USER_EMAIL };
 
 struct osy_template_users {
@@ -78,6 +83,9 @@ struct osy_template_object {
 	bool write_nulls;		       /* of fields that nulls does not name */
 	const struct osy_template_null *nulls; /* of those that it names */
 	size_t null_count;
+	enum osy_missing missing; /* parents that are not there: of lookups that are not named */
+	const struct osy_template_parent *parents; /* of those that are named */
+	size_t parent_count;
 	enum osy_match match;
 	const char *const *
 		match_fields; /* names in the target: EXTERNAL_ID and SOURCE_ID one, KEYS several */
@@ -116,6 +124,9 @@ void osy_template_free_at(struct osy_template **template);
 struct osy_json;
 void osy_template_read_users(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_template_users *users);
+/* template_parents.c: `missingParents` of a normalised object. */
+void osy_template_read_parents(
+	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object);
 /* template_rules.c: `values` and `mask` of a normalised object. */
 void osy_template_read_rules(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object);

@@ -41,6 +41,7 @@ const struct key template_object_keys[] = {
 	{"values", KEY_VALUES, NULL, 0, 0, NULL, NULL},
 	{"mask", KEY_MASK, NULL, 0, 0, NULL, NULL},
 	{"nulls", KEY_NULLS, "\"ignore\"", 0, 0, "ignore|write", NULL},
+	{"missingParents", KEY_PARENTS, "\"blank\"", 0, 0, NULL, NULL},
 	{"match", KEY_MATCH, "\"none\"", 0, 0, NULL, NULL},
 	FLAG("insert", "true"),
 	FLAG("update", "true"),

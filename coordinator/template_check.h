@@ -24,6 +24,7 @@ enum key_kind {
 	KEY_MATCH,
 	KEY_VALUES,  /* name: {value: value}; template_rules.c */
 	KEY_NULLS,   /* one of choices, or name: one of choices; template_rules.c */
+	KEY_PARENTS, /* a policy, or name: policy; template_parents.c */
 	KEY_USERS,   /* template_users.c */
 	KEY_TEXTS,   /* text: text or null; template_users.c */
 	KEY_MASK,    /* name: style; template_rules.c */
@@ -60,6 +61,9 @@ bool check_is_name(struct osy_str text);
 enum osy_code check_users(const struct check *check, const struct osy_json *container,
 	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
 enum osy_code check_texts(const struct check *check, const struct osy_json *container,
+	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+/* template_parents.c */
+enum osy_code check_parents(const struct check *check, const struct osy_json *container,
 	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
 /* template_rules.c: value maps and masks. */
 enum osy_code check_values(const struct check *check, const struct osy_json *container,

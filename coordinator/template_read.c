@@ -146,6 +146,7 @@ static void read_object(
 	read_map(arena, osy_json_get(json, "map"), object);
 	read_match(arena, osy_json_get(json, "match"), object);
 	osy_template_read_rules(arena, json, object);
+	osy_template_read_parents(arena, osy_json_get(json, "missingParents"), object);
 	object->insert = osy_json_get_bool(json, "insert", true);
 	object->update = osy_json_get_bool(json, "update", true);
 	object->match_only = osy_str_is(osy_json_get_str(json, "mode"), "match-only");

@@ -302,6 +302,8 @@ enum osy_code check_value(const struct check *check, const struct osy_json *cont
 		if (osy_json_type(value) == OSY_JSON_OBJECT)
 			return check_nulls(check, container, key, ret, err);
 		return take_choice(check, container, key, value, ret, err);
+	case KEY_PARENTS:
+		return check_parents(check, container, key, ret, err);
 	case KEY_USERS:
 		return check_users(check, container, key, ret, err);
 	case KEY_TEXTS:

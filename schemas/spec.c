@@ -7,21 +7,23 @@
 
 #define MAX_OBJECTS 2000
 
-enum { VERSION = 1, VERSION_WITH_RULES = 2, VERSION_WITH_DELETES = 3 };
+enum { VERSION = 1, VERSION_WITH_RULES = 2, VERSION_WITH_DELETES = 3, VERSION_WITH_POLICIES = 4 };
 
 /* ---- Tables: one row a member, for writer and reader alike. kind: S text, T text or null, I
  * number, N number or -1, B boolean. The formatter never comes to rest here. ---- */
 /* clang-format off */
 #define FIELD_MEMBERS(X) \
 	X(S, name) X(S, target) X(I, scale) X(B, createable) X(B, updateable) X(B, nillable) \
-	X(B, unique) X(B, required) X(B, link) X(B, write_nulls) X(B, to_users) X(B, to_queues)
+	X(B, unique) X(B, required) X(B, link) X(B, write_nulls) X(B, to_users) X(B, to_queues) \
+	X(I, missing) X(B, to_several)
 
 #define OBJECT_MEMBERS(X) \
 	X(I, index) X(S, name) X(S, target) X(I, stage) X(B, insert) X(B, update) \
 	X(B, match_only) X(B, write_nulls) X(B, target_empty) X(I, batch_size) X(I, lanes) \
 	X(I, lock_field) X(N, order_field) X(T, match_field) X(B, match_unique) X(B, claim) \
 	X(T, where) X(T, order_by) X(I, limit) X(I, selected) X(B, read_bulk) X(B, load_bulk) \
-	X(I, target_count) X(B, key_read) X(B, deletes) X(N, since)
+	X(I, target_count) X(B, key_read) X(B, deletes) X(N, since) \
+	X(N, waiting_of) X(N, waiting_leg) X(B, waits)
 
 #define SPEC_MEMBERS(X) \
 	X(S, source) X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(I, api_reserve_percent) \
@@ -30,6 +32,24 @@ enum { VERSION = 1, VERSION_WITH_RULES = 2, VERSION_WITH_DELETES = 3 };
 
 static const char *const mask_names[] = {
 	"none", "hash", "keep-last", "replace", "pattern", "shuffle", "null"};
+
+static const char *const missing_names[] = {"blank", "wait", "fail"};
+
+const char *osy_missing_name(enum osy_missing missing)
+{
+	return missing_names[missing];
+}
+
+bool osy_missing_parse(struct osy_str name, enum osy_missing *ret)
+{
+	for (size_t i = 0; i < OSY_COUNT(missing_names); i++) {
+		if (osy_str_is(name, missing_names[i])) {
+			*ret = (enum osy_missing)i;
+			return true;
+		}
+	}
+	return false;
+}
 
 static const char *const match_names[] = {"none", "externalId", "keys", "sourceId", "id"};
 
@@ -115,20 +135,24 @@ static void write_object(struct osy_json_writer *w, const struct osy_spec_object
 }
 
 /* A program that knows no rules must not run a spec that has some: it would let values through; nor
- * one that knows no deletes: it would insert. */
+ * one that knows no deletes: it would insert; nor one that knows no policies: it would send a record
+ * that is to wait. */
 static int version_of(const struct osy_spec *spec)
 {
+	int version = VERSION;
+
 	for (size_t i = 0; i < spec->object_count; i++) {
 		if (spec->objects[i].deletes)
-			return VERSION_WITH_DELETES;
-	}
-	for (size_t i = 0; i < spec->object_count; i++) {
+			version = VERSION_WITH_DELETES;
 		for (size_t f = 0; f < spec->objects[i].field_count; f++) {
-			if (spec->objects[i].fields[f].rule)
-				return VERSION_WITH_RULES;
+			const struct osy_spec_field *field = &spec->objects[i].fields[f];
+			if (field->missing != OSY_MISSING_BLANK)
+				return VERSION_WITH_POLICIES;
+			if (field->rule && version < VERSION_WITH_RULES)
+				version = VERSION_WITH_RULES;
 		}
 	}
-	return VERSION;
+	return version;
 }
 
 void osy_spec_write(const struct osy_spec *spec, struct osy_buf *out)
@@ -319,11 +343,13 @@ static bool object_holds(
 		object->batch_size > 200 || object->lock_field < -1 ||
 		object->lock_field >= (int)object->field_count || object->order_field < -1 ||
 		object->order_field >= (int)object->field_count ||
+		object->waiting_of >= (int)spec->object_count ||
+		object->waiting_leg >= (int)spec->object_count ||
 		!indexes_hold(object->keys, object->key_count, object->field_count))
 		return false;
 	for (size_t i = 0; i < object->field_count; i++) {
 		const struct osy_spec_field *field = &object->fields[i];
-		if (!field->name[0] || !field->target[0] ||
+		if (!field->name[0] || !field->target[0] || field->missing > OSY_MISSING_FAIL ||
 			!indexes_hold(field->parents, field->parent_count, spec->object_count))
 			return false;
 	}
@@ -383,7 +409,7 @@ enum osy_code osy_spec_read(struct osy_str text, struct osy_spec **ret, struct o
 	spec->arena_ = osy_xmalloc(sizeof(*spec->arena_));
 	osy_arena_init(spec->arena_, 64u * 1024);
 	int64_t version = osy_json_get_i64(json, "v", 0);
-	if (version < VERSION || version > VERSION_WITH_DELETES || !read_spec(json, spec)) {
+	if (version < VERSION || version > VERSION_WITH_POLICIES || !read_spec(json, spec)) {
 		osy_spec_free(spec);
 		return osy_fail(err, OSY_E_INTERNAL,
 			"a run's spec of %zu bytes does not hold together; scan the run again",

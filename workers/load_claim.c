@@ -30,6 +30,12 @@ static void claim_lost(struct osy_lbatch *batch, unsigned i, const struct osy_id
 	row->put = false;
 }
 
+/* Records that waited count with the others of their object. */
+static int claims_as(const struct osy_spec_object *object)
+{
+	return object->waiting_of >= 0 ? object->waiting_of : object->index;
+}
+
 static bool take(struct osy_lbatch *batch)
 {
 	struct osy_worker *worker = osy_lworker(batch);
@@ -43,7 +49,7 @@ static bool take(struct osy_lbatch *batch)
 		struct osy_lrow *row = &batch->rows[i];
 		if (!needs_claim(row))
 			continue;
-		claims[n] = (struct osy_idmap_claim){.object = batch->object->index,
+		claims[n] = (struct osy_idmap_claim){.object = claims_as(batch->object),
 			.pair = osy_lspec(batch)->pair,
 			.key_hash = row->key,
 			.source = row->source};

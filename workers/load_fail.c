@@ -71,6 +71,19 @@ void osy_load_note(struct osy_lbatch *batch, unsigned row, const char *kind, con
 	add(batch, row, kind, osy_str(code), fields, osy_buf_str(&text));
 }
 
+void osy_load_wait_for(struct osy_lbatch *batch, unsigned row, const struct osy_spec_field *field,
+	const struct osy_lref *ref)
+{
+	struct osy_lwait *wait = osy_arena_alloc(&batch->arena, sizeof(*wait));
+
+	*wait = (struct osy_lwait){.row = row,
+		.field = field,
+		.parent = ref->source,
+		.parent_object = ref->parent,
+		.next = batch->waits_for};
+	batch->waits_for = wait;
+}
+
 /* ["A","B"] as A,B */
 static void join_fields(struct osy_str raw, struct osy_buf *out)
 {

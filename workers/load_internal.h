@@ -67,7 +67,8 @@ enum osy_lref_state {
 	OSY_REF_SEEK,	/* unmapped: did the parent fail? */
 	OSY_REF_MAPPED, /* written */
 	OSY_REF_DEFERRED,
-	OSY_REF_OUT, /* left out */
+	OSY_REF_OUT,   /* left out */
+	OSY_REF_WAITS, /* left out; its record waits for the parent */
 };
 
 struct osy_lref {
@@ -138,6 +139,16 @@ struct osy_lfailure {
 	struct osy_lfailure *next;
 };
 
+/* A row of table waiting. */
+struct osy_lwait {
+	unsigned row;
+	const struct osy_spec_field *field;
+	struct osy_id parent;
+	int parent_object; /* index in the spec, -1: none of the run's */
+	bool recorded;
+	struct osy_lwait *next;
+};
+
 struct osy_lbody {
 	char *p;
 	struct osy_lbody *next;
@@ -171,6 +182,7 @@ struct osy_lbatch {
 	struct osy_lrow *rows;
 	struct osy_lref *refs; /* rows x lookups */
 	struct osy_lfailure *failures;
+	struct osy_lwait *waits_for; /* parents */
 	struct osy_lbody *bodies;
 	size_t kept_bytes; /* of bodies */
 	size_t weight;	   /* its part of loader->bytes */
@@ -435,6 +447,9 @@ void osy_load_fail(struct osy_lbatch *batch, unsigned row, const char *code, str
 /* A failure that leaves the outcome as it is: a lookup left out, or one link of several. */
 void osy_load_note(struct osy_lbatch *batch, unsigned row, const char *kind, const char *code,
 	struct osy_str fields, const char *format, ...) __attribute__((format(printf, 6, 7)));
+/* The record waits for this parent. */
+void osy_load_wait_for(struct osy_lbatch *batch, unsigned row, const struct osy_spec_field *field,
+	const struct osy_lref *ref);
 /* With Salesforce's own words. */
 void osy_load_refuse(
 	struct osy_lbatch *batch, unsigned row, const struct osy_sf_row_result *result);

@@ -266,6 +266,8 @@ static void mark_recorded(struct osy_lbatch *batch)
 	}
 	for (struct osy_lfailure *f = batch->failures; f; f = f->next)
 		f->recorded = true;
+	for (struct osy_lwait *wait = batch->waits_for; wait; wait = wait->next)
+		wait->recorded = true;
 }
 
 static void show_position(struct osy_wlane *lane, int64_t position)

@@ -28,6 +28,24 @@ struct osy_lgather {
 	size_t count;
 };
 
+/* An id as people write it, in the batch's arena; unset: null. */
+struct osy_str osy_load_id_text(struct osy_lbatch *batch, const struct osy_id *id);
+
+/* ---- load_wait.c: arrays for table waiting ---- */
+struct osy_lwaits {
+	size_t count;
+	int64_t *k;
+	int32_t *row;
+	struct osy_str *source, *field, *parent, *parent_object;
+	size_t in; /* records that are in */
+	int64_t *in_k;
+	struct osy_str *in_source;
+};
+void osy_lwaits_alloc(struct osy_lwaits *waits, const struct osy_lgather *gather);
+/* k: the batch's place in the statement. */
+void osy_lwaits_fill(struct osy_lwaits *waits, size_t k, struct osy_lbatch *batch);
+void osy_lwaits_done(struct osy_lwaits *waits);
+
 /*
  * Writes all of them, and the API calls that were made since: rows of run, pass and lane that were
  * accepted, in *ret.

@@ -307,31 +307,81 @@ static void say_failed(struct osy_lbatch *batch, unsigned i, const struct osy_sp
 	parent_problem(batch, i, OSY_FAIL_PARENT_FAILED, field, text.p);
 }
 
-static void say_missing(struct osy_lbatch *batch, unsigned i, const struct osy_spec_field *field,
-	struct osy_lref *ref)
+/* "AccountId points to Account 001..., which is not in the target" */
+static void write_missing(const struct osy_lbatch *batch, const struct osy_spec_field *field,
+	const struct osy_lref *ref, struct osy_buf *text)
 {
-	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(4096);
 	const struct osy_spec_object *parent =
 		ref->parent < 0 ? NULL : &osy_lspec(batch)->objects[ref->parent];
 	char id[19] = "";
 
 	if (osy_id_is_set(&ref->source))
 		osy_id_18(&ref->source, id);
-	ref->state = OSY_REF_OUT;
 	if (!parent)
-		osy_buf_addf(&text, "%s points to %s, whose object is not in the run", field->name,
+		osy_buf_addf(text, "%s points to %s, whose object is not in the run", field->name,
 			id[0] ? id : "something that is no record id");
 	else
-		osy_buf_addf(&text, "%s points to %s %s, which %s%s%s", field->name, parent->name,
+		osy_buf_addf(text, "%s points to %s %s, which %s%s%s", field->name, parent->name,
 			id,
 			parent->insert ? "is not in the target"
 				       : "has no match in the target (insert is off for ",
 			parent->insert ? "" : parent->name, parent->insert ? "" : ")");
-	if (field->required || batch->head.links)
+}
+
+/* Only a real id can be waited for. */
+static bool may_wait(const struct osy_spec_field *field, const struct osy_lref *ref)
+{
+	return field->missing == OSY_MISSING_WAIT && osy_id_is_set(&ref->source);
+}
+
+static void say_missing(struct osy_lbatch *batch, unsigned i, const struct osy_spec_field *field,
+	struct osy_lref *ref)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(4096);
+	bool fails = field->required || field->missing == OSY_MISSING_FAIL || batch->head.links;
+
+	write_missing(batch, field, ref, &text);
+	ref->state = may_wait(field, ref) ? OSY_REF_WAITS : OSY_REF_OUT;
+	if (ref->state == OSY_REF_WAITS)
+		return;
+	if (fails)
 		parent_problem(batch, i, OSY_FAIL_PARENT_MISSING, field, text.p);
 	else
 		osy_load_note(batch, i, "notice", OSY_FAIL_PARENT_MISSING, osy_str(field->target),
 			"%s; it was left out", text.p);
+}
+
+/*
+ * Its lookups to parents that it is to wait for. A record that is in the target already waits with
+ * these alone, and so does one whose link is being made; any other as a whole.
+ */
+static void wait_row(struct osy_lbatch *batch, unsigned i)
+{
+	struct osy_lrow *row = &batch->rows[i];
+	bool alone = row->mapped || batch->head.links, waits = false;
+
+	if (!osy_is_pending(row))
+		return;
+	for (unsigned c = 0; c < batch->column_count; c++) {
+		const struct osy_lcolumn *column = &batch->columns[c];
+		OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(4096);
+		struct osy_lref *ref =
+			column->lookup < 0 ? NULL : &osy_lrefs(batch, i)[column->lookup];
+		if (!ref || ref->state != OSY_REF_WAITS)
+			continue;
+		write_missing(batch, column->field, ref, &text);
+		osy_load_note(batch, i, "notice", OSY_FAIL_WAITS, osy_str(column->field->target),
+			"%s; %s", text.p,
+			alone ? "the lookup waits for it" : "the record waits for it");
+		osy_load_wait_for(batch, i, column->field, ref);
+		ref->state = OSY_REF_OUT;
+		waits = true;
+	}
+	if (!waits || alone)
+		return;
+	row->outcome = OSY_SKIPPED;
+	row->action = OSY_ACT_NONE;
+	row->ask = row->doubt = false;
 }
 
 static void judge_row(struct osy_lbatch *batch, unsigned i, const struct osy_pg_result *result,
@@ -391,8 +441,10 @@ void osy_load_parents(struct osy_loader *loader)
 	for (size_t i = 0; i < n; i++) {
 		struct osy_lindex index;
 		index_failures(batches[i], result, &index);
-		for (unsigned r = 0; r < batches[i]->row_count; r++)
+		for (unsigned r = 0; r < batches[i]->row_count; r++) {
 			judge_row(batches[i], r, result, &index);
+			wait_row(batches[i], r);
+		}
 		resolved(batches[i]);
 	}
 }

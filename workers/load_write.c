@@ -89,6 +89,31 @@ static const char *const sql_record =
 	"$53::text[]) AS x(k, source_id) JOIN fresh g ON g.k = x.k WHERE f.run = g.run AND "
 	"f.source_id = x.source_id AND f.kind = 'link' AND f.pass < g.pass AND f.resolved_pass IS "
 	"NULL), "
+	/* what waits for a parent; what is in does not any more */
+	"wt AS (SELECT DISTINCT ON (r.pair, x.source_id, o.target_name, r.template, x.field) "
+	"r.pair, "
+	"r.template, o.name AS object, o.target_name AS target, x.source_id, x.field, x.parent_id, "
+	"x.parent_object, g.run, g.lane, g.at_offset, x.row_index FROM unnest($56::bigint[], "
+	"$57::int[], $58::text[], $59::text[], $60::text[], $61::text[]) AS x(k, row_index, "
+	"source_id, field, parent_id, parent_object) JOIN fresh g ON g.k = x.k JOIN run r ON r.id "
+	"= "
+	"g.run JOIN run_object o ON o.run = g.run AND o.object = g.object), "
+	"wi AS (INSERT INTO waiting AS w (pair, template, object, target, source_id, field, "
+	"parent_id, parent_object, run, lane, at_offset, row_index) SELECT pair, template, object, "
+	"target, source_id, field, parent_id, parent_object, run, lane, at_offset, row_index FROM "
+	"wt "
+	"ON CONFLICT (pair, source_id, target, template, field) DO UPDATE SET parent_id = "
+	"excluded.parent_id, parent_object = excluded.parent_object, run = excluded.run, lane = "
+	"excluded.lane, at_offset = excluded.at_offset, row_index = excluded.row_index, tried_at = "
+	"clock_timestamp(), in_run = NULL), "
+	"wo AS (UPDATE waiting w SET in_run = g.run FROM unnest($62::bigint[], $63::text[]) AS "
+	"x(k, "
+	"source_id) JOIN fresh g ON g.k = x.k JOIN run r ON r.id = g.run JOIN run_object o ON "
+	"o.run = "
+	"g.run AND o.object = g.object WHERE w.pair = r.pair AND w.source_id = x.source_id AND "
+	"w.target = o.target_name AND w.in_run IS NULL AND NOT EXISTS (SELECT 1 FROM wt WHERE "
+	"wt.source_id = w.source_id AND wt.target = w.target AND wt.template = w.template AND "
+	"wt.field = w.field)), "
 	"ru AS (UPDATE run r SET target_calls = r.target_calls + x.calls FROM unnest($48::text[], "
 	"$49::bigint[]) AS x(id, calls) WHERE r.id = x.id) "
 	"SELECT run, pass, lane FROM ok";
@@ -206,15 +231,6 @@ static void failures_alloc(struct failure_arrays *a, const struct osy_lgather *g
 	a->fields = texts + 5 * n;
 }
 
-static struct osy_str id_text(struct osy_lbatch *batch, const struct osy_id *id)
-{
-	if (!osy_id_is_set(id))
-		return OSY_STR_NULL;
-	char *text = osy_arena_alloc(&batch->arena, 24);
-	osy_id_18(id, text);
-	return (struct osy_str){text, 18};
-}
-
 static void fill_broken(struct failure_arrays *a, size_t k, const struct osy_lbatch *batch)
 {
 	size_t n = a->count++;
@@ -251,8 +267,8 @@ static void fill_failures(struct failure_arrays *a, size_t k, struct osy_lbatch 
 		a->k[n] = (int64_t)k + 1;
 		a->row[n] = (int32_t)f->row;
 		a->kind[n] = osy_str(f->kind);
-		a->source[n] = id_text(batch, &row->source);
-		a->target[n] = id_text(batch, &row->target);
+		a->source[n] = osy_load_id_text(batch, &row->source);
+		a->target[n] = osy_load_id_text(batch, &row->target);
 		a->code[n] = f->code;
 		a->message[n] = f->message;
 		a->fields[n] = f->fields;
@@ -338,7 +354,7 @@ static void add_linked(struct small_arrays *a, size_t k, struct osy_lbatch *batc
 	a->linked_k = osy_xrealloc(a->linked_k, cap * sizeof(*a->linked_k));
 	a->linked_source = osy_xrealloc(a->linked_source, cap * sizeof(*a->linked_source));
 	a->linked_k[a->linked] = (int64_t)k + 1;
-	a->linked_source[a->linked++] = id_text(batch, &batch->rows[row].source);
+	a->linked_source[a->linked++] = osy_load_id_text(batch, &batch->rows[row].source);
 }
 
 static bool is_deferred(const struct osy_lbatch *batch, unsigned row)
@@ -430,8 +446,8 @@ static void calls_counted(struct osy_loader *loader, const struct small_arrays *
 }
 
 static enum osy_code run_statement(const struct osy_lgather *gather, const struct batch_arrays *b,
-	const struct failure_arrays *f, const struct small_arrays *s, struct osy_pg_result **ret,
-	struct osy_err *err)
+	const struct failure_arrays *f, const struct small_arrays *s, const struct osy_lwaits *w,
+	struct osy_pg_result **ret, struct osy_err *err)
 {
 	size_t n = gather->count;
 
@@ -462,7 +478,11 @@ static enum osy_code run_statement(const struct osy_lgather *gather, const struc
 		OSY_PG_I64S(s->calls, s->runs), OSY_PG_TEXTS(b->smallest, n),
 		OSY_PG_TEXTS(b->largest, n), OSY_PG_I64S(s->linked_k, s->linked),
 		OSY_PG_TEXTS(s->linked_source, s->linked), OSY_PG_I32S(b->counts[5], n),
-		OSY_PG_I32S(b->deltas[5], n));
+		OSY_PG_I32S(b->deltas[5], n), OSY_PG_I64S(w->k, w->count),
+		OSY_PG_I32S(w->row, w->count), OSY_PG_TEXTS(w->source, w->count),
+		OSY_PG_TEXTS(w->field, w->count), OSY_PG_TEXTS(w->parent, w->count),
+		OSY_PG_TEXTS(w->parent_object, w->count), OSY_PG_I64S(w->in_k, w->in),
+		OSY_PG_TEXTS(w->in_source, w->in));
 }
 
 enum osy_code osy_load_write(
@@ -470,17 +490,21 @@ enum osy_code osy_load_write(
 {
 	OSY_AUTO_FREE struct batch_arrays *b = osy_xcalloc(1, sizeof(*b));
 	OSY_AUTO(failures_done) struct failure_arrays f = {0};
+	OSY_AUTO(osy_lwaits_done) struct osy_lwaits w = {0};
 	OSY_AUTO_FREE struct small_arrays *s = osy_xcalloc(1, sizeof(*s));
 
 	failures_alloc(&f, gather);
+	osy_lwaits_alloc(&w, gather);
 	for (size_t i = 0; i < gather->count; i++) {
 		fill_batch(b, i, &gather->items[i]);
 		fill_failures(&f, i, gather->items[i].batch);
-		if (gather->items[i].has_row)
+		if (gather->items[i].has_row) {
 			fill_small(s, i, &gather->items[i]);
+			osy_lwaits_fill(&w, i, gather->items[i].batch);
+		}
 	}
 	fill_calls(s, gather->loader);
-	enum osy_code rc = run_statement(gather, b, &f, s, ret, err);
+	enum osy_code rc = run_statement(gather, b, &f, s, &w, ret, err);
 	if (!rc)
 		calls_counted(gather->loader, s);
 	small_done(s);

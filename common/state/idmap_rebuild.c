@@ -173,9 +173,12 @@ static enum osy_code load_claims(
 	for (;;) {
 		OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 		enum osy_code rc = osy_pg_do(idmap->pg, &result, err,
-			"SELECT b.run, b.pass, b.lane, b.at_offset, b.object, b.intent FROM batch "
+			"SELECT b.run, b.pass, b.lane, b.at_offset, coalesce(o.waiting_of, "
+			"b.object), "
+			"b.intent FROM batch "
 			"b "
-			"JOIN run r ON r.id = b.run WHERE (r.pair = $1 AND r.state IN ('Sync In "
+			"JOIN run r ON r.id = b.run LEFT JOIN run_object o ON o.run = b.run AND "
+			"o.object = b.object WHERE (r.pair = $1 AND r.state IN ('Sync In "
 			"Progress', 'Paused') OR r.id = $6) "
 			"AND b.intent IS NOT NULL AND (b.run, b.pass, b.lane, b.at_offset) > ($2, "
 			"$3, $4, $5) "

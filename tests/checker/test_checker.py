@@ -302,6 +302,19 @@ class Checker(unittest.TestCase):
                 row["Must__c"] = None
         self.caught("parent", "--failed", path, first="did not fail")
 
+    def test_parents_that_are_not_there(self):
+        gone = "001000000000000AAA"
+        template = self.file("t.json", json.dumps({"name": "t", "objects": [
+            {"name": "Account", "missingParents": "fail"}, {"name": "Contact", "missingParents": "wait"}]}))
+        self.row(self.source, self.src["c00"])["AccountId"] = gone
+        status, text = self.run_check("orgs", self.source.url, self.target.url, "--template", template, "--key", "Ext_Id__c")
+        self.assertEqual(status, 1, text)
+        self.assertIn("extra", text)
+        self.target.rows["Contact"] = [r for r in self.target.rows["Contact"] if r["Ext_Id__c"] != "C00"]
+        status, text = self.run_check("orgs", self.source.url, self.target.url, "--template", template, "--key", "Ext_Id__c")
+        self.assertEqual(status, 0, text)
+        self.assertIn("1 records wait for a parent", text)
+
     def test_link_error(self):
         """A self-lookup to a failed parent stays empty; the record is in and must say so."""
         keep = {"twin0", "twin1", "root1", "root2"}

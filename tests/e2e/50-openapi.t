@@ -37,6 +37,9 @@ run=$(create_run failing)
 orgsync run start "$run" --wait >/dev/null 2>&1
 is "$(run_get "$run" '[d["totals"]["inserted"], d["totals"]["failed"], d["withErrors"]]')" "[1, 1, True]" "one record is in, one has failed"
 
+psql -q "$ORGSYNC_POSTGRES_URL" -c "INSERT INTO waiting (pair, template, object, target, source_id, field, parent_id, run, lane, at_offset, row_index)
+	SELECT pair, template, 'Contact', 'Contact', '003' || lpad(n::text, 12, '0') || 'AAA', 'AccountId', '001000000000001AAA', id, 0, 0, n FROM run,
+	generate_series(1, 2) n WHERE id = '$run'" || bail "nothing waits"
 contact() { # LASTNAME: its id in the source
 	curl -sf "$SRC/__sim/dump?object=Contact" |
 		python3 -c 'import json, sys; print([r["Id"] for r in map(json.loads, sys.stdin) if r["LastName"] == sys.argv[1]][0])' "$1"

@@ -334,6 +334,49 @@ static void users_and_queues(void **state)
 	osy_template_free(template);
 }
 
+static void parents_that_are_not_there(void **state)
+{
+	struct osy_sf_field account[] = {text("Name"), lookup("ParentId", TO("Account"))};
+	struct osy_sf_field task[] = {text("Subject"), lookup("WhatId", TO("Account", "Case")),
+		lookup("Account__c", TO("Account")), lookup("Other__c", TO("Account"))};
+	struct osy_sf_object a = OBJECT("Account", "001", account);
+	struct osy_sf_object t = OBJECT("Task", "00T", task);
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	if (plan_of("name: x\nobjects:\n  - name: Account\n    where: \"Name = 'x'\"\n"
+		    "    missingParents: fail\n  - name: Task\n"
+		    "    missingParents: {account__c: fail, Other__c: blank, '*': wait}\n",
+		    (struct osy_sf_object *[]){&a, &t}, (struct osy_sf_object *[]){&a, &t}, &plan,
+		    &template, &err))
+		fail_msg("%s", err.msg);
+	const struct osy_spec_field *fields = plan.spec.objects[1].fields;
+	assert_int_equal(plan.spec.objects[0].fields[1].missing, OSY_MISSING_FAIL);
+	assert_int_equal(fields[0].missing, OSY_MISSING_BLANK);
+	assert_int_equal(fields[1].missing, OSY_MISSING_WAIT);
+	assert_true(fields[1].to_several && !fields[2].to_several);
+	assert_int_equal(fields[2].missing, OSY_MISSING_FAIL);
+	assert_int_equal(fields[3].missing, OSY_MISSING_BLANK);
+	/* Records that wait are an object of their own, read by a list. */
+	osy_plan_add_waiting(&plan, 0, 7);
+	const struct osy_spec_object *leg = &plan.spec.objects[2];
+	assert_int_equal(plan.spec.object_count, 3);
+	assert_int_equal(plan.spec.objects[0].waiting_leg, 2);
+	assert_true(leg->index == 2 && leg->waiting_of == 0 && leg->waiting_leg == -1);
+	assert_true(!leg->where && leg->limit == 7 && leg->selected == 7 && leg->stage == 1);
+	osy_plan_done(&plan);
+	osy_template_free(template);
+	struct osy_sf_object *both[] = {&a, &t};
+	if (!plan_of("name: x\nobjects:\n  - name: Account\n    missingParents: {Name: wait}\n",
+		    both, both, &plan, &template, &err))
+		fail_msg("a field that is no lookup has a policy");
+	assert_non_null(strstr(err.msg, "missingParents of 'Name': the field points to no object"));
+	osy_plan_done(&plan);
+	osy_template_free(template);
+}
+
 static void price_books_in_two_legs(void **state)
 {
 	struct osy_sf_field book[] = {text("Name")}, product[] = {text("Name")};
@@ -706,6 +749,7 @@ int main(void)
 		cmocka_unit_test(skip_missing),
 		cmocka_unit_test(rules),
 		cmocka_unit_test(users_and_queues),
+		cmocka_unit_test(parents_that_are_not_there),
 		cmocka_unit_test(price_books_in_two_legs),
 		cmocka_unit_test(locks),
 		cmocka_unit_test(lanes),

@@ -28,6 +28,15 @@ enum osy_mask {
 	OSY_MASK_NULL
 };
 
+/* What becomes of a record whose lookup points to one that has no target. */
+enum osy_missing {
+	OSY_MISSING_BLANK, /* the lookup is left out; a required one fails the record */
+	OSY_MISSING_WAIT,  /* it waits in table waiting until the parent is there */
+	OSY_MISSING_FAIL,  /* it fails */
+};
+const char *osy_missing_name(enum osy_missing missing);
+bool osy_missing_parse(struct osy_str name, enum osy_missing *ret);
+
 struct osy_spec_value {
 	const char *from; /* text; "null": a null, "*": any other value */
 	const char *to;	  /* raw JSON, "null" for null */
@@ -60,8 +69,10 @@ struct osy_spec_field {
 	bool required; /* may not be left out on insert */
 	bool link; /* self-lookup, or cut in a cycle: waits for the link pass while its parent is
 		      unmapped */
+	bool to_several;	  /* objects of the source, be they in the run or not */
 	bool to_users, to_queues; /* it may point to people or queues, which are pins */
-	const int *parents;	  /* indexes of the spec's objects that it may point to */
+	enum osy_missing missing;
+	const int *parents; /* indexes of the spec's objects that it may point to */
 	size_t parent_count;
 	const struct osy_spec_rule *rule; /* NULL: values pass as they are */
 };
@@ -99,7 +110,14 @@ struct osy_spec_object {
 	bool match_unique; /* that field is unique in the target: an insert can be found again for
 			      certain */
 	bool claim;	   /* two source records may share a key: claims are needed */
-	const char *where; /* of the source, NULL: all */
+	/*
+	 * Records that wait for a parent since earlier runs are read by their ids, as an object of
+	 * their own: waiting_of names the one that they are records of, waiting_leg is that one's
+	 * way back. -1: none. waits: some may be in table waiting; those that get in leave it.
+	 */
+	int waiting_of, waiting_leg;
+	bool waits;
+	const char *where;    /* of the source, NULL: all */
 	int64_t since;	   /* deletes: since then, ms of the source org's clock; -1: all */
 	const char *order_by; /* NULL: by id */
 	int64_t limit;	      /* 0: none */

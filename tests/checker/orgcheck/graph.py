@@ -26,6 +26,7 @@ class Side:
         self.failed = failed or {}      # id15 -> code, of the source
         self.failed_own = {}            # (object, own hash) -> source id
         self.failed_seen = {}
+        self.waits, self.waits_seen = {}, {}    # object -> ids that wait for a parent; how many of them came
         self.lost_parents = []          # (record, lookup, failed parent's id)
         self.outside = 0                # lookups to records out of scope
         self.total = 0
@@ -48,14 +49,7 @@ class Side:
         return self
 
     def _rows(self, obj, fields):
-        name = obj.target if self.which else obj.name
-        if self.which or not (obj.limit or obj.order_by):
-            return self.org.read_all(name, fields, None if self.which else obj.where)
-        text = "SELECT Id FROM %s%s%s%s" % (name, " WHERE " + obj.where if obj.where else "",
-                                           " ORDER BY " + obj.order_by if obj.order_by else "",
-                                           " LIMIT %d" % obj.limit if obj.limit else "")
-        ids = [row["Id"] for row in self.org.soql(text)]
-        return self.org.by_ids(name, fields, ids).values()
+        return self.org.read_all(obj.target, fields, None) if self.which else scope.source_rows(obj, self.org, fields)
 
     def _read(self, obj, raw, key):
         fields = scope.fields_of(obj, self.which)
@@ -70,6 +64,9 @@ class Side:
             if ident[:15] in self.failed:
                 self.failed_own[obj.name, own] = ident
                 self.failed_seen[obj.name] = self.failed_seen.get(obj.name, 0) + 1
+                continue
+            if ident[:15] in self.waits.get(obj.name, ()):
+                self.waits_seen[obj.name] = self.waits_seen.get(obj.name, 0) + 1
                 continue
             if standard:
                 self.standard.add(self.total)

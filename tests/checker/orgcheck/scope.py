@@ -10,7 +10,7 @@ STAMPS = {"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", 
 AUDIT = {"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById"}
 NO_VALUE = {"base64", "address", "location", "complexvalue", "id"}
 KNOWN = {"name", "target", "where", "orderBy", "limit", "fields", "map", "values", "mask", "nulls",
-         "match", "insert", "update", "mode", "batchSize", "api"}
+         "match", "insert", "update", "mode", "batchSize", "api", "missingParents"}
 
 
 class ScopeError(Exception):
@@ -24,6 +24,7 @@ class Lookup:
     parents: list           # objects in scope that it may point to
     nillable: bool
     deferred: bool = False
+    missing: str = "blank"  # what becomes of a record whose parent the run does not have
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Obj:
     insert: bool = True
     update: bool = True
     nulls: str = "ignore"
+    missing: object = "blank"   # a word, or {lookup: word}
     scalars: list = None    # (source field, target field, canon, value map, named map or None)
     lookups: list = None
     left_out: list = field(default_factory=list)
@@ -72,7 +74,8 @@ def _from_row(row):
                exclude=set(fields.get("exclude") or []), map=row.get("map") or {},
                values=row.get("values") or {}, mask=row.get("mask") or {},
                match=row.get("match"), insert=row.get("insert", True),
-               update=row.get("update", True), nulls=row.get("nulls", "ignore"))
+               update=row.get("update", True), nulls=row.get("nulls", "ignore"),
+               missing=row.get("missingParents", "blank"))
 
 
 def settle(objects, source, target, options):
@@ -111,11 +114,27 @@ def _place(obj, here, there, names, named, options):
         return
     parents = [p for p in here["referenceTo"] if p in names]
     if parents:
-        obj.lookups.append(Lookup(name, goal["name"], parents, goal["nillable"]))
+        obj.lookups.append(Lookup(name, goal["name"], parents, goal["nillable"], missing=_missing(obj, name, goal["name"])))
     elif named.knows(here["referenceTo"]):
         obj.scalars.append((name, goal["name"], values.plain, None, named.table(here["referenceTo"])))
     else:
         obj.left_out.append("%s (lookup out of scope)" % name)
+
+
+def _missing(obj, *names):
+    if isinstance(obj.missing, str):
+        return obj.missing
+    return next((obj.missing[n] for n in names if n in obj.missing), obj.missing.get("*", "blank"))
+
+
+def source_rows(obj, org, fields):
+    """The records of the source that the template selects."""
+    if not (obj.limit or obj.order_by):
+        return org.read_all(obj.name, fields, obj.where)
+    text = "SELECT Id FROM %s%s%s%s" % (obj.name, " WHERE " + obj.where if obj.where else "",
+                                       " ORDER BY " + obj.order_by if obj.order_by else "",
+                                       " LIMIT %d" % obj.limit if obj.limit else "")
+    return org.by_ids(obj.name, fields, [row["Id"] for row in org.soql(text)]).values()
 
 
 def _mark_deferred(objects):

@@ -75,10 +75,10 @@ def _check_object(obj, row, report, source, judge, before):
     if deletes:  # what became of these: deleted, or nothing of them was there
         same("scanned, but for deletes", row["scanned"] - deletes, source.size[name] + failed)
         return
-    same("scanned", row["scanned"], source.size[name] + failed)
+    same("scanned", row["scanned"], source.size[name] + failed + source.waits_seen.get(name, 0))
     same("failed", row["failed"], failed)
     same("inserted + updated + existing", row["inserted"] + row["updated"] + row["existing"], matched)
-    same("skipped", row["skipped"], judge.skipped[name])
+    same("skipped", row["skipped"], judge.skipped[name] + source.waits_seen.get(name, 0))
     old = before.get(obj.target)
     if old is not None:
         there = old if isinstance(old, int) else len(old)
