@@ -174,6 +174,7 @@ static enum osy_code add_object(struct scan *scan, size_t i, struct osy_arena *a
 		.order_field = -1,
 		.waiting_of = -1,
 		.waiting_leg = -1,
+		.person_field = -1,
 		.target_count = of->target_count};
 	memcpy(object->prefix, of->prefix, sizeof(object->prefix));
 	memcpy(object->target_prefix, of->target_prefix, sizeof(object->target_prefix));

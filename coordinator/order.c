@@ -164,7 +164,10 @@ static void write_reason(const struct osy_spec *spec, const struct osy_spec_obje
 	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(64 * 1024), links = OSY_BUF(64 * 1024);
 
 	add_reasons(spec, object, false, &text);
-	if (second_leg)
+	if (object->person_contact)
+		osy_buf_addf(&text, "%s of person accounts, which come with their account",
+			text.len ? ";" : "");
+	else if (second_leg)
 		osy_buf_addf(&text, "%s the standard prices", text.len ? ", after" : "after");
 	if (!text.len)
 		osy_buf_addz(&text, "waits for no other object");

@@ -107,8 +107,7 @@ static bool is_standard(const struct osy_sf_object *object, const char *name)
 	return strcasecmp(object->name, name) == 0;
 }
 
-/* The standard prices first: without them no other price of a product goes in. */
-static void split_legs(struct plan_build *build, const struct plan_node *node)
+struct plan_node *plan_second_leg(struct plan_build *build, struct plan_node *node)
 {
 	struct plan_node *second = &build->nodes[build->node_count++];
 
@@ -117,8 +116,14 @@ static void split_legs(struct plan_build *build, const struct plan_node *node)
 		osy_arena_calloc(&build->plan->arena, node->field_cap + 1, sizeof(*second->fields));
 	if (node->field_count)
 		memcpy(second->fields, node->fields, node->field_count * sizeof(*second->fields));
-	build->nodes[build->node_count - 2].leg_where = "Pricebook2.IsStandard = true";
-	second->leg_where = "Pricebook2.IsStandard = false";
+	return second;
+}
+
+/* The standard prices first: without them no other price of a product goes in. */
+static void split_legs(struct plan_build *build, struct plan_node *node)
+{
+	plan_second_leg(build, node)->leg_where = "Pricebook2.IsStandard = false";
+	node->leg_where = "Pricebook2.IsStandard = true";
 }
 
 enum osy_code plan_nodes(struct plan_build *build, struct osy_sf_object *const *sources,
@@ -140,6 +145,8 @@ enum osy_code plan_nodes(struct plan_build *build, struct osy_sf_object *const *
 						   is_standard(node->source, "PricebookEntry");
 		if (is_standard(node->source, "PricebookEntry"))
 			split_legs(build, node);
+		plan_person_fields(build, node);
+		plan_person_contacts(build, node);
 	}
 	return OSY_OK;
 }
@@ -162,6 +169,7 @@ static void spec_field(const struct plan_field *from, struct osy_spec_field *to)
 		.link = from->link,
 		.write_nulls = from->write_nulls,
 		.missing = from->missing,
+		.kind = from->kind,
 		.to_several = from->source->reference_count > 1,
 		.to_users = from->to_users,
 		.to_queues = from->to_queues,
@@ -184,6 +192,9 @@ static void spec_fields(
 		if (node->fields[i].dropped)
 			continue;
 		place[i] = (int)object->field_count;
+		if (!node->person_contact &&
+			strcasecmp(node->fields[i].source->name, "IsPersonAccount") == 0)
+			object->person_field = place[i];
 		spec_field(&node->fields[i], &fields[object->field_count++]);
 	}
 	object->fields = fields;
@@ -191,11 +202,13 @@ static void spec_fields(
 	object->order_field = order < 0 ? -1 : place[order];
 	if (object->match != OSY_MATCH_EXTERNAL_ID && object->match != OSY_MATCH_KEYS)
 		return;
-	int *keys = osy_arena_calloc(arena, node->template->match_count + 1, sizeof(*keys));
-	for (size_t i = 0; i < node->template->match_count; i++)
-		keys[i] = place[plan_find(node, node->template->match_fields[i])];
+	const char *const *names =
+		node->person_contact ? plan_person_keys : node->template->match_fields;
+	object->key_count = node->person_contact ? 2 : node->template->match_count;
+	int *keys = osy_arena_calloc(arena, object->key_count + 1, sizeof(*keys));
+	for (size_t i = 0; i < object->key_count; i++)
+		keys[i] = place[plan_find(node, names[i])];
 	object->keys = keys;
-	object->key_count = node->template->match_count;
 }
 
 static void spec_match(const struct plan_node *node, struct osy_spec_object *object)
@@ -243,14 +256,16 @@ static void spec_object(
 	memcpy(object->prefix, node->source->key_prefix, sizeof(object->prefix));
 	memcpy(object->target_prefix, node->target->key_prefix, sizeof(object->target_prefix));
 	object->stage = node->stage;
-	object->insert = template->insert && !template->match_only;
-	object->update = template->update && !template->match_only && node->target->updateable;
-	object->match_only = template->match_only;
+	object->match_only = template->match_only || node->person_contact;
+	object->insert = template->insert && !object->match_only;
+	object->update = template->update && !object->match_only && node->target->updateable;
+	object->person_contact = node->person_contact;
+	object->person_field = -1;
 	object->write_nulls = template->write_nulls && !template->null_count;
 	object->batch_size = template->batch_size;
 	object->lanes = 1;
 	object->waiting_of = object->waiting_leg = -1;
-	object->match = template->match;
+	object->match = node->person_contact ? OSY_MATCH_KEYS : template->match;
 	object->where = spec_where(build, node);
 	object->order_by = template->order_by;
 	object->limit = template->limit;

@@ -17,6 +17,7 @@ struct plan_field {
 	bool link, write_nulls;
 	bool to_users, to_queues;
 	enum osy_missing missing;
+	enum osy_kind kind;
 	struct osy_spec_rule *rule; /* NULL: values pass as they are */
 	int lock; /* how surely a write locks the parent, 1 being the surest; 0: it does not */
 };
@@ -25,6 +26,7 @@ struct plan_node {
 	const struct osy_template_object *template;
 	const struct osy_sf_object *source, *target;
 	const char *leg_where; /* NULL: no leg */
+	bool person_contact;   /* the leg of contacts that belong to person accounts */
 	struct plan_field *fields;
 	size_t field_count, field_cap;
 	int stage;
@@ -74,6 +76,20 @@ enum osy_code plan_fields(
 /* plan_rules.c: value maps and masks of a node whose fields are known. */
 enum osy_code plan_rules(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
+/* Another field of a node. */
+struct plan_field *plan_add_field(struct plan_build *build, struct plan_node *node,
+	const struct osy_sf_field *source, const struct osy_sf_field *target);
+/* plan.c: a second leg of the last node, a copy of it. */
+struct plan_node *plan_second_leg(struct plan_build *build, struct plan_node *node);
+/*
+ * plan_person.c: person accounts. Before the legs of a node are made: which of its fields are for
+ * people, which for businesses, and what is needed for people besides. Then the leg of their
+ * contacts.
+ */
+void plan_person_fields(struct plan_build *build, struct plan_node *node);
+void plan_person_contacts(struct plan_build *build, struct plan_node *node);
+extern const char *const plan_person_keys[]; /* of that leg, two */
+bool plan_has_people(const struct osy_sf_object *object);
 /* plan_parents.c: what becomes of records whose parent is not there; after plan_lookups(). */
 enum osy_code plan_parents(struct plan_build *build, struct osy_err *err) OSY_CHECKED;
 /* plan_lookups.c: parents of lookups, over all nodes; those without any are dropped. Then order,

@@ -149,7 +149,7 @@ static struct plan_field *target_taken(struct plan_node *node, const struct osy_
 	return NULL;
 }
 
-static struct plan_field *add(struct plan_build *build, struct plan_node *node,
+struct plan_field *plan_add_field(struct plan_build *build, struct plan_node *node,
 	const struct osy_sf_field *source, const struct osy_sf_field *target)
 {
 	if (node->field_count == node->field_cap) {
@@ -224,7 +224,7 @@ static enum osy_code take_named(
 			PLAN_TODO("field", target->name, true, "exclude one of them"), err,
 			"fields '%s' and '%s' both go to '%s'", taken->source->name, source->name,
 			target->name);
-	add(build, node, source, target)->explicit_ = true;
+	plan_add_field(build, node, source, target)->explicit_ = true;
 	return OSY_OK;
 }
 
@@ -256,7 +256,7 @@ static void take_any(
 			"type", source->name, true, "map it to another field, or exclude it");
 	}
 	if (!why && !target_taken(node, target))
-		add(build, node, source, target);
+		plan_add_field(build, node, source, target);
 	else if (why && real)
 		plan_note(build, node, at, false, "%s.%s %s and is left out", node->source->name,
 			source->name, why);
@@ -289,7 +289,7 @@ static enum osy_code take_key(
 		return plan_fail(build, node,
 			PLAN_TODO("match", name, true, "match by another field"), err,
 			"match key '%s' is a lookup in the target only", name);
-	add(build, node, source, target)->key = true;
+	plan_add_field(build, node, source, target)->key = true;
 	return OSY_OK;
 }
 

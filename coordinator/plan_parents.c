@@ -42,10 +42,10 @@ enum osy_code plan_parents(struct plan_build *build, struct osy_err *err)
 		struct plan_node *node = &build->nodes[n];
 		const struct osy_template_object *object = node->template;
 		for (size_t i = 0; i < node->field_count; i++) {
-			if (node->fields[i].parent_count)
+			if (node->fields[i].parent_count && !node->person_contact)
 				node->fields[i].missing = object->missing;
 		}
-		for (size_t i = 0; !rc && i < object->parent_count; i++)
+		for (size_t i = 0; !rc && i < object->parent_count && !node->person_contact; i++)
 			rc = take_policy(build, node, &object->parents[i], err);
 	}
 	return rc;

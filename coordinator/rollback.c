@@ -44,6 +44,7 @@ static enum osy_code plan_children(struct osy_drive *drive, const struct osy_spe
 		osy_jw_array(w);
 		osy_jw_str(w, osy_str(children[i].object));
 		osy_jw_str(w, osy_str(children[i].field));
+		osy_jw_str(w, osy_str(children[i].where));
 		osy_jw_array_end(w);
 	}
 	osy_jw_array_end(w);

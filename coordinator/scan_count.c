@@ -72,7 +72,7 @@ static enum osy_code take_target(
 	enum osy_code rc = take_count(call, &object->target_count, err);
 
 	if (!rc)
-		object->target_empty = object->target_count == 0;
+		object->target_empty = object->target_count == 0 && !object->person_contact;
 	return rc;
 }
 

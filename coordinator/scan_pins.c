@@ -16,12 +16,14 @@
 struct record_type {
 	struct osy_id id;
 	const char *object, *name; /* name with its namespace */
+	bool person;		   /* of accounts of people */
 };
 
 struct record_types {
 	struct osy_arena *arena;
 	struct record_type *items;
 	size_t count;
+	bool people; /* the org tells which are of people */
 };
 
 void scan_add_pin(struct scan *scan, const struct osy_id *source, const struct osy_id *target)
@@ -106,21 +108,36 @@ static enum osy_code take_type(const struct osy_str *values, void *arg, struct o
 	osy_buf_addf(&whole, "%.100s%s%.200s", namespace, *namespace ? "__" : "", name);
 	type->object = text_of(types, values[1]);
 	type->name = osy_arena_strndup(types->arena, whole.p, whole.len);
+	type->person = types->people && osy_str_is(values[4], "true");
 	types->count++;
 	return OSY_OK;
+}
+
+/* Whether both orgs have person accounts, and the run takes accounts. */
+static bool has_people(const struct scan *scan)
+{
+	for (size_t i = 0; i < scan->plan.spec.object_count; i++) {
+		if (scan->plan.objects[i].person_field >= 0)
+			return true;
+	}
+	return false;
 }
 
 static enum osy_code record_types(
 	struct scan *scan, struct osy_org *org, struct record_types *ret, struct osy_err *err)
 {
 	static const char *const fields[] = {
-		"Id", "SobjectType", "DeveloperName", "NamespacePrefix"};
+		"Id", "SobjectType", "DeveloperName", "NamespacePrefix", "IsPersonType"};
 
+	ret->people = has_people(scan);
 	ret->arena = &scan->plan.arena;
 	ret->items = osy_arena_calloc(&scan->plan.arena, MAX_RECORD_TYPES, sizeof(*ret->items));
 	return osy_sf_query(org,
-		OSY_STR("SELECT Id, SobjectType, DeveloperName, NamespacePrefix FROM RecordType"),
-		fields, OSY_COUNT(fields), MAX_RECORD_TYPES, take_type, ret, err);
+		ret->people ? OSY_STR("SELECT Id, SobjectType, DeveloperName, NamespacePrefix, "
+				      "IsPersonType FROM RecordType")
+			    : OSY_STR("SELECT Id, SobjectType, DeveloperName, NamespacePrefix FROM "
+				      "RecordType"),
+		fields, ret->people ? 5 : 4, MAX_RECORD_TYPES, take_type, ret, err);
 }
 
 /* The object of the target that takes the records of a source object; NULL when the run has none.
@@ -153,12 +170,26 @@ static void pin_type(
 
 	if (!object)
 		return;
+	const struct record_type *other = NULL; /* of people, with another name */
 	for (size_t i = 0; i < targets->count; i++) {
-		if (strcasecmp(targets->items[i].object, object) == 0 &&
-			strcasecmp(targets->items[i].name, source->name) == 0) {
-			scan_add_pin(scan, &source->id, &targets->items[i].id);
+		const struct record_type *target = &targets->items[i];
+		if (strcasecmp(target->object, object) != 0 || target->person != source->person)
+			continue;
+		if (strcasecmp(target->name, source->name) == 0) {
+			scan_add_pin(scan, &source->id, &target->id);
 			return;
 		}
+		other = source->person && !other ? target : other;
+	}
+	if (other) {
+		/* without one an account of a person would be one of a business */
+		scan_add_pin(scan, &source->id, &other->id);
+		osy_plan_notice(&scan->plan,
+			"record type %s of %s is not in the target: its records get %s, which is "
+			"of "
+			"person accounts too",
+			source->name, source->object, other->name);
+		return;
 	}
 	osy_plan_notice(&scan->plan,
 		"record type %s of %s is not in the target: its records keep the user's default "

@@ -30,7 +30,7 @@ static void add_leg(struct scan *scan, struct osy_str name, struct osy_str targe
 			continue;
 		object->waits = true;
 		object->waiting_leg = count ? (int)n : -1;
-		last = i;
+		last = object->person_contact ? last : i;
 	}
 	if (last < n && count)
 		osy_plan_add_waiting(plan, last, count < MOST ? count : MOST);

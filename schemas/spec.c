@@ -15,7 +15,7 @@ enum { VERSION = 1, VERSION_WITH_RULES = 2, VERSION_WITH_DELETES = 3, VERSION_WI
 #define FIELD_MEMBERS(X) \
 	X(S, name) X(S, target) X(I, scale) X(B, createable) X(B, updateable) X(B, nillable) \
 	X(B, unique) X(B, required) X(B, link) X(B, write_nulls) X(B, to_users) X(B, to_queues) \
-	X(I, missing) X(B, to_several)
+	X(I, missing) X(I, kind) X(B, to_several)
 
 #define OBJECT_MEMBERS(X) \
 	X(I, index) X(S, name) X(S, target) X(I, stage) X(B, insert) X(B, update) \
@@ -23,7 +23,7 @@ enum { VERSION = 1, VERSION_WITH_RULES = 2, VERSION_WITH_DELETES = 3, VERSION_WI
 	X(I, lock_field) X(N, order_field) X(T, match_field) X(B, match_unique) X(B, claim) \
 	X(T, where) X(T, order_by) X(I, limit) X(I, selected) X(B, read_bulk) X(B, load_bulk) \
 	X(I, target_count) X(B, key_read) X(B, deletes) X(N, since) \
-	X(N, waiting_of) X(N, waiting_leg) X(B, waits)
+	X(N, waiting_of) X(N, waiting_leg) X(B, waits) X(N, person_field) X(B, person_contact)
 
 #define SPEC_MEMBERS(X) \
 	X(S, source) X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(I, api_reserve_percent) \
@@ -123,6 +123,7 @@ static void write_object(struct osy_json_writer *w, const struct osy_spec_object
 		osy_jw_array(w);
 		osy_jw_str(w, osy_str(object->children[i].object));
 		osy_jw_str(w, osy_str(object->children[i].field));
+		osy_jw_str(w, osy_str(object->children[i].where));
 		osy_jw_array_end(w);
 	}
 	osy_jw_array_end(w);
@@ -146,7 +147,7 @@ static int version_of(const struct osy_spec *spec)
 			version = VERSION_WITH_DELETES;
 		for (size_t f = 0; f < spec->objects[i].field_count; f++) {
 			const struct osy_spec_field *field = &spec->objects[i].fields[f];
-			if (field->missing != OSY_MISSING_BLANK)
+			if (field->missing != OSY_MISSING_BLANK || field->kind != OSY_KIND_BOTH)
 				return VERSION_WITH_POLICIES;
 			if (field->rule && version < VERSION_WITH_RULES)
 				version = VERSION_WITH_RULES;
@@ -296,8 +297,10 @@ static void read_children(
 		const struct osy_json *pair = osy_json_at(array, i);
 		struct osy_str child = osy_json_str(osy_json_at(pair, 0));
 		struct osy_str field = osy_json_str(osy_json_at(pair, 1));
+		struct osy_str where = osy_json_str(osy_json_at(pair, 2));
 		children[i].object = child.p ? osy_arena_strndup(arena, child.p, child.len) : "";
 		children[i].field = field.p ? osy_arena_strndup(arena, field.p, field.len) : "";
+		children[i].where = where.p ? osy_arena_strndup(arena, where.p, where.len) : "";
 	}
 	object->children = children;
 }
@@ -343,6 +346,7 @@ static bool object_holds(
 		object->batch_size > 200 || object->lock_field < -1 ||
 		object->lock_field >= (int)object->field_count || object->order_field < -1 ||
 		object->order_field >= (int)object->field_count ||
+		object->person_field >= (int)object->field_count ||
 		object->waiting_of >= (int)spec->object_count ||
 		object->waiting_leg >= (int)spec->object_count ||
 		!indexes_hold(object->keys, object->key_count, object->field_count))
@@ -350,6 +354,7 @@ static bool object_holds(
 	for (size_t i = 0; i < object->field_count; i++) {
 		const struct osy_spec_field *field = &object->fields[i];
 		if (!field->name[0] || !field->target[0] || field->missing > OSY_MISSING_FAIL ||
+			field->kind > OSY_KIND_BUSINESS ||
 			!indexes_hold(field->parents, field->parent_count, spec->object_count))
 			return false;
 	}

@@ -111,7 +111,8 @@ static bool is_null(struct osy_str raw)
 static bool put_insert(
 	struct osy_buf *out, const struct osy_lbatch *batch, const struct osy_lrow *row, int column)
 {
-	if (column < 0 || is_null(row->values[column]) || osy_is_left_out(row->values[column]))
+	if (column < 0 || is_null(row->values[column]) || osy_is_left_out(row->values[column]) ||
+		!osy_lfits(row, batch->columns[column].field))
 		return true;
 	return put_value(out, batch->columns[column].field, row->values[column]);
 }

@@ -161,6 +161,8 @@ static void ask_children(struct osy_lbatch *batch)
 		child->field);
 	call->mark = (unsigned)add_ids(batch, &soql);
 	osy_buf_addc(&soql, ')');
+	if (child->where[0])
+		osy_buf_addf(&soql, " AND %s", child->where);
 	osy_soql_path(osy_buf_str(&soql), false, &path);
 	osy_sf_send_begin(&call->send, 1);
 	osy_sf_send_get(&call->send, osy_buf_str(&path));

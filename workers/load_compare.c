@@ -13,10 +13,10 @@ static bool is_null(struct osy_str value)
 }
 
 /* Whether an update would write this value at all. */
-static bool is_written(
-	const struct osy_lbatch *batch, const struct osy_spec_field *field, struct osy_str value)
+static bool is_written(const struct osy_lbatch *batch, const struct osy_lrow *row,
+	const struct osy_spec_field *field, struct osy_str value)
 {
-	if (!field->updateable || osy_is_left_out(value))
+	if (!field->updateable || osy_is_left_out(value) || !osy_lfits(row, field))
 		return false;
 	if (is_null(value))
 		return (batch->object->write_nulls || field->write_nulls) && !batch->head.links &&
@@ -31,7 +31,7 @@ bool osy_load_differs(const struct osy_lbatch *batch, const struct osy_lrow *row
 	for (unsigned c = 0; c < batch->column_count; c++) {
 		const struct osy_spec_field *field = batch->columns[c].field;
 		struct osy_str before = row->before ? row->before[c] : OSY_STR_NULL;
-		if (!is_written(batch, field, row->values[c]) ||
+		if (!is_written(batch, row, field, row->values[c]) ||
 			osy_sf_value_equal(field->type, field->scale, row->values[c], before))
 			continue;
 		written[c / 64] |= 1ull << (c % 64);

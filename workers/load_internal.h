@@ -125,6 +125,7 @@ struct osy_lrow {
 	bool recorded;	    /* its outcome is in Postgres */
 	bool reparented;
 	bool kept;		/* a retry leaves it as earlier passes have made it */
+	bool person;		/* an account of a person */
 	bool relinks;		/* and makes its links again */
 	bool in_job;		/* it goes in an ingest job */
 	unsigned char sent[16]; /* what its result is found by */
@@ -368,6 +369,11 @@ static inline bool osy_ltarget_empty(const struct osy_lbatch *batch)
 static inline struct osy_worker *osy_lworker(const struct osy_lbatch *batch)
 {
 	return batch->load->loader->worker;
+}
+/* Whether the field may be written for accounts of the row's kind. */
+static inline bool osy_lfits(const struct osy_lrow *row, const struct osy_spec_field *field)
+{
+	return field->kind == OSY_KIND_BOTH || (field->kind == OSY_KIND_PERSON) == row->person;
 }
 static inline struct osy_lref *osy_lrefs(const struct osy_lbatch *batch, unsigned row)
 {

@@ -114,8 +114,8 @@ static void add_insert(
 	osy_sf_send_record(send, NULL);
 	for (unsigned c = 0; c < batch->column_count; c++) {
 		const struct osy_spec_field *field = batch->columns[c].field;
-		if (field->createable && row->values[c].p && !osy_is_left_out(row->values[c]) &&
-			!osy_str_is(row->values[c], "null"))
+		if (field->createable && osy_lfits(row, field) && row->values[c].p &&
+			!osy_is_left_out(row->values[c]) && !osy_str_is(row->values[c], "null"))
 			osy_sf_send_field(send, field->target, row->values[c]);
 	}
 }

@@ -101,12 +101,25 @@ static void set_source_id(struct osy_lbatch *batch, struct osy_lrow *row)
 	row->values[batch->column_count - 1] = (struct osy_str){text, 20};
 }
 
+/* The column that tells accounts of people; -1: there is none. */
+static int person_column(const struct osy_lbatch *batch)
+{
+	const struct osy_spec_object *object = batch->object;
+
+	for (unsigned c = 0; object->person_field >= 0 && c < batch->column_count; c++) {
+		if (batch->columns[c].field == &object->fields[object->person_field])
+			return (int)c;
+	}
+	return -1;
+}
+
 static enum osy_code read_rows(
 	struct osy_lbatch *batch, struct osy_batch_reader *reader, struct osy_err *err)
 {
 	enum osy_code rc = OSY_OK;
 	unsigned count = (unsigned)batch->head.count, n = 0;
 	bool source_id = needs_source_id(batch);
+	int person = person_column(batch);
 	struct osy_str *values = osy_arena_calloc(
 		&batch->arena, (size_t)(count + 1) * (batch->column_count + 1), sizeof(*values));
 
@@ -123,6 +136,7 @@ static enum osy_code read_rows(
 				batch->object->name);
 		row->collection = -1;
 		row->ask = true;
+		row->person = person >= 0 && osy_str_is(row->values[person], "true");
 		if (source_id)
 			set_source_id(batch, row);
 	}

@@ -36,6 +36,7 @@ static void read_object(
 		const struct osy_json *pair = osy_json_at(children, i);
 		kids[i].object = text(arena, osy_json_at(pair, 0));
 		kids[i].field = text(arena, osy_json_at(pair, 1));
+		kids[i].where = text(arena, osy_json_at(pair, 2));
 	}
 	for (size_t i = 0; i < osy_json_count(later); i++)
 		runs[i] = osy_str(text(arena, osy_json_at(later, i)));

@@ -281,6 +281,8 @@ static const char *sim_put_record_type(
 	sim_m_text(&m, "Name", label.p ? label : on->name);
 	sim_m_text(&m, "SobjectType", sim_cstr(on->obj->name));
 	sim_m_raw(&m, "IsActive", sim_json_bool(v, "active", true) ? "true" : "false");
+	if (sim_json_bool(v, "isPersonType", false))
+		sim_m_raw(&m, "IsPersonType", "true");
 	error = sim_m_put(org, "RecordType",
 		sim_meta_find(org, "RecordType", "DeveloperName", on->name, "SobjectType",
 			sim_cstr(on->obj->name)),

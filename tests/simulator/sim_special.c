@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static void sim_put_text(struct sim_work *w, const char *name, struct sim_str s)
+void sim_put_text(struct sim_work *w, const char *name, struct sim_str s)
 {
 	const struct sim_field *f = sim_field_named(w->obj, name);
 
@@ -12,7 +12,7 @@ static void sim_put_text(struct sim_work *w, const char *name, struct sim_str s)
 		w->slot[f->idx] = s.len ? sim_work_keep(w, sim_val_text(w->t->arena, f, s)) : NULL;
 }
 
-static void sim_put_bool(struct sim_work *w, const char *name, bool on)
+void sim_put_bool(struct sim_work *w, const char *name, bool on)
 {
 	static const struct sim_str yes = {"t", 1};
 	const struct sim_field *f = sim_field_named(w->obj, name);
@@ -30,7 +30,7 @@ static void sim_put_num(struct sim_work *w, const char *name, double v)
 		w->slot[f->idx] = sim_work_keep(w, sim_val_num(w->t->arena, f, v));
 }
 
-static void sim_put_ref(struct sim_work *w, const char *name, uint64_t oid)
+void sim_put_ref(struct sim_work *w, const char *name, uint64_t oid)
 {
 	const struct sim_field *f = sim_field_named(w->obj, name);
 
@@ -334,7 +334,8 @@ static const struct sim_special {
 	bool (*check)(struct sim_work *w);
 	void (*derive)(struct sim_work *w);
 } sim_specials[] = {
-	{"Contact", NULL, sim_derive_person},
+	{"Account", sim_person_check, sim_person_derive},
+	{"Contact", sim_person_contact_check, sim_derive_person},
 	{"Lead", NULL, sim_derive_person},
 	{"User", NULL, sim_derive_person},
 	{"Opportunity", NULL, sim_derive_opp},

@@ -92,6 +92,12 @@ bool sim_rules_check(struct sim_work *w);
 void sim_derive(struct sim_work *w);
 void sim_defaults(struct sim_work *w);
 bool sim_special_check(struct sim_work *w);
+void sim_put_text(struct sim_work *w, const char *name, struct sim_str s);
+void sim_put_bool(struct sim_work *w, const char *name, bool on);
+void sim_put_ref(struct sim_work *w, const char *name, uint64_t oid);
+bool sim_person_check(struct sim_work *w);
+void sim_person_derive(struct sim_work *w);
+bool sim_person_contact_check(struct sim_work *w);
 bool sim_row_fail(struct sim_txn *t, struct sim_row *row, const char *code, const char *field,
 	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 struct sim_str sim_work_text(const struct sim_work *w, const char *name);

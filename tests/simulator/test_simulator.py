@@ -521,6 +521,33 @@ class Rules(Base):
         self.assertEqual(self.org.refused("CampaignMember", CampaignId=k, ContactId=c)["message"], "Already a campaign member.")
 
 
+class People(Base):
+    """Person accounts; in orgs of their own, for fields that were added stay."""
+    def test_person_accounts(self):
+        with open(os.path.join(HERE, "person-accounts.json"), encoding="utf-8") as schema:
+            self.org.admin("POST", "schema", schema.read())
+        kind = self.org.soql("SELECT Id, IsPersonType FROM RecordType WHERE DeveloperName = 'PersonAccount'")["records"][0]
+        self.assertTrue(kind["IsPersonType"])
+        bad = self.org.refused("Account", Name="Ada Lovelace", LastName="Lovelace", RecordTypeId=kind["Id"])
+        self.assertEqual((bad["statusCode"], bad["fields"]), ("INVALID_FIELD_FOR_INSERT_UPDATE", ["Name"]))
+        self.assertEqual(self.org.refused("Account", FirstName="Ada", RecordTypeId=kind["Id"])["fields"], ["LastName"])
+        bad = self.org.refused("Account", Name="a", PersonEmail="a@b.example")
+        self.assertEqual((bad["statusCode"], bad["fields"]), ("INVALID_FIELD_FOR_INSERT_UPDATE", ["PersonEmail"]))
+        self.assertEqual(self.org.refused("Account", Phone="1")["fields"], ["Name"])
+        a = self.org.new("Account", FirstName="Ada", LastName="Lovelace", PersonEmail="a@b.example", Level__pc="x", RecordTypeId=kind["Id"])
+        d = self.org.get("Account", a, "Name,IsPersonAccount,PersonContactId")
+        self.assertEqual((d["Name"], d["IsPersonAccount"]), ("Ada Lovelace", True))
+        c = self.org.get("Contact", d["PersonContactId"], "LastName,Email,Level__c,AccountId,IsPersonAccount")
+        self.assertEqual([c[k] for k in ("LastName", "Email", "Level__c", "AccountId", "IsPersonAccount")],
+                         ["Lovelace", "a@b.example", "x", a, True])
+        self.assertEqual(self.org.call("PATCH", DATA + "/sobjects/Account/" + a, {"LastName": "King", "Level__pc": None})[0], 204)
+        c = self.org.get("Contact", d["PersonContactId"], "LastName,Level__c,Email")
+        self.assertEqual([c[k] for k in ("LastName", "Level__c", "Email")], ["King", None, "a@b.example"])
+        self.assertEqual(self.org.call("PATCH", DATA + "/sobjects/Contact/" + d["PersonContactId"], {"LastName": "No"})[0], 400)
+        self.assertEqual(self.org.call("DELETE", DATA + "/sobjects/Account/" + a)[0], 204)
+        self.assertEqual(self.org.soql("SELECT Id FROM Contact")["totalSize"], 0)
+
+
 class Query(Base):
     def setUp(self):
         super().setUp()

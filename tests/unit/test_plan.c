@@ -377,6 +377,60 @@ static void parents_that_are_not_there(void **state)
 	osy_template_free(template);
 }
 
+static void person_accounts(void **state)
+{
+	struct osy_sf_field account[] = {text("Name"), text("LastName"), text("FirstName"),
+		text("PersonEmail"), text("Personality__c"), text("Level__pc"),
+		lookup("RecordTypeId", TO("RecordType")), text("IsPersonAccount")};
+	struct osy_sf_field contact[] = {
+		text("LastName"), lookup("AccountId", TO("Account")), text("IsPersonAccount")};
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	account[7].type = contact[2].type = OSY_T_BOOLEAN;
+	account[7].createable = account[7].updateable = false;
+	contact[2].createable = contact[2].updateable = false;
+	struct osy_sf_object a = OBJECT("Account", "001", account);
+	struct osy_sf_object c = OBJECT("Contact", "003", contact);
+	struct osy_sf_object bare = a;
+	bare.field_count = 1;
+	if (plan_of("name: x\nobjects:\n  - name: Account\n    fields: {include: [Name, "
+		    "PersonEmail, Personality__c, Level__pc]}\n  - name: Contact\n"
+		    "    where: LastName != null\n",
+		    (struct osy_sf_object *[]){&a, &c}, (struct osy_sf_object *[]){&a, &c}, &plan,
+		    &template, &err))
+		fail_msg("%s", err.msg);
+	const struct osy_spec_object *account_of = &plan.spec.objects[0];
+	static const enum osy_kind kinds[] = {OSY_KIND_BUSINESS, OSY_KIND_PERSON, OSY_KIND_BOTH,
+		OSY_KIND_PERSON, OSY_KIND_PERSON, OSY_KIND_PERSON, OSY_KIND_PERSON, OSY_KIND_BOTH};
+	assert_int_equal(account_of->field_count, OSY_COUNT(kinds));
+	for (size_t i = 0; i < OSY_COUNT(kinds); i++)
+		assert_int_equal(account_of->fields[i].kind, kinds[i]);
+	assert_string_equal(account_of->fields[account_of->person_field].name, "IsPersonAccount");
+	const struct osy_spec_object *business = &plan.spec.objects[1], *people = business + 1;
+	assert_int_equal(plan.spec.object_count, 3);
+	assert_string_equal(business->where, "IsPersonAccount = false AND (LastName != null)");
+	assert_true(business->insert && !business->person_contact);
+	assert_string_equal(people->where, "IsPersonAccount = true AND (LastName != null)");
+	assert_true(people->person_contact && people->match_only && !people->insert);
+	assert_int_equal(people->match, OSY_MATCH_KEYS);
+	assert_int_equal(people->key_count, 2);
+	assert_string_equal(people->fields[people->keys[0]].name, "AccountId");
+	assert_true(people->stage > account_of->stage);
+	osy_plan_done(&plan);
+	osy_template_free(template);
+	/* A target without them. */
+	if (plan_of("name: x\nobjects:\n  - name: Account\n", (struct osy_sf_object *[]){&a},
+		    (struct osy_sf_object *[]){&bare}, &plan, &template, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(plan.spec.objects[0].person_field, -1);
+	assert_true(has_notice(&plan, "person accounts are enabled in org 'src' and not in"));
+	osy_plan_done(&plan);
+	osy_template_free(template);
+}
+
 static void price_books_in_two_legs(void **state)
 {
 	struct osy_sf_field book[] = {text("Name")}, product[] = {text("Name")};
@@ -750,6 +804,7 @@ int main(void)
 		cmocka_unit_test(rules),
 		cmocka_unit_test(users_and_queues),
 		cmocka_unit_test(parents_that_are_not_there),
+		cmocka_unit_test(person_accounts),
 		cmocka_unit_test(price_books_in_two_legs),
 		cmocka_unit_test(locks),
 		cmocka_unit_test(lanes),

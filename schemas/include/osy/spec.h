@@ -37,6 +37,9 @@ enum osy_missing {
 const char *osy_missing_name(enum osy_missing missing);
 bool osy_missing_parse(struct osy_str name, enum osy_missing *ret);
 
+/* Accounts of people and of businesses: which of both a field can be written for. */
+enum osy_kind { OSY_KIND_BOTH, OSY_KIND_PERSON, OSY_KIND_BUSINESS };
+
 struct osy_spec_value {
 	const char *from; /* text; "null": a null, "*": any other value */
 	const char *to;	  /* raw JSON, "null" for null */
@@ -72,6 +75,7 @@ struct osy_spec_field {
 	bool to_several;	  /* objects of the source, be they in the run or not */
 	bool to_users, to_queues; /* it may point to people or queues, which are pins */
 	enum osy_missing missing;
+	enum osy_kind kind; /* of any type */
 	const int *parents; /* indexes of the spec's objects that it may point to */
 	size_t parent_count;
 	const struct osy_spec_rule *rule; /* NULL: values pass as they are */
@@ -80,6 +84,7 @@ struct osy_spec_field {
 /* A lookup of the target org whose records go when the one that they point to is deleted. */
 struct osy_spec_child {
 	const char *object, *field;
+	const char *where; /* only these of them; "": all */
 };
 
 struct osy_spec_object {
@@ -117,6 +122,9 @@ struct osy_spec_object {
 	 */
 	int waiting_of, waiting_leg;
 	bool waits;
+	int person_field;     /* index of the field that tells person accounts, -1: none */
+	bool person_contact;  /* the contacts of person accounts: made by the org, found by their
+				 account */
 	const char *where;    /* of the source, NULL: all */
 	int64_t since;	   /* deletes: since then, ms of the source org's clock; -1: all */
 	const char *order_by; /* NULL: by id */
