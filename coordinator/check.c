@@ -1,4 +1,4 @@
-#include "check.h"
+#include "check_internal.h"
 #include "drive.h"
 
 #include <stdio.h>
@@ -180,7 +180,8 @@ static enum osy_code take_calls(struct purse *purse, const char *org, const char
 {
 	struct osy_budget_org *budget =
 		osy_budget_org(purse->budget, org_id, template->api_reserve_percent);
-	unsigned calls = (unsigned)template->object_count + CALLS_BESIDE;
+	/* describes; and of currencies that differ a question each */
+	unsigned calls = 2 * (unsigned)template->object_count + CALLS_BESIDE;
 	struct osy_budget_usage usage;
 	bool taken = false;
 	enum osy_code rc = osy_budget_take(budget, calls, BUDGET_MS, &taken, err);
@@ -285,6 +286,8 @@ static enum osy_code check_orgs(struct osy_pg *pg, const struct osy_settings *se
 	osy_check_init(&check, subject->template, subject->names[0], subject->names[1]);
 	if (!rc)
 		rc = osy_check_ask(&check, http, orgs, err);
+	if (!rc)
+		rc = check_currency(&check, orgs, err);
 	if (!rc) {
 		osy_check_metadata(&check);
 		osy_check_automation(&check);

@@ -26,7 +26,7 @@
 /* clang-format off */
 #define OSY_CHECK_KINDS(X) \
 	X("object") X("permission") X("field") X("required") X("type") X("length") X("precision") \
-	X("picklist") X("recordType") X("match") X("unique") X("lookup") X("order") \
+	X("picklist") X("currency") X("feature") X("recordType") X("match") X("unique") X("lookup") X("order") \
 	X("validationRule") X("workflowRule") X("trigger") X("flow") X("duplicateRule") X("tooling")
 /* clang-format on */
 

@@ -11,6 +11,10 @@
 enum osy_code check_describe(struct osy_check *check, struct osy_http *http,
 	struct osy_org *const orgs[OSY_CHECK_SIDES], struct osy_err *err) OSY_CHECKED;
 
+/* check_currency.c */
+enum osy_code check_currency(struct osy_check *check, struct osy_org *const orgs[OSY_CHECK_SIDES],
+	struct osy_err *err) OSY_CHECKED;
+
 /* check_composite.c: GETs gathered into composites, of both orgs side by side. */
 #define CHECK_PARTS_MAX 25
 

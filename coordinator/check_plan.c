@@ -207,7 +207,8 @@ static void check_node(struct walk *walk, const struct plan_node *node)
 		return;
 	for (size_t i = 0; i < node->field_count; i++) {
 		const struct plan_field *field = &node->fields[i];
-		if (!field->dropped && (field->target->createable || field->target->updateable))
+		if (!field->dropped && (field->target->createable || field->target->updateable) &&
+			strcasecmp(field->target->name, "CurrencyIsoCode") != 0)
 			osy_check_pair(walk->check, place, field->source, field->target);
 	}
 }

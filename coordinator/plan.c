@@ -141,6 +141,7 @@ enum osy_code plan_nodes(struct plan_build *build, struct osy_sf_object *const *
 		enum osy_code rc = build_node(build, node, err);
 		if (rc)
 			return rc;
+		plan_currency(build, node);
 		build->plan->standard_pricebook |= is_standard(node->source, "Pricebook2") ||
 						   is_standard(node->source, "PricebookEntry");
 		if (is_standard(node->source, "PricebookEntry"))

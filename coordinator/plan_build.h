@@ -90,6 +90,8 @@ void plan_person_fields(struct plan_build *build, struct plan_node *node);
 void plan_person_contacts(struct plan_build *build, struct plan_node *node);
 extern const char *const plan_person_keys[]; /* of that leg, two */
 bool plan_has_people(const struct osy_sf_object *object);
+/* plan_currency.c: before the legs of a node are made. */
+void plan_currency(struct plan_build *build, struct plan_node *node);
 /* plan_parents.c: what becomes of records whose parent is not there; after plan_lookups(). */
 enum osy_code plan_parents(struct plan_build *build, struct osy_err *err) OSY_CHECKED;
 /* plan_lookups.c: parents of lookups, over all nodes; those without any are dropped. Then order,

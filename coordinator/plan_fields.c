@@ -241,6 +241,8 @@ static void take_any(
 		is_derived(node->target->name, source->name))
 		return;
 	const struct osy_sf_field *target = osy_sf_find_field(node->target, source->name);
+	if (!target && strcasecmp(source->name, "CurrencyIsoCode") == 0)
+		return; /* told by plan_currency() */
 	const char *why = !target ? "is not in the target" : NULL;
 	struct plan_at at = PLAN_TODO("field", source->name, true,
 		"deploy it or grant our user the right to see it, or exclude it");

@@ -226,6 +226,8 @@ static enum osy_code do_scan(struct scan *scan, struct osy_err *err)
 	if (!rc)
 		rc = scan_count(scan, err);
 	if (!rc)
+		rc = scan_currency(scan, err);
+	if (!rc)
 		rc = scan_waiting(scan, err);
 	if (rc)
 		return rc;

@@ -42,6 +42,8 @@ void scan_add_pin(struct scan *scan, const struct osy_id *source, const struct o
 enum osy_code scan_users(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_api.c: REST or Bulk, by what both orgs have left today. */
 enum osy_code scan_api(struct scan *scan, struct osy_err *err) OSY_CHECKED;
+/* scan_currency.c: of new records from an org with one currency. */
+enum osy_code scan_currency(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_waiting.c: legs of records that wait for a parent; and the list of the ids of one. */
 enum osy_code scan_waiting(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 enum osy_code scan_list_waiting(

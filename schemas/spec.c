@@ -23,7 +23,8 @@ enum { VERSION = 1, VERSION_WITH_RULES = 2, VERSION_WITH_DELETES = 3, VERSION_WI
 	X(I, lock_field) X(N, order_field) X(T, match_field) X(B, match_unique) X(B, claim) \
 	X(T, where) X(T, order_by) X(I, limit) X(I, selected) X(B, read_bulk) X(B, load_bulk) \
 	X(I, target_count) X(B, key_read) X(B, deletes) X(N, since) \
-	X(N, waiting_of) X(N, waiting_leg) X(B, waits) X(N, person_field) X(B, person_contact)
+	X(N, waiting_of) X(N, waiting_leg) X(B, waits) X(N, person_field) X(B, person_contact) \
+	X(T, currency)
 
 #define SPEC_MEMBERS(X) \
 	X(S, source) X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(I, api_reserve_percent) \

@@ -33,8 +33,8 @@ void osy_lbulk_columns(struct osy_lbulk *bulk)
 	const struct osy_spec_object *object = bulk->object;
 
 	for (unsigned job = 0; job < 2; job++) {
-		bulk->columns[job] = osy_xcalloc(object->field_count + 2, sizeof(char *));
-		bulk->fields[job] = osy_xcalloc(object->field_count + 2, sizeof(int));
+		bulk->columns[job] = osy_xcalloc(object->field_count + 3, sizeof(char *));
+		bulk->fields[job] = osy_xcalloc(object->field_count + 3, sizeof(int));
 	}
 	add_column(bulk, 1, "Id", -1);
 	for (size_t i = 0; i < object->field_count; i++) {
@@ -43,6 +43,8 @@ void osy_lbulk_columns(struct osy_lbulk *bulk)
 		if (object->fields[i].updateable)
 			add_column(bulk, 1, object->fields[i].target, (int)i);
 	}
+	if (object->currency)
+		add_column(bulk, 0, "CurrencyIsoCode", -1);
 	if (object->match == OSY_MATCH_SOURCE_ID) {
 		for (unsigned job = 0; job < 2; job++) {
 			if (!has_column(bulk, job, object->match_field))

@@ -66,6 +66,19 @@ static void read_target_columns(struct osy_lbatch *batch)
 	batch->column_count = (unsigned)object->field_count;
 }
 
+/* New records of an org with one currency: no field of the source says which. */
+static void add_currency(struct osy_lbatch *batch)
+{
+	struct osy_spec_field *field = osy_arena_alloc(&batch->arena, sizeof(*field));
+
+	*field = (struct osy_spec_field){.name = "CurrencyIsoCode",
+		.target = "CurrencyIsoCode",
+		.type = OSY_T_PICKLIST,
+		.createable = true,
+		.nillable = true};
+	batch->columns[batch->column_count++] = (struct osy_lcolumn){field, -1};
+}
+
 static enum osy_code read_columns(
 	struct osy_lbatch *batch, const struct osy_batch_reader *reader, struct osy_err *err)
 {
@@ -74,7 +87,7 @@ static enum osy_code read_columns(
 		return OSY_OK;
 	}
 	batch->columns =
-		osy_arena_calloc(&batch->arena, reader->field_count + 1, sizeof(*batch->columns));
+		osy_arena_calloc(&batch->arena, reader->field_count + 3, sizeof(*batch->columns));
 	for (size_t i = 0; i < reader->field_count; i++) {
 		const struct osy_spec_field *field =
 			find_field(batch->object, reader->fields[i], i);
@@ -86,6 +99,8 @@ static enum osy_code read_columns(
 		int lookup = field->type == OSY_T_REFERENCE ? (int)batch->lookup_count++ : -1;
 		batch->columns[batch->column_count++] = (struct osy_lcolumn){field, lookup};
 	}
+	if (batch->object->currency && !batch->head.links)
+		add_currency(batch);
 	if (needs_source_id(batch))
 		add_source_id(batch);
 	return OSY_OK;
@@ -99,6 +114,18 @@ static void set_source_id(struct osy_lbatch *batch, struct osy_lrow *row)
 	osy_id_18(&row->source, text + 1);
 	text[19] = '"';
 	row->values[batch->column_count - 1] = (struct osy_str){text, 20};
+}
+
+/* As raw JSON; null: the records say it themselves. */
+static struct osy_str currency_text(struct osy_lbatch *batch)
+{
+	const char *code = batch->object->currency;
+
+	if (!code || batch->head.links)
+		return OSY_STR_NULL;
+	char *text = osy_arena_alloc(&batch->arena, strlen(code) + 3);
+	snprintf(text, strlen(code) + 3, "\"%s\"", code);
+	return osy_str(text);
 }
 
 /* The column that tells accounts of people; -1: there is none. */
@@ -119,6 +146,7 @@ static enum osy_code read_rows(
 	enum osy_code rc = OSY_OK;
 	unsigned count = (unsigned)batch->head.count, n = 0;
 	bool source_id = needs_source_id(batch);
+	struct osy_str currency = currency_text(batch);
 	int person = person_column(batch);
 	struct osy_str *values = osy_arena_calloc(
 		&batch->arena, (size_t)(count + 1) * (batch->column_count + 1), sizeof(*values));
@@ -137,6 +165,8 @@ static enum osy_code read_rows(
 		row->collection = -1;
 		row->ask = true;
 		row->person = person >= 0 && osy_str_is(row->values[person], "true");
+		if (currency.p)
+			row->values[reader->field_count] = currency;
 		if (source_id)
 			set_source_id(batch, row);
 	}

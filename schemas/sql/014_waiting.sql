@@ -20,7 +20,7 @@ CREATE TABLE waiting (
 	in_run text, -- the run that has settled it; NULL: it waits. A rollback of that run makes it wait again
 	PRIMARY KEY (pair, source_id, target, template, field)
 );
-CREATE INDEX waiting_now ON waiting (pair, template, object, seq) WHERE in_run IS NULL;
+CREATE INDEX waiting_now ON waiting (pair, template, seq) WHERE in_run IS NULL;
 CREATE INDEX waiting_in ON waiting (in_run) WHERE in_run IS NOT NULL;
 
 -- Of records that were read by their ids because they wait: the object that they are records of; their match keys count with its.

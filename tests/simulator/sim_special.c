@@ -408,6 +408,7 @@ void sim_derive(struct sim_work *w)
 		else if (f->calculated && f->formula)
 			sim_formula(w, f);
 	}
+	sim_currency_derive(w);
 	if (s && s->derive)
 		s->derive(w);
 }

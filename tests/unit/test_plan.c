@@ -431,6 +431,48 @@ static void person_accounts(void **state)
 	osy_template_free(template);
 }
 
+static void currencies(void **state)
+{
+	struct osy_sf_field several[] = {text("Name"), text("Amount"), text("CurrencyIsoCode")};
+	struct osy_sf_field one[] = {text("Name"), text("Amount")};
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	several[1].type = one[1].type = OSY_T_CURRENCY;
+	several[2].type = OSY_T_PICKLIST;
+	struct osy_sf_object s = OBJECT("Opportunity", "006", several);
+	struct osy_sf_object o = OBJECT("Opportunity", "006", one);
+	static const struct {
+		const char *fields;
+		bool target_has_one;
+		size_t count;
+		const char *notice; /* NULL: none */
+	} cases[] = {
+		{"", false, 3, NULL},
+		{"    fields: {include: [Name, Amount]}\n", false, 3, "is copied too, for amounts"},
+		{"    fields: {include: [Name]}\n", false, 1, NULL},
+		{"    fields: {exclude: [CurrencyIsoCode]}\n", false, 2, NULL},
+		{"", true, 2, "is left out, for org 'dst' has one currency"},
+		{"    fields: {include: [Name]}\n", true, 1, NULL},
+	};
+	for (size_t i = 0; i < OSY_COUNT(cases); i++) {
+		OSY_AUTO(osy_buf_done) struct osy_buf yaml = OSY_BUF(4096);
+		osy_buf_addf(
+			&yaml, "name: x\nobjects:\n  - name: Opportunity\n%s", cases[i].fields);
+		if (plan_of(yaml.p, (struct osy_sf_object *[]){&s},
+			    (struct osy_sf_object *[]){cases[i].target_has_one ? &o : &s}, &plan,
+			    &template, &err))
+			fail_msg("%s", err.msg);
+		assert_int_equal(plan.spec.objects[0].field_count, cases[i].count);
+		assert_int_equal(plan.notice_count, cases[i].notice ? 1 : 0);
+		assert_true(!cases[i].notice || has_notice(&plan, cases[i].notice));
+		osy_plan_done(&plan);
+		osy_template_free(template);
+	}
+}
+
 static void price_books_in_two_legs(void **state)
 {
 	struct osy_sf_field book[] = {text("Name")}, product[] = {text("Name")};
@@ -805,6 +847,7 @@ int main(void)
 		cmocka_unit_test(users_and_queues),
 		cmocka_unit_test(parents_that_are_not_there),
 		cmocka_unit_test(person_accounts),
+		cmocka_unit_test(currencies),
 		cmocka_unit_test(price_books_in_two_legs),
 		cmocka_unit_test(locks),
 		cmocka_unit_test(lanes),

@@ -125,7 +125,9 @@ struct osy_spec_object {
 	int person_field;     /* index of the field that tells person accounts, -1: none */
 	bool person_contact;  /* the contacts of person accounts: made by the org, found by their
 				 account */
-	const char *where;    /* of the source, NULL: all */
+	const char
+		*currency; /* of new records, where the source has one for all; NULL: as they say */
+	const char *where; /* of the source, NULL: all */
 	int64_t since;	   /* deletes: since then, ms of the source org's clock; -1: all */
 	const char *order_by; /* NULL: by id */
 	int64_t limit;	      /* 0: none */
