@@ -356,8 +356,9 @@ enum osy_code cli_run_print_summary(
 	cli_cell(osy_json_get(run, "apiCalls"), CLI_COUNT, &calls);
 	printf("\nRun %.*s: %.*s in %s, %s API calls\n", (int)id.len, id.p, (int)state.len, state.p,
 		took.p, calls.p);
-	if (!osy_json_get_bool(run, "withErrors", false))
-		return OSY_OK;
 	OSY_AUTO_FREE char *name = osy_xstrndup(id.p, id.len);
+	enum osy_code rc = cli_run_tell_waiting(cli, run, name, err);
+	if (rc || !osy_json_get_bool(run, "withErrors", false))
+		return rc;
 	return print_failures(cli, name, err);
 }

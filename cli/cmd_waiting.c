@@ -93,3 +93,19 @@ enum osy_code cli_run_waiting(struct cli *cli, struct osy_err *err)
 	return cli_print_pages(cli, path.p, parents ? parent_columns : columns,
 		parents ? "parentId" : "sourceId", err);
 }
+
+enum osy_code cli_run_tell_waiting(
+	struct cli *cli, const struct osy_json *run, const char *id, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
+	OSY_AUTO(osy_json_free_at) struct osy_json *list = NULL;
+
+	if (osy_json_get_i64(osy_json_get(run, "totals"), "skipped", 0) == 0)
+		return OSY_OK;
+	cli_path(&path, "/runs/{}/waiting", id);
+	cli_query(&path, "limit", "1");
+	enum osy_code rc = cli_get(cli, path.p, &list, err);
+	if (!rc && osy_json_count(osy_json_get(list, "items")))
+		printf("Some wait for a parent: orgsync run waiting %s --parents\n", id);
+	return rc;
+}

@@ -37,6 +37,9 @@ static void make_target(struct key_read *read)
 	if (count == 1 && read->fields[0].type != OSY_T_BOOLEAN)
 		osy_buf_addf(&read->where, "%s != null", read->fields[0].name);
 	read->target = (struct osy_spec_object){.index = object->index,
+		.waiting_of = -1,
+		.waiting_leg = -1,
+		.person_field = -1,
 		.name = object->target,
 		.where = read->where.len ? read->where.p : NULL,
 		.fields = read->fields,

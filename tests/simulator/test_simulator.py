@@ -548,6 +548,24 @@ class People(Base):
         self.assertEqual(self.org.soql("SELECT Id FROM Contact")["totalSize"], 0)
 
 
+class Currencies(Base):
+    """In orgs of their own as well."""
+    def test_currencies(self):
+        with open(os.path.join(HERE, "multi-currency.json"), encoding="utf-8") as schema:
+            self.org.admin("POST", "schema", schema.read())
+        self.org.admin("POST", "seed", "\n".join(json.dumps(dict({"attributes": {"type": "CurrencyType"}}, IsoCode=c, IsActive=on, IsCorporate=corporate))
+                                                 for c, on, corporate in (("EUR", True, True), ("USD", True, False), ("PLN", False, False))))
+        bad = self.org.refused("Account", Name="a", CurrencyIsoCode="PLN")
+        self.assertEqual((bad["statusCode"], bad["fields"]), ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", ["CurrencyIsoCode"]))
+        self.assertEqual(self.org.refused("Account", Name="a", CurrencyIsoCode="XXX")["statusCode"], bad["statusCode"])
+        for code, want in (("USD", "USD"), (None, "EUR")):
+            a = self.org.new("Account", Name="a", **({"CurrencyIsoCode": code} if code else {}))
+            self.assertEqual(self.org.get("Account", a, "CurrencyIsoCode")["CurrencyIsoCode"], want)
+        user = self.org.soql("SELECT Id FROM User LIMIT 1")["records"][0]["Id"]
+        self.org.admin("POST", "update", json.dumps({"attributes": {"type": "User"}, "Id": user, "DefaultCurrencyIsoCode": "USD"}))
+        self.assertEqual(self.org.get("Account", self.org.new("Account", Name="a"), "CurrencyIsoCode")["CurrencyIsoCode"], "USD")
+
+
 class Query(Base):
     def setUp(self):
         super().setUp()

@@ -143,6 +143,43 @@ static void rules_come_back(void **state)
 	osy_spec_free(spec);
 }
 
+static void policies_come_back(void **state)
+{
+	struct osy_spec_field with[3];
+	struct osy_spec_object of = object;
+	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(1 << 20);
+	struct osy_spec *spec = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	memcpy(with, fields, sizeof(with));
+	with[0].kind = OSY_KIND_PERSON;
+	with[1].missing = OSY_MISSING_WAIT;
+	with[1].to_several = true;
+	of.fields = with;
+	of.waits = of.person_contact = true;
+	of.person_field = 0;
+	of.waiting_leg = -1;
+	of.currency = "EUR";
+	write_spec(&of, &out);
+	/* a program that knows no policies refuses it */
+	assert_non_null(strstr(out.p, "\"v\":3"));
+	assert_int_equal(osy_spec_read(osy_buf_str(&out), &spec, &err), OSY_OK);
+	const struct osy_spec_object *got = &spec->objects[0];
+	assert_int_equal(got->fields[0].kind, OSY_KIND_PERSON);
+	assert_int_equal(got->fields[1].missing, OSY_MISSING_WAIT);
+	assert_true(got->fields[1].to_several && !got->fields[2].to_several);
+	assert_true(got->waits && got->person_contact);
+	assert_true(got->person_field == 0 && got->waiting_leg == -1 && got->waiting_of == 0);
+	assert_string_equal(got->currency, "EUR");
+	osy_spec_free(spec);
+	/* a leg that is not there */
+	of.waiting_leg = 1;
+	osy_buf_reset(&out);
+	write_spec(&of, &out);
+	assert_int_not_equal(osy_spec_read(osy_buf_str(&out), &spec, &err), OSY_OK);
+}
+
 /* Specs of runs that were scanned before there was an order. */
 static void without_an_order(void **state)
 {
@@ -185,6 +222,7 @@ int main(void)
 		cmocka_unit_test(comes_back_as_it_was),
 		cmocka_unit_test(deletes_come_back),
 		cmocka_unit_test(rules_come_back),
+		cmocka_unit_test(policies_come_back),
 		cmocka_unit_test(without_an_order),
 		cmocka_unit_test(indexes_are_checked),
 	};
