@@ -64,8 +64,7 @@ static enum osy_code has_records(struct osy_drive *drive, struct osy_children_kn
 }
 
 /* The contact of a person account goes with it as it came, and is nobody else's. */
-static const char *goes_along(
-	const struct osy_sf_object *target, const struct osy_sf_child *child)
+static const char *goes_along(const struct osy_sf_object *target, const struct osy_sf_child *child)
 {
 	bool people = strcasecmp(target->name, "Account") == 0 &&
 		      strcasecmp(child->object, "Contact") == 0 &&
@@ -91,9 +90,8 @@ enum osy_code osy_children_find(struct osy_drive *drive, const struct osy_sf_obj
 		if (!any)
 			rc = has_records(drive, known, child->object, arena, &any, err);
 		if (!rc && any)
-			found[n++] = (struct osy_spec_child){
-				keep(arena, child->object), keep(arena, child->field),
-				goes_along(target, child)};
+			found[n++] = (struct osy_spec_child){keep(arena, child->object),
+				keep(arena, child->field), goes_along(target, child)};
 	}
 	*ret = found;
 	*ret_count = n;

@@ -68,7 +68,7 @@ void osy_plan_add_waiting(struct osy_plan *plan, size_t index, int64_t count)
 	if (!main->where && !main->limit)
 		main->selected -= count < main->selected ? count : main->selected;
 	plan->apis[n] = OSY_API_AUTO;
-	plan->deltas[n] = (struct osy_plan_delta){
-		.from = plan->deltas[index].from, .since = -1, .mark = -1};
+	plan->deltas[n] =
+		(struct osy_plan_delta){.from = plan->deltas[index].from, .since = -1, .mark = -1};
 	plan->spec.object_count = n + 1;
 }

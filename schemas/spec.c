@@ -137,8 +137,8 @@ static void write_object(struct osy_json_writer *w, const struct osy_spec_object
 }
 
 /* A program that knows no rules must not run a spec that has some: it would let values through; nor
- * one that knows no deletes: it would insert; nor one that knows no policies: it would send a record
- * that is to wait. */
+ * one that knows no deletes: it would insert; nor one that knows no policies: it would send a
+ * record that is to wait. */
 static int version_of(const struct osy_spec *spec)
 {
 	int version = VERSION;

@@ -166,6 +166,25 @@ is "$(waiting "$first")" "c-tiny AccountId>tiny" "and out of the room"
 runs "the first run is deleted" orgsync run delete "$first" --yes
 is "$(waiting "$second")" "c-tiny AccountId>tiny" "what waits is not lost with it"
 
+# ---- a delta: what waits is read again although it has not changed -----------------------------------
+{
+	record Account d-late '"Name":"late","Industry":"Later"'
+	record Contact d-child '"LastName":"delta","AccountId":"@d-late"'
+} >"$T/delta.jsonl"
+seed "$SRC" "$T/delta.jsonl"
+{ template delta wait blank "Industry = 'Sooner'" | sed -e "s/fields: {include: \[LastName/where: \"LastName = 'delta'\"\n    &/" -e '/Case/,$d' && printf 'options: {deltaSync: true, includeDeleted: true}\n'; } >"$T/delta.yaml"
+orgsync template apply -f "$T/delta.yaml" >/dev/null || bail "refused"
+go delta
+is "$(totals "$RUN") $(waiting "$RUN")" "[1, 0, 0, 0, 1, 0] d-child AccountId>d-late" "of a delta, a child waits"
+psql -q "$ORGSYNC_POSTGRES_URL" -c "UPDATE mark SET at = at + interval '1 hour' WHERE template = 'delta'"
+run_get "$RUN" 'd["state"]' >/dev/null
+apply late blank blank "Name = 'late'"
+sed -i -e '/Contact/,$d' "$T/late.yaml" && orgsync template apply -f "$T/late.yaml" >/dev/null
+go late
+go delta
+is "$(totals "$RUN") $(waiting "$RUN")" "[1, 1, 0, 0, 0, 0] " "the next run takes it up, although the delta does not select it"
+like "$(target Contact AccountId)" "d-child=d-late" "with its parent"
+
 # ---- a record that is gone in the source ------------------------------------------------------------
 python3 - "$SRC" <<'PY' >"$T/gone.jsonl"
 import json, sys, urllib.request

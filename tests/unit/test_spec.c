@@ -72,7 +72,7 @@ static void comes_back_as_it_was(void **state)
 /* A program that knows no deletes would insert what is to be deleted: it refuses the spec. */
 static void deletes_come_back(void **state)
 {
-	static const struct osy_spec_child children[] = {{"Contact", "AccountId"}};
+	static const struct osy_spec_child children[] = {{"Contact", "AccountId", ""}};
 	struct osy_spec_object of = object;
 	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(1 << 20);
 	struct osy_spec *spec = NULL;
@@ -163,7 +163,7 @@ static void policies_come_back(void **state)
 	of.currency = "EUR";
 	write_spec(&of, &out);
 	/* a program that knows no policies refuses it */
-	assert_non_null(strstr(out.p, "\"v\":3"));
+	assert_non_null(strstr(out.p, "\"v\":4"));
 	assert_int_equal(osy_spec_read(osy_buf_str(&out), &spec, &err), OSY_OK);
 	const struct osy_spec_object *got = &spec->objects[0];
 	assert_int_equal(got->fields[0].kind, OSY_KIND_PERSON);

@@ -122,9 +122,9 @@ struct osy_spec_object {
 	 */
 	int waiting_of, waiting_leg;
 	bool waits;
-	int person_field;     /* index of the field that tells person accounts, -1: none */
-	bool person_contact;  /* the contacts of person accounts: made by the org, found by their
-				 account */
+	int person_field;    /* index of the field that tells person accounts, -1: none */
+	bool person_contact; /* the contacts of person accounts: made by the org, found by their
+				account */
 	const char
 		*currency; /* of new records, where the source has one for all; NULL: as they say */
 	const char *where; /* of the source, NULL: all */
