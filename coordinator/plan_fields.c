@@ -149,7 +149,7 @@ static struct plan_field *target_taken(struct plan_node *node, const struct osy_
 	return NULL;
 }
 
-static struct plan_field *add(struct plan_build *build, struct plan_node *node,
+struct plan_field *plan_add_field(struct plan_build *build, struct plan_node *node,
 	const struct osy_sf_field *source, const struct osy_sf_field *target)
 {
 	if (node->field_count == node->field_cap) {
@@ -198,7 +198,9 @@ static enum osy_code take_named(
 			"field '%s' %s and cannot be copied", name, why);
 	if (is_audit(target->name))
 		return plan_fail(build, node, PLAN_TODO("field", target->name, true, "exclude it"),
-			err, "field '%s' is an audit field; writing those is not supported yet",
+			err,
+			"field '%s' is an audit field; take it out of the list, and set "
+			"auditFields: true to send those with inserts",
 			target->name);
 	why = no_write(target);
 	if (why && !lenient)
@@ -224,7 +226,7 @@ static enum osy_code take_named(
 			PLAN_TODO("field", target->name, true, "exclude one of them"), err,
 			"fields '%s' and '%s' both go to '%s'", taken->source->name, source->name,
 			target->name);
-	add(build, node, source, target)->explicit_ = true;
+	plan_add_field(build, node, source, target)->explicit_ = true;
 	return OSY_OK;
 }
 
@@ -256,7 +258,7 @@ static void take_any(
 			"type", source->name, true, "map it to another field, or exclude it");
 	}
 	if (!why && !target_taken(node, target))
-		add(build, node, source, target);
+		plan_add_field(build, node, source, target);
 	else if (why && real)
 		plan_note(build, node, at, false, "%s.%s %s and is left out", node->source->name,
 			source->name, why);
@@ -289,7 +291,7 @@ static enum osy_code take_key(
 		return plan_fail(build, node,
 			PLAN_TODO("match", name, true, "match by another field"), err,
 			"match key '%s' is a lookup in the target only", name);
-	add(build, node, source, target)->key = true;
+	plan_add_field(build, node, source, target)->key = true;
 	return OSY_OK;
 }
 
@@ -380,5 +382,6 @@ enum osy_code plan_fields(struct plan_build *build, struct plan_node *node, stru
 		return rc;
 	for (size_t i = 0; object->all_fields && i < node->source->field_count; i++)
 		take_any(build, node, &node->source->fields[i]);
+	plan_audit_fields(build, node);
 	return take_match(build, node, err);
 }
