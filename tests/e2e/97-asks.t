@@ -150,7 +150,7 @@ for url in "$SRC" "$DST"; do
 	runs "the longest address has $(stat "$url" 'd["longestUri"]') bytes" test "$(stat "$url" 'd["longestUri"]')" -lt 1500
 done
 
-# ---- 10: objects without a relation side by side ----------------------------------------------------------
+# ---- 10: objects without a relation are read side by side --------------------------------------------------
 anew
 generate Account 6000
 generate Lead 6000
@@ -162,16 +162,46 @@ objects:
   - {name: Lead, fields: {include: [LastName, Company, Ext_Id__c]}, match: {externalId: Ext_Id__c}, api: rest}
   - {name: Product2, fields: {include: [Name, Ext_Id__c]}, match: {externalId: Ext_Id__c}, api: rest}
 YAML
-latency "$DST" 200
 run=$(create_run three)
+orgsync run scan "$run" --wait >/dev/null 2>&1
+curl -sf -X DELETE "$SRC/__sim/stats" >/dev/null
+latency "$SRC" 300
+runs "three objects: the run ends" orgsync run start "$run" --wait
+latency "$SRC" 0
+is "$(totals "$run")" "['Synced', 18000, 18000, 0, 0, 0]" "three objects: all records are in"
+runs "three objects: each with a request of its own" test "$(stat "$SRC" 'd["maxInFlight"]')" -ge 3
+
+# ---- 47: a worker that is told to go in the middle of a job's results ---------------------------------------
+anew
+generate Account 8000
+template jobs <<'YAML'
+name: jobs
+objects:
+  - {name: Account, fields: {include: [Name, Phone, Ext_Id__c]}, match: {externalId: Ext_Id__c}, api: bulk}
+YAML
+run=$(create_run jobs)
+runs "jobs: the run ends" orgsync run start "$run" --wait
+is "$(totals "$run")" "['Synced', 8000, 8000, 0, 0, 0]" "jobs: all records are in"
+curl -sf "$SRC/__sim/dump?object=Account" | python3 -c '
+import json, sys
+for line in sys.stdin:
+    r = json.loads(line)
+    print(json.dumps({"attributes": r["attributes"], "Id": r["Id"], "Phone": "555-1"}))' |
+	curl -sf --data-binary @- "$SRC/__sim/update" >/dev/null
+fault "$DST" '{"match":"GET /successfulResults","kind":"delay","ms":60000}'
+hits() { [[ $(curl -sf "$DST/__sim/faults" | json 'd[0]["hits"]') -ge $1 ]]; }
+run=$(create_run jobs)
 orgsync run start "$run" >/dev/null
-side_by_side() {
-	[[ $(run_get "$run" 'sum(0 < o["inserted"] < o["scanned"] for o in d["objects"])') == 3 ]]
-}
-runs "three objects are under way at once" wait_for 60 side_by_side
-latency "$DST" 0
-wait_ended "$run" 60
-is "$(totals "$run")" "['Synced', 18000, 18000, 0, 0, 0]" "and all of them end"
+for i in 1 2 3 4; do
+	runs "results are asked for, $i" wait_for 60 hits "$i"
+	kill -TERM "$WORKER_PID"
+	wait "$WORKER_PID"
+	worker "worker-$i"
+done
+no_faults
+runs "a worker told to go four times: the run ends" wait_ended "$run" 90
+is "$(totals "$run")" "['Synced', 8000, 0, 8000, 0, 0]" "all are updated"
+is "$(psql -At "$ORGSYNC_POSTGRES_URL" -c "SELECT max(attempts) <= 2 FROM batch WHERE run = '$run'")" t "that was no crash"
 
 # ---- 42: duplicate rules: an alert is passed or not, a block is a clear failure ------------------------------
 anew
