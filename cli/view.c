@@ -250,6 +250,22 @@ static void add_table(const struct cli_view *view, struct osy_buf *out)
 		osy_buf_addf(out, "(%zu more object%s)\n", hidden, hidden == 1 ? "" : "s");
 }
 
+/* The run has ended, but what it has switched off in the target is not on again. */
+static void add_restoring(const struct osy_json *run, struct osy_buf *out)
+{
+	struct osy_str note = osy_json_get_str(run, "automationNote");
+
+	if (!osy_str_is(osy_json_get_str(run, "automation"), "restore") ||
+		!osy_json_get_str(run, "endedAt").p)
+		return;
+	osy_buf_addz(out, ", automation is being switched on again");
+	if (note.len) {
+		osy_buf_addz(out, " (");
+		cli_show(note, out);
+		osy_buf_addc(out, ')');
+	}
+}
+
 /* ---- All of it ---- */
 static void add_head(const struct cli_view *view, struct osy_buf *line)
 {
@@ -265,6 +281,7 @@ static void add_head(const struct cli_view *view, struct osy_buf *line)
 	add_shown(line, run, "target");
 	osy_buf_addz(line, "  ");
 	add_state(run, line);
+	add_restoring(run, line);
 }
 
 static void add_pace(const struct cli_view *view, struct osy_buf *line)
@@ -324,6 +341,7 @@ void cli_view_line(const struct cli_view *view, struct osy_buf *out)
 	struct osy_str problem = osy_json_get_str(view->run, "problem");
 
 	add_state(view->run, out);
+	add_restoring(view->run, out);
 	if (is_scanning(view->run)) {
 		osy_buf_addz(out, ": ");
 		cli_seconds(view->watched_s, out);

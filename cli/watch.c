@@ -242,7 +242,8 @@ bool cli_run_moves(const struct osy_json *run)
 		if (osy_str_is(state, moving[i]))
 			return true;
 	}
-	return osy_json_get_str(run, "wanted").p != NULL;
+	return osy_json_get_str(run, "wanted").p != NULL ||
+	       osy_str_is(osy_json_get_str(run, "automation"), "restore");
 }
 
 /* No answer: says so once, and goes on trying for a minute. */

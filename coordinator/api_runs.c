@@ -22,7 +22,8 @@
 	", r.pass_kind, CASE WHEN r.held THEN 'user' WHEN r.state = 'Paused' THEN 'quota' END, " \
 	"CASE WHEN " OSY_QUEUE_WAITS                                                             \
 	" THEN (SELECT coalesce(string_agg(b.id, ',' ORDER BY b.phase <> 'Executing', "          \
-	"b.started_at, b.id), '') FROM run b WHERE " OSY_QUEUE_BEFORE ") END, r.since"
+	"b.started_at, b.id), '') FROM run b WHERE " OSY_QUEUE_BEFORE ") END, r.since, "         \
+	"r.automation, r.automation_note"
 
 /* Counts of an object: all legs together. */
 #define COUNTS                                                                                    \
@@ -181,6 +182,8 @@ static void write_head(struct osy_json_writer *w, const struct osy_pg_result *re
 	osy_api_put_text(w, "pausedBy", result, row, 21);
 	write_queue(w, osy_pg_str(result, row, 22));
 	osy_api_put_time(w, "since", result, row, 23);
+	osy_api_put_text(w, "automation", result, row, 24);
+	osy_api_put_text(w, "automationNote", result, row, 25);
 	osy_api_put_int(w, "openStage", result, row, 14);
 	osy_api_put_int(w, "stages", result, row, 18);
 	osy_jw_put_i64(w, "apiCalls", source_calls + target_calls);

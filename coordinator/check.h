@@ -27,7 +27,7 @@
 #define OSY_CHECK_KINDS(X) \
 	X("object") X("permission") X("field") X("required") X("type") X("length") X("precision") \
 	X("picklist") X("currency") X("feature") X("recordType") X("match") X("unique") X("lookup") X("order") \
-	X("validationRule") X("workflowRule") X("trigger") X("flow") X("duplicateRule") X("tooling")
+	X("query") X("validationRule") X("workflowRule") X("trigger") X("flow") X("duplicateRule") X("tooling")
 /* clang-format on */
 
 struct osy_finding {

@@ -364,5 +364,7 @@ enum osy_code osy_check_ask(struct osy_check *check, struct osy_http *http,
 {
 	enum osy_code rc = check_describe(check, http, orgs, err);
 
+	if (!rc)
+		rc = check_queries(check, http, orgs[OSY_CHECK_SOURCE], err);
 	return rc ? rc : ask_automation(check, http, orgs, err);
 }

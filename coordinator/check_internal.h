@@ -44,6 +44,9 @@ void check_parts_put(
 /* The HTTP status of a part; 0: there is none. */
 int check_parts_status(const struct check_parts *parts, unsigned index);
 void check_parts_done(struct check_parts *parts);
+/* check_query.c: filters and orders, tried in the source. */
+enum osy_code check_queries(struct osy_check *check, struct osy_http *http, struct osy_org *source,
+	struct osy_err *err) OSY_CHECKED;
 /* Records of a part that answers a query, and of the pages behind it. *ret_whole false: there are
  * more than 50 pages. */
 enum osy_code check_pages(struct osy_org *org, const struct osy_json *first,

@@ -8,9 +8,11 @@
 #include "osy/log.h"
 #include "osy/mem.h"
 #include "osy/org_store.h"
+#include "osy/sf_collection.h"
 
 #define SQL_TIMEOUT_MS 30000
 #define SCAN_ATTEMPTS 5
+#define REFUSED_ATTEMPTS 8 /* of a read that is refused for a reason that may pass */
 
 /* ---- Our right to the run ---- */
 static enum osy_code fenced(const struct osy_drive *drive, struct osy_err *err)
@@ -301,6 +303,27 @@ static enum osy_code give_up_scan(
 		OSY_PG_Z(why->msg));
 }
 
+/* A query that the source refuses, and would refuse again: the run ends, and says why. */
+static enum osy_code give_up_reading(
+	struct osy_drive *drive, const struct osy_err *why, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(2048);
+
+	osy_log(OSY_ERROR, "run.read_refused", OSY_KV("run", drive->run), OSY_KV_ERR(why));
+	osy_buf_addf(&text,
+		"org '%s' refuses it: %s; correct the template or the rights of our user, and "
+		"create a new run",
+		drive->source_name, why->msg);
+	return osy_drive_set(
+		drive, err, "wanted = 'abort', held = false, problem = $4", OSY_PG_Z(text.p));
+}
+
+static bool is_read_over(const struct osy_drive *drive, const struct osy_err *why, unsigned attempt)
+{
+	return drive->state == OSY_RUN_SYNCING && drive->read_refused &&
+	       (osy_sf_is_bad_query(why) || attempt >= REFUSED_ATTEMPTS);
+}
+
 /* After an error: what it means for the run; false: the thread ends. */
 static bool recover(struct osy_drive *drive, struct osy_err *why, unsigned attempt)
 {
@@ -313,6 +336,8 @@ static bool recover(struct osy_drive *drive, struct osy_err *why, unsigned attem
 	if (drive->state == OSY_RUN_SCANNING && !ours &&
 		(why->cls != OSY_RETRY || attempt >= SCAN_ATTEMPTS))
 		return give_up_scan(drive, why, &err) == OSY_OK;
+	if (is_read_over(drive, why, attempt) && give_up_reading(drive, why, &err) == OSY_OK)
+		return true;
 	osy_log(OSY_WARN, "run.stalled", OSY_KV("run", drive->run), OSY_KV_INT("attempt", attempt),
 		OSY_KV_ERR(why));
 	if (why->code != OSY_E_POSTGRES && restores(drive)) /* its end keeps its own sentence */

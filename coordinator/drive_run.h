@@ -51,7 +51,8 @@ struct osy_drive {
 	bool has_problem;		   /* the row's problem is ours and to be cleared */
 	struct osy_read_request *requests; /* in flight (read.c) */
 	struct osy_gate *gate;		   /* gate.c; NULL: not used yet */
-	bool waiting;			   /* behind another run: does not count among the eight */
+	bool read_refused; /* the last error is that of a read which the org refused */
+	bool waiting;	   /* behind another run: does not count among the eight */
 };
 
 /* ---- lease.c ---- */

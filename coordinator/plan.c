@@ -149,7 +149,7 @@ enum osy_code plan_nodes(struct plan_build *build, struct osy_sf_object *const *
 		plan_person_fields(build, node);
 		plan_person_contacts(build, node);
 	}
-	return OSY_OK;
+	return plan_audit_check(build, err);
 }
 
 /* ---- The spec ---- */
@@ -307,6 +307,7 @@ static enum osy_code make_spec(struct plan_build *build, struct osy_err *err)
 	spec->continue_on_error = build->template->continue_on_error;
 	spec->api_reserve_percent = build->template->api_reserve_percent;
 	spec->snapshots = build->template->snapshots;
+	spec->audit_fields = build->template->audit_fields;
 	spec->duplicate_rules = build->template->duplicate_rules;
 	spec->objects = plan->objects;
 	spec->object_count = build->node_count;

@@ -16,6 +16,7 @@ struct plan_field {
 	size_t parent_count;
 	bool link, write_nulls;
 	bool to_users, to_queues;
+	bool audit;
 	enum osy_missing missing;
 	enum osy_kind kind;
 	struct osy_spec_rule *rule; /* NULL: values pass as they are */
@@ -73,6 +74,12 @@ void plan_required_fields(struct plan_build *build);
 /* plan_fields.c: the fields of a node, those of its match key too. */
 enum osy_code plan_fields(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
+struct plan_field *plan_add_field(struct plan_build *build, struct plan_node *node,
+	const struct osy_sf_field *source, const struct osy_sf_field *target);
+/* plan_audit.c: the audit fields of a node that is to have them; then, over all nodes, whether any
+ * has. */
+void plan_audit_fields(struct plan_build *build, struct plan_node *node);
+enum osy_code plan_audit_check(struct plan_build *build, struct osy_err *err) OSY_CHECKED;
 /* plan_rules.c: value maps and masks of a node whose fields are known. */
 enum osy_code plan_rules(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;

@@ -198,7 +198,9 @@ static enum osy_code take_named(
 			"field '%s' %s and cannot be copied", name, why);
 	if (is_audit(target->name))
 		return plan_fail(build, node, PLAN_TODO("field", target->name, true, "exclude it"),
-			err, "field '%s' is an audit field; writing those is not supported yet",
+			err,
+			"field '%s' is an audit field; take it out of the list, and set "
+			"auditFields: true to send those with inserts",
 			target->name);
 	why = no_write(target);
 	if (why && !lenient)
@@ -382,5 +384,6 @@ enum osy_code plan_fields(struct plan_build *build, struct plan_node *node, stru
 		return rc;
 	for (size_t i = 0; object->all_fields && i < node->source->field_count; i++)
 		take_any(build, node, &node->source->fields[i]);
+	plan_audit_fields(build, node);
 	return take_match(build, node, err);
 }

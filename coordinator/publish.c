@@ -372,6 +372,7 @@ enum osy_code osy_publisher_turn(struct osy_publisher *publisher, bool hold, str
 	if (hold)
 		return osy_drive_wait(publisher->drive, 100, err);
 	rc = start_reading(publisher, &busy, err);
+	publisher->drive->read_refused = rc == OSY_E_SALESFORCE && err->cls != OSY_RETRY;
 	if (rc)
 		return rc;
 	if (busy == 0)

@@ -54,6 +54,9 @@ enum osy_code osy_reader_take(
 
 /* Whether the query of an object fits into a URL. */
 bool osy_read_fits(const struct osy_spec_object *object);
+/* The query by which it will be read, with filter and order, for one record: what an org refuses of
+ * it, it refuses of all. */
+void osy_read_probe(const struct osy_spec_object *object, struct osy_buf *soql);
 /* ---- read_list.c: ids that are listed before the first record is read ---- */
 #define OSY_READ_LIST_MOST 1000000
 struct osy_read_list {

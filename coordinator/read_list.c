@@ -98,7 +98,7 @@ enum osy_code osy_read_list_make(
 		return rc;
 	osy_buf_addf(&soql, "SELECT Id FROM %s", object->name);
 	if (object->where)
-		osy_buf_addf(&soql, " WHERE %s", object->where);
+		osy_buf_addf(&soql, " WHERE (%s)", object->where);
 	osy_buf_addf(&soql, " ORDER BY %s LIMIT %lld", object->order_by ? object->order_by : "Id",
 		(long long)object->limit);
 	rc = osy_sf_query(drive->source, osy_buf_str(&soql), fields, 1, OSY_READ_LIST_MOST,

@@ -8,16 +8,22 @@
 #include "osy/sf_query.h"
 
 #define PAGE_MOST 2000
+#define GROW_AFTER 4
+#define GROW_AFTER_MOST 1024
 /* A page of more is asked for with half the rows; one row may have any size that a call may. */
 #define PAGE_BYTES (4u * 1024 * 1024)
 
 struct read_rest {
 	struct osy_drive *drive;
 	const struct osy_spec_object *object;
-	const char **names; /* Id and the fields */
-	char taken[19];	    /* last id of the last page taken */
-	char asked[19];	    /* where the request in flight, or the next one, begins */
-	unsigned limit;	    /* of the next request */
+	const char **names;  /* Id and the fields */
+	char taken[19];	     /* last id of the last page taken */
+	char asked[19];	     /* where the request in flight, or the next one, begins */
+	unsigned limit;	     /* of the next request */
+	unsigned most;	     /* that the org gives at once */
+	unsigned good;	     /* pages in a row that came */
+	unsigned grow_after; /* so many of them; more each time that it was too early */
+	bool grown;
 	struct osy_read_request *request;
 	/* the page that has come, or is coming */
 	bool has_page, last_page;
@@ -35,7 +41,8 @@ struct read_rest *read_rest_new(
 
 	reader->drive = drive;
 	reader->object = object;
-	reader->limit = PAGE_MOST;
+	reader->limit = reader->most = PAGE_MOST;
+	reader->grow_after = GROW_AFTER;
 	reader->page = OSY_BUF(1);
 	OSY_ASSERT(strlen(last_id) < sizeof(reader->taken));
 	memcpy(reader->taken, last_id, strlen(last_id));
@@ -64,11 +71,26 @@ static void failed(struct read_rest *reader, const struct osy_err *err)
 {
 	bool too_much = err->code == OSY_E_TOO_BIG || strcmp(err->origin, "sf:QUERY_TIMEOUT") == 0;
 
+	reader->good = 0;
 	if (too_much && reader->limit > 1) {
+		if (reader->grown && reader->grow_after < GROW_AFTER_MOST)
+			reader->grow_after *= 2;
+		reader->grown = false;
 		reader->limit /= 2;
 		return;
 	}
 	read_again_after(&reader->again, err);
+}
+
+/* What was too much at one place need not be at the next: after some pages twice as many records.
+ */
+static void grow(struct read_rest *reader)
+{
+	if (reader->limit == reader->most || ++reader->good < reader->grow_after)
+		return;
+	reader->good = 0;
+	reader->grown = true;
+	reader->limit = reader->limit > reader->most / 2 ? reader->most : 2 * reader->limit;
 }
 
 static void on_reply(struct osy_sf_reply *reply, void *arg)
@@ -89,6 +111,7 @@ static void on_reply(struct osy_sf_reply *reply, void *arg)
 	*reply->body = OSY_BUF(1);
 	reader->has_page = true;
 	reader->again.attempts = 0;
+	grow(reader);
 }
 
 static void write_soql(const struct osy_spec_object *object, const char *last, unsigned limit,
@@ -110,6 +133,17 @@ bool osy_read_fits(const struct osy_spec_object *object)
 	write_soql(object, "001000000000000AAA", PAGE_MOST, &soql);
 	osy_soql_path(osy_buf_str(&soql), false, &path);
 	return path.len <= OSY_SF_MAX_URL;
+}
+
+void osy_read_probe(const struct osy_spec_object *object, struct osy_buf *soql)
+{
+	struct osy_spec_object listed = *object;
+
+	if (object->limit) /* its ids are listed first */
+		listed.field_count = 0;
+	read_soql(&listed, soql);
+	osy_buf_addf(soql, " %s Id > '000000000000000AAA' ORDER BY %s LIMIT 1",
+		object->where ? "AND" : "WHERE", object->order_by ? object->order_by : "Id");
 }
 
 static enum osy_code send_keyset(
@@ -190,7 +224,7 @@ enum osy_code read_rest_start(struct read_rest *reader, struct osy_err *err)
 {
 	if (reader->again.failed.code) {
 		*err = reader->again.failed;
-		return err->code;
+		return osy_err_prefix(err, "reading %s", reader->object->name);
 	}
 	if (reader->request || reader->has_page || reader->complete ||
 		read_again_waits(&reader->again))
@@ -306,7 +340,7 @@ static enum osy_code page_taken(struct read_rest *reader, const struct osy_sf_pa
 			reader->object->name);
 	}
 	if (!page->done && page->rows >= 200 && page->rows < reader->limit)
-		reader->limit = (unsigned)page->rows; /* the org gives no more at once */
+		reader->limit = reader->most = (unsigned)page->rows; /* no more at once */
 	if (sent && strcmp(reader->asked, reader->taken) != 0)
 		return osy_fail(err, OSY_E_INTERNAL, "a page of %s ends with %s, not %s",
 			reader->object->name, reader->taken, reader->asked);

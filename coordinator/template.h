@@ -100,7 +100,8 @@ struct osy_template {
 	const struct osy_template_object *objects;
 	size_t object_count;
 	struct osy_template_users users;
-	bool continue_on_error, skip_missing_fields, snapshots, delta_sync, include_deleted;
+	bool continue_on_error, skip_missing_fields, snapshots, delta_sync, include_deleted,
+		audit_fields;
 	int api_reserve_percent, lanes, delta_overlap_minutes;
 	const char *duplicate_rules;
 	const char *const

@@ -59,8 +59,8 @@ static const struct key option_keys[] = {
 	FLAG("includeDeleted", "false"),
 	FLAG("snapshots", "true"),
 	NUMBER("apiReservePercent", "10", 0, 100),
-	CHOICE("duplicateRules", "\"allow-save\"", "allow-save|respect"),
-	ONLY("auditFields", "false"),
+	CHOICE("duplicateRules", "\"allow-save\"", "allow-save|block|respect"),
+	FLAG("auditFields", "false"),
 	NUMBER("lanes", "64", 1, 512),
 	{"automationOff", KEY_CHOICES, "[]", 0, 0,
 		"validationRules|workflowRules|flows|triggers|duplicateRules", NULL},
@@ -70,8 +70,8 @@ static const struct key option_keys[] = {
 #define OPTION_DEFAULTS                                                              \
 	"{\"continueOnError\":true,\"skipMissingFields\":false,\"deltaSync\":false," \
 	"\"deltaOverlapMinutes\":5,\"includeDeleted\":false,\"snapshots\":true,"     \
-	"\"apiReservePercent\":10,\"duplicateRules\":\"allow-save\",\"lanes\":64,"   \
-	"\"automationOff\":[]}"
+	"\"apiReservePercent\":10,\"duplicateRules\":\"allow-save\","                \
+	"\"auditFields\":false,\"lanes\":64,\"automationOff\":[]}"
 
 static const struct key top_keys[] = {
 	TEXT("name", 63),

@@ -177,6 +177,7 @@ enum osy_code osy_template_read(struct osy_str doc, struct osy_template **ret, s
 	template->continue_on_error = osy_json_get_bool(options, "continueOnError", true);
 	template->skip_missing_fields = osy_json_get_bool(options, "skipMissingFields", false);
 	template->snapshots = osy_json_get_bool(options, "snapshots", true);
+	template->audit_fields = osy_json_get_bool(options, "auditFields", false);
 	template->api_reserve_percent = (int)osy_json_get_i64(options, "apiReservePercent", 10);
 	template->lanes = (int)osy_json_get_i64(options, "lanes", 64);
 	template->delta_sync = osy_json_get_bool(options, "deltaSync", false);

@@ -249,6 +249,7 @@ void osy_lanes_release(struct osy_worker *worker)
 			at = &lane->next;
 			continue;
 		}
+		osy_load_bulk_leaves(lane->load);
 		if (osy_pg_do(worker->pg, NULL, &err,
 			    "UPDATE lane SET owner = NULL WHERE run = $1 AND pass = $2 AND lane = "
 			    "$3 AND owner = $4 AND "

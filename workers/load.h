@@ -55,4 +55,7 @@ int64_t osy_load_next(const struct osy_load *load, int64_t offset);
 /* Batches set aside by this lane, which its owner must look at again. */
 bool osy_load_has_aside(const struct osy_load *load);
 
+/* The lane is given back in good order: that its results were begun is no crash. */
+void osy_load_bulk_leaves(struct osy_load *load);
+
 #endif

@@ -66,6 +66,11 @@ static void apply_failure(
 		ask_anew(row); /* somebody was quicker; a duplicate of another field fails then */
 		return;
 	}
+	/* A job cannot say that alerts are to be passed; a collection can. */
+	if (osy_str_is(code, "DUPLICATES_DETECTED") && osy_load_allows_duplicates(batch)) {
+		ask_anew(row);
+		return;
+	}
 	osy_load_row_failed(batch, sent->row, &result);
 	if (osy_is_pending(row) && row->action == OSY_ACT_UPDATE && !row->written)
 		ask_anew(row); /* no snapshot tells what was to be written */

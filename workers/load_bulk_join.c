@@ -140,6 +140,23 @@ static enum osy_code count_attempt(struct osy_lbulk *bulk, struct osy_err *err)
 	return rc;
 }
 
+void osy_load_bulk_leaves(struct osy_load *load)
+{
+	struct osy_lbulk *bulk = load->bulk;
+	struct osy_err err = OSY_ERR_NONE;
+
+	if (!bulk || !bulk->counted)
+		return;
+	const struct osy_wlane *lane = load->lane;
+	if (osy_pg_do(load->loader->worker->pg, NULL, &err,
+		    "UPDATE batch SET attempts = attempts - 1 WHERE run = $1 AND pass = $2 AND "
+		    "lane = $3 AND attempts > 0 AND state = 'intent' AND (insert_job IS NOT NULL "
+		    "OR update_job IS NOT NULL)",
+		    OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->pass), OSY_PG_I32(lane->lane)))
+		osy_log(OSY_WARN, "job.leaves", OSY_KV("lane", lane->key), OSY_KV_ERR(&err));
+	bulk->counted = false;
+}
+
 static uint64_t hash_of_id(const char *id)
 {
 	return osy_hash(id, 15, 0);

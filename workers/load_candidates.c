@@ -30,6 +30,12 @@ static bool is_kept(enum osy_sf_type type)
 	       type != OSY_T_ADDRESS && type != OSY_T_COMPLEX;
 }
 
+/* What automation changes again as soon as it is there. */
+static bool is_moved(const char *name)
+{
+	return strcmp(name, "LastModifiedDate") == 0 || strcmp(name, "LastModifiedById") == 0;
+}
+
 void osy_reconcile_columns(struct osy_lreconcile *rec)
 {
 	const struct osy_lbatch *batch = rec->members[0];
@@ -40,7 +46,7 @@ void osy_reconcile_columns(struct osy_lreconcile *rec)
 	rec->assign = osy_arena_calloc(&rec->arena, batch->column_count + 1, sizeof(*rec->assign));
 	for (unsigned c = 0; c < batch->column_count; c++) {
 		const struct osy_spec_field *field = batch->columns[c].field;
-		if (!field->createable || !is_kept(field->type))
+		if (!field->createable || !is_kept(field->type) || is_moved(field->target))
 			continue;
 		len += strlen(field->target) + 3;
 		if (len > NAMES_MAX)
@@ -230,7 +236,7 @@ static void page_soql(struct osy_lreconcile *rec, struct osy_buf *soql)
 			osy_buf_addf(soql, ",%s", names[c]);
 	}
 	osy_buf_addf(soql, " FROM %s WHERE SystemModstamp >= %s", batch->object->target, since);
-	if (!spec->audit_fields)
+	if (osy_load_audit_column(batch, "CreatedById") < 0)
 		osy_buf_addf(soql, " AND CreatedById = '%s'", spec->target_user_id);
 	if (rec->last[0])
 		osy_buf_addf(soql, " AND Id > '%s'", rec->last);
@@ -248,7 +254,7 @@ static enum osy_code on_candidate(const struct osy_str *values, void *arg, struc
 		return OSY_OK;
 	osy_id_18(&id, rec->last);
 	/* Changed since then, but not made: none of ours. */
-	if (!osy_lspec(rec->members[0])->audit_fields && created.len > 2 &&
+	if (osy_load_audit_column(rec->members[0], "CreatedDate") < 0 && created.len > 2 &&
 		osy_wall_parse(created.p + 1, created.len - 2) < rec->since)
 		return OSY_OK;
 	if (memcmp(id.c, rec->members[0]->object->target_prefix, 3) != 0 || is_taken(rec, &id))

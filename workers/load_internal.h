@@ -544,6 +544,8 @@ const char **osy_load_asked(
 /* Those of them that are asked for: each once, and no column that is never compared. */
 size_t osy_load_select_names(const struct osy_lbatch *batch, bool with_columns,
 	const char *const *names, size_t count, const char **ret);
+/* The column that sends this audit field with inserts; -1: none does. */
+int osy_load_audit_column(const struct osy_lbatch *batch, const char *name);
 /* Whether the org is to be asked for the row's key. */
 bool osy_load_needs_look(const struct osy_lbatch *batch, const struct osy_lrow *row);
 /* Queries for all of them, in batch->paths. */
@@ -612,6 +614,8 @@ unsigned osy_load_row_limit(const struct osy_lbatch *batch, const struct osy_lro
  */
 void osy_load_plan(struct osy_lbatch *batch, const struct osy_lbatch *front);
 void osy_load_send(struct osy_loader *loader);
+/* Whether the template passes duplicate rules that only alert. */
+bool osy_load_allows_duplicates(const struct osy_lbatch *batch);
 
 /* ---- load_settle.c ---- */
 void osy_load_row_succeeded(

@@ -49,20 +49,32 @@ struct look {
 	struct osy_str *keys;
 };
 
+/* With audit fields a record of ours looks as if somebody else had made it long ago: at the moment
+ * that we sent. -1: the row sent none. */
+static int64_t sent_created(const struct osy_lbatch *batch, const struct osy_lrow *row)
+{
+	int column = osy_load_audit_column(batch, "CreatedDate");
+	struct osy_str value = column < 0 ? OSY_STR_NULL : row->values[column];
+
+	return value.len > 2 && value.p[0] == '"' ? osy_wall_parse(value.p + 1, value.len - 2) : -1;
+}
+
 /* Whether our user made it since the first attempt: then one of our attempts did. */
-static bool is_ours(const struct osy_lbatch *batch, const struct osy_str *maker)
+static bool is_ours(
+	const struct osy_lbatch *batch, const struct osy_lrow *row, const struct osy_str *maker)
 {
 	const struct osy_spec *spec = osy_lspec(batch);
 	struct osy_id user, me;
 	/* The org's own moments are whole seconds. */
 	int64_t since = batch->org_ms - batch->org_ms % 1000;
+	int64_t sent = sent_created(batch, row);
 
 	if (maker[2].len < 2 || osy_wall_parse(maker[2].p + 1, maker[2].len - 2) < since)
 		return false;
-	if (spec->audit_fields)
-		return true;
-	return maker[1].len > 2 && osy_wall_parse(maker[1].p + 1, maker[1].len - 2) >= since &&
-	       osy_id_parse_json(maker[0], &user) &&
+	int64_t created = maker[1].len > 2 ? osy_wall_parse(maker[1].p + 1, maker[1].len - 2) : -1;
+	if (sent >= 0)
+		return created / 1000 == sent / 1000;
+	return created >= since && osy_id_parse_json(maker[0], &user) &&
 	       osy_id_parse(osy_str(spec->target_user_id), &me) && osy_id_equal(&user, &me);
 }
 
@@ -78,7 +90,7 @@ static void add_found(struct look *look, struct osy_lrow *row, const struct osy_
 	struct osy_lfound *found = osy_arena_calloc(&batch->arena, 1, sizeof(*found));
 	found->id = *id;
 	found->exact = exact;
-	found->ours = batch->asks_maker && is_ours(batch, values + look->maker_at);
+	found->ours = batch->asks_maker && is_ours(batch, row, values + look->maker_at);
 	found->values = look->with_columns ? osy_load_values_kept(batch, values + 1) : NULL;
 	found->next = row->found;
 	row->found = found;

@@ -55,6 +55,16 @@ size_t osy_load_select_names(const struct osy_lbatch *batch, bool with_columns,
 	return n;
 }
 
+int osy_load_audit_column(const struct osy_lbatch *batch, const char *name)
+{
+	for (unsigned c = 0; osy_lspec(batch)->audit_fields && c < batch->column_count; c++) {
+		const struct osy_spec_field *field = batch->columns[c].field;
+		if (field->createable && strcmp(field->target, name) == 0)
+			return (int)c;
+	}
+	return -1;
+}
+
 /* A target that was empty at the scan, or does not have the key by those that were read, holds
  * nothing but what this run put there. */
 bool osy_load_needs_look(const struct osy_lbatch *batch, const struct osy_lrow *row)

@@ -171,13 +171,19 @@ static void add_piece(struct osy_sf_send *send, const struct osy_lpiece *piece)
 	}
 }
 
+bool osy_load_allows_duplicates(const struct osy_lbatch *batch)
+{
+	const char *rules = osy_lspec(batch)->duplicate_rules;
+
+	return rules && strcmp(rules, "allow-save") == 0;
+}
+
 static size_t headers_of(const struct osy_lbatch *batch, struct osy_http_header *ret)
 {
 	size_t n = 0;
 
 	ret[n++] = (struct osy_http_header){"Sforce-Auto-Assign", OSY_STR("FALSE")};
-	if (osy_lspec(batch)->duplicate_rules &&
-		strcmp(osy_lspec(batch)->duplicate_rules, "allow-save") == 0)
+	if (osy_load_allows_duplicates(batch))
 		ret[n++] = (struct osy_http_header){
 			"Sforce-Duplicate-Rule-Header", OSY_STR("allowSave=true")};
 	return n;
@@ -398,9 +404,10 @@ static void send_next(struct osy_lbatch *batch)
 	memcpy(call->pieces, request.pieces, sizeof(request.pieces));
 	call->piece_count = request.count;
 	osy_sf_send_begin(&call->send, request.pieces[request.count - 1].part + 1);
+	size_t header_count = headers_of(batch, headers);
+	osy_sf_send_headers(&call->send, headers, header_count);
 	for (unsigned p = 0; p < request.count; p++)
 		add_piece(&call->send, &request.pieces[p]);
-	size_t header_count = headers_of(batch, headers);
 	if (!osy_pulse_may_send(osy_lworker(batch)->pulse)) {
 		osy_load_call_drop(call);
 		osy_load_wait(batch, 20);

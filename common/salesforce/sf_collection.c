@@ -60,8 +60,25 @@ void osy_sf_send_begin(struct osy_sf_send *send, unsigned parts)
 	send->in_part = send->in_record = send->composite = false;
 	send->method = "POST";
 	send->type = NULL;
-	send->records = 0;
+	send->records = send->header_count = 0;
 	memset(send->part_records, 0, sizeof(send->part_records));
+}
+
+void osy_sf_send_headers(
+	struct osy_sf_send *send, const struct osy_http_header *headers, size_t count)
+{
+	send->headers = headers;
+	send->header_count = count;
+}
+
+static void add_headers(struct osy_sf_send *send)
+{
+	for (size_t i = 0; i < send->header_count; i++)
+		osy_buf_addf(&send->body, "%s\"%s\":\"%.*s\"", i ? "," : "\"httpHeaders\":{",
+			send->headers[i].name, (int)send->headers[i].value.len,
+			send->headers[i].value.p);
+	if (send->header_count)
+		osy_buf_addz(&send->body, "},");
 }
 
 static void end_record(struct osy_sf_send *send)
@@ -136,8 +153,11 @@ void osy_sf_send_collection(struct osy_sf_send *send, enum osy_sf_op op, const c
 		osy_buf_addz(url, "?ids=");
 		return;
 	}
-	if (send->composite)
-		osy_buf_addf(&send->body, "\",\"referenceId\":\"p%u\",\"body\":", send->parts - 1);
+	if (send->composite) {
+		osy_buf_addf(&send->body, "\",\"referenceId\":\"p%u\",", send->parts - 1);
+		add_headers(send);
+		osy_buf_addz(&send->body, "\"body\":");
+	}
 	osy_buf_addz(&send->body, "{\"allOrNone\":false,\"records\":[");
 }
 

@@ -62,6 +62,19 @@ enum osy_sf_verdict osy_sf_verdict(struct osy_str status_code, struct osy_str me
 	return OSY_SF_PERMANENT;
 }
 
+bool osy_sf_is_bad_query(const struct osy_err *err)
+{
+	static const char *const codes[] = {"sf:MALFORMED_QUERY", "sf:INVALID_FIELD",
+		"sf:INVALID_TYPE", "sf:INVALID_TYPE_FOR_OPERATION",
+		"sf:INVALID_QUERY_FILTER_OPERATOR", "sf:INSUFFICIENT_ACCESS",
+		"sf:INSUFFICIENT_ACCESS_OR_READONLY", "sf:QUERY_TOO_COMPLICATED"};
+
+	for (size_t i = 0; i < OSY_COUNT(codes); i++)
+		if (strcmp(err->origin, codes[i]) == 0)
+			return err->code == OSY_E_SALESFORCE;
+	return false;
+}
+
 bool osy_sf_is_lock(struct osy_str status_code, struct osy_str message_raw)
 {
 	if (osy_str_is(status_code, "UNABLE_TO_LOCK_ROW"))

@@ -40,8 +40,9 @@ batches=$(psql -At "$ORGSYNC_POSTGRES_URL" -c "SELECT count(*) FROM batch WHERE 
 diag "$n retrieves for $batches batches"
 runs "a retrieve serves several batches" test "$n" -lt "$batches"
 
-# A refusal of a call that held several batches: each asks by itself. (Alone, the rows of a refused call fail.)
-curl -sf -d '{"match":"POST /composite/sobjects/Account","kind":"refused","after":2,"count":1}' "$DST/__sim/faults" >/dev/null ||
+# A refusal of a call that held several batches: each asks by itself. (Alone, the rows of a refused call fail.) The ids of one
+# batch, at most 1,000, take 21 KB.
+curl -sf -d '{"match":"POST /composite/sobjects/Account","kind":"refused","overBytes":24000,"count":1}' "$DST/__sim/faults" >/dev/null ||
 	bail "no fault"
 curl -sf -d '{"ms":300}' "$DST/__sim/latency" >/dev/null || bail "no latency"
 go

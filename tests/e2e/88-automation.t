@@ -57,11 +57,12 @@ RUN=$(create_run automation)
 orgsync run start "$RUN" >/dev/null
 runs 'the switches go off' wait_for 60 all_off
 like "$(orgsync run automation "$RUN" --enable 2>&1)" 'comes back at its end' 'a run that needs it off keeps it off'
+curl -sf "$DST/__sim/settings" -d '{"deployMs":2000}' >/dev/null
 orgsync run abort "$RUN" --wait >/dev/null 2>&1
 kill -CONT "$WORKER_PID"
-wait_restored "$RUN"
 is "$(run_get "$RUN" 'd["state"]')" Aborted 'Aborted'
-is "$(switches)" "$before" 'aborted: every switch is back where it was'
+is "$(switches)" "$before" 'aborted: every switch is back where it was when --wait ends'
+curl -sf "$DST/__sim/settings" -d '{"deployMs":50}' >/dev/null
 
 # ---- refused when it is to go off ----
 empty_target

@@ -205,6 +205,8 @@ static void sim_a_stats(struct sim_req *req, struct sim_resp *resp)
 	if (sim_eq(req->method, SIM_S("DELETE"))) {
 		s->requests = s->written = s->lock_waits = s->lock_failures = s->faults = 0;
 		s->max_in_flight = s->in_flight;
+		s->max_jobs = s->jobs;
+		s->longest_uri = 0;
 		for (int i = 0; i < s->ncalls; i++)
 			free(s->by_call[i].call);
 		s->ncalls = 0;
@@ -216,10 +218,11 @@ static void sim_a_stats(struct sim_req *req, struct sim_resp *resp)
 	sim_buf_fmt(b,
 		"},\"recordsWritten\":%llu,\"inFlight\":%llu,\"maxInFlight\":%llu,\"lockWaits\":%"
 		"llu,"
-		"\"lockFailures\":%llu,\"faultsFired\":%llu}",
+		"\"lockFailures\":%llu,\"faultsFired\":%llu,\"maxJobs\":%llu,\"longestUri\":%llu}",
 		(unsigned long long)s->written, (unsigned long long)s->in_flight,
 		(unsigned long long)s->max_in_flight, (unsigned long long)s->lock_waits,
-		(unsigned long long)s->lock_failures, (unsigned long long)s->faults);
+		(unsigned long long)s->lock_failures, (unsigned long long)s->faults,
+		(unsigned long long)s->max_jobs, (unsigned long long)s->longest_uri);
 	pthread_mutex_unlock(&req->org->side);
 }
 
@@ -254,6 +257,7 @@ static const struct {
 	{"inactiveOwner", "allowed", "refused", offsetof(struct sim_settings, inactive_owner)},
 	{"newFields", "hidden", "visible", offsetof(struct sim_settings, new_fields_hidden)},
 	{"csvNull", "bare", "quoted", offsetof(struct sim_settings, bare_null)},
+	{"compositeHeaders", "own", "inherited", offsetof(struct sim_settings, own_headers)},
 	{"emptyResults", "nothing", "header", offsetof(struct sim_settings, empty_no_header)},
 	{"earlyResults", "404", "400", offsetof(struct sim_settings, early_not_found)},
 	{"apexTests", "fail", "pass", offsetof(struct sim_settings, apex_fails)},

@@ -42,7 +42,8 @@ static void sim_run_rows(struct sim_req *req, struct sim_resp *resp, struct sim_
 		.user = req->user,
 		.row = row,
 		.n = n,
-		.all_or_none = all};
+		.all_or_none = all,
+		.allow_save = sim_allows_duplicates(req)};
 
 	if (req->fault_rows) {
 		t.fault = &req->fault_err;

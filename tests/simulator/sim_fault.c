@@ -22,6 +22,8 @@ void sim_fault_add(struct sim_org *org, const struct sim_json *v)
 	f->ms = sim_json_i64(v, "ms", 0);
 	f->rows = sim_json_num(v, "rows", 1.0);
 	f->batches = sim_json_i64(v, "batches", 0);
+	f->over_limit = sim_json_i64(v, "overLimit", -1);
+	f->over_bytes = sim_json_i64(v, "overBytes", -1);
 	sim_json_write(&text, v);
 	f->text = sim_strdup(sim_buf_view(&text));
 	sim_buf_done(&text);
@@ -65,10 +67,28 @@ void sim_fault_list(struct sim_org *org, struct sim_buf *b)
 	sim_buf_ch(b, ']');
 }
 
+/* the LIMIT at the end of a query's address; 0: none */
+static int64_t sim_limit_of(struct sim_str uri)
+{
+	int64_t n = 0, ten = 1;
+	const char *p = uri.p + uri.len;
+
+	for (; p > uri.p && p[-1] >= '0' && p[-1] <= '9'; p--, ten *= 10)
+		n += ten * (p[-1] - '0');
+	/* the digits of "%20" are not the number's */
+	if (p - uri.p >= 1 && p[-1] == '%')
+		n %= ten / 100;
+	return sim_findi(uri, SIM_S("LIMIT")) ? n : 0;
+}
+
 static bool sim_fault_fires(struct sim_fault *f, const struct sim_req *req)
 {
 	if ((f->method && !sim_eq(req->method, sim_cstr(f->method))) ||
 		(f->path && *f->path && !sim_findi(req->uri, sim_cstr(f->path))))
+		return false;
+	if ((int64_t)req->len <= f->over_bytes)
+		return false;
+	if (f->over_limit >= 0 && sim_limit_of(req->uri) <= f->over_limit)
 		return false;
 	if (f->seen++ < f->after || f->hits >= f->count)
 		return false;

@@ -279,6 +279,11 @@ bool sim_over_limit(struct sim_req *req, struct sim_resp *resp)
 	return true;
 }
 
+bool sim_allows_duplicates(const struct sim_req *req)
+{
+	return sim_findi(req->header[SIM_H_DUPLICATES], SIM_S("allowSave=true"));
+}
+
 /* faults that are a reply of their own; true when it was given */
 static bool sim_fault_reply(struct sim_req *req, struct sim_resp *resp)
 {
@@ -307,6 +312,9 @@ static bool sim_fault_reply(struct sim_req *req, struct sim_resp *resp)
 	} else if (!strcmp(kind, "refused")) {
 		sim_resp_error(resp, 400, "FeatureNotEnabled",
 			"This feature is not currently enabled for this user");
+	} else if (!strcmp(kind, "query-timeout")) {
+		sim_resp_error(
+			resp, 400, "QUERY_TIMEOUT", "Your query request was running for too long.");
 	} else if (!strcmp(kind, "session")) {
 		struct sim_str t = req->header[SIM_H_AUTH];
 
@@ -348,20 +356,27 @@ static void sim_data(struct sim_req *req, struct sim_resp *resp, struct sim_str 
 			(long long)req->org->daily_max);
 }
 
-static void sim_enter(struct sim_org *org)
+void sim_raise(_Atomic uint64_t *most, uint64_t now)
 {
-	uint64_t now = atomic_fetch_add(&org->stats.in_flight, 1) + 1,
-		 max = org->stats.max_in_flight;
+	uint64_t max = *most;
 
-	org->stats.requests++;
-	while (now > max && !atomic_compare_exchange_weak(&org->stats.max_in_flight, &max, now))
+	while (now > max && !atomic_compare_exchange_weak(most, &max, now))
 		;
+}
+
+static void sim_enter(const struct sim_req *req)
+{
+	struct sim_stats *stats = &req->org->stats;
+
+	sim_raise(&stats->max_in_flight, atomic_fetch_add(&stats->in_flight, 1) + 1);
+	sim_raise(&stats->longest_uri, req->uri.len);
+	stats->requests++;
 }
 
 static void sim_api(struct sim_req *req, struct sim_resp *resp, struct sim_str path)
 {
 	req->base_us = req->org->latency_ms * 1000;
-	sim_enter(req->org);
+	sim_enter(req);
 	if (sim_fault_reply(req, resp)) {
 		sim_pause(req, 0);
 	} else if (sim_starts(path, "/services/data")) {

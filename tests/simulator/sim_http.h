@@ -19,6 +19,7 @@ enum sim_header {
 	SIM_H_UNMODIFIED,
 	SIM_H_ACCEPT,
 	SIM_H_SOAP_ACTION,
+	SIM_H_DUPLICATES,
 	SIM_H_COUNT
 };
 
@@ -28,6 +29,8 @@ struct sim_fault {
 	double probability;
 	double rows; /* the share of rows that row faults hit */
 	int64_t after, count, ms, batches;
+	int64_t over_limit, over_bytes; /* only on queries whose LIMIT, calls whose body is larger;
+					   -1: on any */
 	int64_t seen, hits;
 };
 
@@ -87,6 +90,10 @@ struct sim_str sim_req_arg(struct sim_req *req, const char *name);
 struct sim_object *sim_req_object(struct sim_req *req, struct sim_resp *resp, struct sim_str name);
 void sim_req_done(struct sim_req *req);
 
+/* *most is at least now */
+void sim_raise(_Atomic uint64_t *most, uint64_t now);
+/* whether a write of the request passes duplicate rules that only alert */
+bool sim_allows_duplicates(const struct sim_req *req);
 /* decides on the faults of a request; NULL when none fires */
 const char *sim_fault_pick(struct sim_req *req, int64_t *ret_ms);
 void sim_fault_add(struct sim_org *org, const struct sim_json *v);

@@ -171,8 +171,10 @@ void sim_ingest_run(struct sim_job *j)
 	struct sim_object *o = sim_object_find(j->org, sim_cstr(j->object));
 	const char *unread = sim_csv_parse(j), *error = sim_csv_columns(j, o);
 
+	sim_raise(&j->org->stats.max_jobs, atomic_fetch_add(&j->org->stats.jobs, 1) + 1);
 	if (!error)
 		error = sim_ingest_batches(j, o);
+	atomic_fetch_sub(&j->org->stats.jobs, 1);
 	j->error = error ? error : unread;
 	sim_csv_spill(j);
 	j->done_ms = sim_now_ms();

@@ -197,6 +197,7 @@ static void sim_load_rule(struct sim_org *org, const char *kind, const struct si
 	sim_load_str(v, "errorField", &r->error_field);
 	if (sim_json_get(v, "value"))
 		r->value = sim_strdup(sim_json_get(v, "value")->text);
+	r->alert = sim_json_bool(v, "alert", r->alert);
 	r->active = sim_json_get(v, "activeVersion") ? sim_json_i64(v, "activeVersion", 1) != 0
 						     : sim_json_bool(v, "active", r->active);
 }

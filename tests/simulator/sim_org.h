@@ -19,7 +19,7 @@ struct sim_session {
 struct sim_rule {
 	const char *kind; /* the list of the schema file that it stands in */
 	char *object, *name, *field, *op, *value, *message, *error_field;
-	bool active;
+	bool active, alert; /* alert: a duplicate rule that allowSave passes */
 };
 
 struct sim_settings {
@@ -27,6 +27,7 @@ struct sim_settings {
 	bool email_lower, newline_lf, null_boolean_false, duplicate_last_wins, plain_doubles,
 		utf16_length, audit_fields, inactive_owner, new_fields_hidden;
 	bool deleted_parent_xref;
+	bool own_headers; /* those of a composite do not hold for its parts */
 	int64_t lock_wait_ms;
 	int64_t page_rows; /* the server returns fewer rows than asked when set */
 	int64_t bulk_delay_ms, bulk_batch_ms, bulk_keep_s;
@@ -48,7 +49,7 @@ struct sim_locks;
 
 struct sim_stats {
 	_Atomic uint64_t requests, written, in_flight, max_in_flight, lock_waits, lock_failures,
-		faults;
+		faults, jobs, max_jobs, longest_uri;
 	struct {
 		char *call;
 		uint64_t n;

@@ -6,8 +6,12 @@
 
 static void sim_one(struct sim_req *req, struct sim_txn *t, struct sim_row *row)
 {
-	*t = (struct sim_txn){
-		.org = req->org, .arena = req->arena, .user = req->user, .row = row, .n = 1};
+	*t = (struct sim_txn){.org = req->org,
+		.arena = req->arena,
+		.user = req->user,
+		.row = row,
+		.n = 1,
+		.allow_save = sim_allows_duplicates(req)};
 	if (req->fault_rows) {
 		t->fault = &req->fault_err;
 		t->fault_share = req->fault_share;

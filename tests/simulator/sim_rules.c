@@ -230,6 +230,28 @@ static bool sim_rule_holds(
 	}
 }
 
+/* another record holds the same value in an indexed field */
+static bool sim_has_twin(const struct sim_work *w, const struct sim_field *f)
+{
+	struct sim_str s = sim_slot_text(w, f);
+	uint64_t self = w->old ? sim_oid_serial(w->old->oid) : 0, at = 0;
+
+	if (!s.len || f->index < 0)
+		return false;
+	do {
+		at = sim_index_next(w->obj->store, f->index, s, at);
+	} while (at && at == self);
+	return at != 0;
+}
+
+static bool sim_rule_refuses(
+	const struct sim_work *w, const struct sim_rule *r, const struct sim_field *f)
+{
+	if (!f || (r->alert && w->t->allow_save))
+		return false;
+	return strcmp(r->op, "duplicate") ? sim_rule_holds(w, r, f) : sim_has_twin(w, f);
+}
+
 static const char *sim_rule_code(const struct sim_rule *r)
 {
 	if (!strcmp(r->kind, "validationRules"))
@@ -247,7 +269,7 @@ static bool sim_validation(struct sim_work *w)
 		if (!r->active || !sim_is(sim_cstr(r->object), w->obj->name))
 			continue;
 		f = sim_field_named(w->obj, r->field);
-		if (f && sim_rule_holds(w, r, f))
+		if (sim_rule_refuses(w, r, f))
 			return sim_row_fail(
 				w->t, w->row, sim_rule_code(r), r->error_field, "%s", r->message);
 	}

@@ -837,6 +837,49 @@ static void calls_of_an_object(void **state)
 	assert_int_equal(osy_plan_load_calls(&object, false), 1277);
 }
 
+static void audit_fields(void **state)
+{
+	struct osy_sf_field account[] = {text("Name"), text("CreatedDate"),
+		text("LastModifiedDate"), lookup("CreatedById", TO("User")),
+		lookup("OwnerId", TO("User"))};
+	struct osy_sf_field product[] = {text("Name"), text("CreatedDate")};
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	for (size_t i = 1; i < 4; i++)
+		account[i].updateable = false;
+	product[1].createable = product[1].updateable = false;
+	struct osy_sf_object a = OBJECT("Account", "001", account);
+	struct osy_sf_object p = OBJECT("Product2", "01t", product);
+	struct osy_sf_object *const objects[] = {&a, &p};
+	const char *yaml = "name: x\nobjects:\n  - {name: Account, fields: {exclude: "
+			   "[LastModifiedDate]}}\n  - name: Product2\nusers: {}\n"
+			   "options: {auditFields: true}\n";
+	if (plan_of(yaml, (struct osy_sf_object **)objects, (struct osy_sf_object **)objects, &plan,
+		    &template, &err))
+		fail_msg("%s", err.msg);
+	const struct osy_spec_object *spec = &plan.spec.objects[0];
+	assert_true(plan.spec.audit_fields);
+	const struct osy_spec_field *date = &spec->fields[field_of(spec, "CreatedDate")];
+	assert_true(date->createable && !date->updateable);
+	assert_true(spec->fields[field_of(spec, "CreatedById")].to_users);
+	assert_int_equal(field_of(spec, "LastModifiedDate"), -1);
+	assert_int_equal(field_of(&plan.spec.objects[1], "CreatedDate"), -1);
+	assert_true(has_notice(&plan, "takes no audit fields of Product2"));
+	osy_plan_done(&plan);
+	osy_template_free(template);
+	for (size_t i = 1; i < 4; i++)
+		account[i].createable = false;
+	assert_int_equal(plan_of(yaml, (struct osy_sf_object **)objects,
+				 (struct osy_sf_object **)objects, &plan, &template, &err),
+		OSY_E_INVALID);
+	assert_non_null(strstr(err.msg, "lets our user set no audit fields"));
+	osy_plan_done(&plan);
+	osy_template_free(template);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -850,6 +893,7 @@ int main(void)
 		cmocka_unit_test(currencies),
 		cmocka_unit_test(price_books_in_two_legs),
 		cmocka_unit_test(locks),
+		cmocka_unit_test(audit_fields),
 		cmocka_unit_test(lanes),
 		cmocka_unit_test(rest_or_bulk),
 		cmocka_unit_test(keys_read_or_asked),

@@ -68,6 +68,31 @@ static void one_collection(void **state)
 	assert_int_equal(send.records, 2);
 }
 
+static void headers_of_parts(void **state)
+{
+	static const struct osy_http_header headers[] = {
+		{"Sforce-Auto-Assign", OSY_STR("FALSE")}, {"X-Y", OSY_STR("a=b")}};
+	struct osy_sf_request request;
+	struct osy_sf_send send;
+
+	(void)state;
+	osy_sf_send_init(&send, 1 << 20);
+	for (unsigned parts = 1; parts <= 2; parts++) {
+		osy_sf_send_begin(&send, parts);
+		osy_sf_send_headers(&send, headers, OSY_COUNT(headers));
+		for (unsigned i = 0; i < parts; i++) {
+			osy_sf_send_collection(&send, OSY_SF_INSERT, "Account");
+			osy_sf_send_record(&send, NULL);
+		}
+		osy_sf_send_end(&send, &request);
+		bool told = strstr(request.body.p, "\"p1\",\"httpHeaders\":{\"Sforce-Auto-Assign\":"
+						   "\"FALSE\",\"X-Y\":\"a=b\"},"
+						   "\"body\":") != NULL;
+		assert_int_equal(told, parts == 2);
+	}
+	osy_sf_send_done(&send);
+}
+
 static void a_composite(void **state)
 {
 	OSY_AUTO(osy_sf_send_done) struct osy_sf_send send;
@@ -466,6 +491,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_collection),
 		cmocka_unit_test(a_composite),
+		cmocka_unit_test(headers_of_parts),
 		cmocka_unit_test(queries_and_retrieves),
 		cmocka_unit_test(a_full_composite_is_json),
 		cmocka_unit_test(rows_of_one_collection),

@@ -31,6 +31,8 @@ struct osy_sf_send {
 	enum osy_sf_op op;
 	const char *type;
 	size_t records;
+	const struct osy_http_header *headers; /* borrowed; also those of each collection */
+	size_t header_count;
 	/* for the reader of the reply: how many rows each part has to answer for; 0 for queries and
 	 * retrieves */
 	size_t part_records[OSY_SF_COMPOSITE_MAX];
@@ -40,6 +42,10 @@ void osy_sf_send_init(struct osy_sf_send *send, size_t max_body_bytes);
 void osy_sf_send_done(struct osy_sf_send *send);
 /* parts: how many will follow, 1 to 5 */
 void osy_sf_send_begin(struct osy_sf_send *send, unsigned parts);
+/* Headers of plain text for the collections that follow: what belongs to a collection is said to it
+ * also where it is a part of a composite, whose own headers may not hold for it. After begin. */
+void osy_sf_send_headers(
+	struct osy_sf_send *send, const struct osy_http_header *headers, size_t count);
 void osy_sf_send_collection(struct osy_sf_send *send, enum osy_sf_op op, const char *type);
 /* id: 18 characters for updates and deletes, NULL for inserts */
 void osy_sf_send_record(struct osy_sf_send *send, const char *id);
@@ -87,6 +93,9 @@ enum osy_sf_verdict {
 	OSY_SF_STOP,	   /* no record will go in any more: storage, API disabled */
 };
 enum osy_sf_verdict osy_sf_verdict(struct osy_str status_code, struct osy_str message_raw);
+/* Whether the org has refused a query for what stands in it, or for what our user may not see: the
+ * same query will be refused again. */
+bool osy_sf_is_bad_query(const struct osy_err *err);
 /* Whether a row or call failed because a row that it needed was locked, or automation on its way.
  */
 bool osy_sf_is_lock(struct osy_str status_code, struct osy_str message_raw);
