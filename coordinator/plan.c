@@ -380,26 +380,65 @@ static int64_t bulk_lanes_for(const struct osy_spec_object *object)
 	return lanes > OSY_BULK_LANES ? OSY_BULK_LANES : lanes;
 }
 
+static bool lock_the_same(const struct osy_plan *plan, const struct osy_spec_object *one,
+	const struct osy_spec_object *other)
+{
+	return one->stage == other->stage &&
+	       strcmp(lock_parent(plan, one), lock_parent(plan, other)) == 0;
+}
+
+static int lanes_of_group(const struct osy_plan *plan, const struct osy_spec_object *object)
+{
+	int64_t rest = 1, bulk = 1;
+	bool any_bulk = false;
+
+	for (size_t i = 0; i < plan->spec.object_count; i++) {
+		const struct osy_spec_object *other = &plan->objects[i];
+		if (!lock_the_same(plan, object, other))
+			continue;
+		int64_t lanes = lanes_for(other), bulk_lanes = bulk_lanes_for(other);
+		rest = lanes > rest ? lanes : rest;
+		bulk = bulk_lanes > bulk ? bulk_lanes : bulk;
+		any_bulk |= other->load_bulk;
+	}
+	return (int)(any_bulk ? bulk : rest);
+}
+
+/* Lanes of the groups of the object's stage that come before its own; all: of all its groups. */
+static int64_t lanes_before(
+	const struct osy_plan *plan, const struct osy_spec_object *object, bool all)
+{
+	int64_t lanes = 0;
+
+	for (size_t i = 0; i < plan->spec.object_count; i++) {
+		const struct osy_spec_object *other = &plan->objects[i];
+		size_t first = 0;
+		if (other->stage != object->stage)
+			continue;
+		if (!all && lock_the_same(plan, object, other))
+			return lanes;
+		while (!lock_the_same(plan, &plan->objects[first], other))
+			first++;
+		if (first == i)
+			lanes += other->lanes;
+	}
+	return lanes;
+}
+
 void osy_plan_lanes(struct osy_plan *plan, int most)
 {
-	plan->spec.lanes = 1;
+	int64_t lanes = 1;
+
 	for (size_t i = 0; i < plan->spec.object_count; i++) {
-		struct osy_spec_object *object = &plan->objects[i];
-		int64_t rest = 1, bulk = 1;
-		bool any_bulk = false;
-		for (size_t j = 0; j < plan->spec.object_count; j++) {
-			const struct osy_spec_object *other = &plan->objects[j];
-			if (other->stage != object->stage ||
-				strcmp(lock_parent(plan, other), lock_parent(plan, object)) != 0)
-				continue;
-			int64_t lanes = lanes_for(other), bulk_lanes = bulk_lanes_for(other);
-			rest = lanes > rest ? lanes : rest;
-			bulk = bulk_lanes > bulk ? bulk_lanes : bulk;
-			any_bulk |= other->load_bulk;
-		}
-		int64_t lanes = any_bulk ? bulk : rest;
-		object->lanes = lanes > most ? most : (int)lanes;
-		if (object->lanes > plan->spec.lanes)
-			plan->spec.lanes = object->lanes;
+		int group = lanes_of_group(plan, &plan->objects[i]);
+		plan->objects[i].lanes = group > most ? most : group;
 	}
+	for (size_t i = 0; i < plan->spec.object_count; i++) {
+		int64_t stage = lanes_before(plan, &plan->objects[i], true);
+		lanes = stage > lanes ? stage : lanes;
+	}
+	plan->spec.lanes = lanes > most ? most : (int)lanes;
+	for (size_t i = 0; i < plan->spec.object_count; i++)
+		plan->objects[i].first_lane =
+			(int)(lanes_before(plan, &plan->objects[i], false) % plan->spec.lanes);
 }

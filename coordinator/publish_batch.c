@@ -79,8 +79,9 @@ static void cut_lane(struct publish_object *object, int lane)
 	struct osy_batch_writer *writer = &object->lanes[lane];
 	struct publish_ready *ready = osy_xcalloc(1, sizeof(*ready));
 
-	*ready = (struct publish_ready){
-		.message = OSY_BUF(16u * 1024 * 1024), .lane = lane, .count = writer->head.count};
+	*ready = (struct publish_ready){.message = OSY_BUF(16u * 1024 * 1024),
+		.lane = (object->object->first_lane + lane) % object->drive->spec->lanes,
+		.count = writer->head.count};
 	object->bytes -= writer->rows.len;
 	writer->head.object = object->object->index;
 	writer->head.stage = object->object->stage;

@@ -19,7 +19,7 @@ enum { VERSION = 1, VERSION_WITH_RULES = 2, VERSION_WITH_DELETES = 3, VERSION_WI
 
 #define OBJECT_MEMBERS(X) \
 	X(I, index) X(S, name) X(S, target) X(I, stage) X(B, insert) X(B, update) \
-	X(B, match_only) X(B, write_nulls) X(B, target_empty) X(I, batch_size) X(I, lanes) \
+	X(B, match_only) X(B, write_nulls) X(B, target_empty) X(I, batch_size) X(I, lanes) X(I, first_lane) \
 	X(I, lock_field) X(N, order_field) X(T, match_field) X(B, match_unique) X(B, claim) \
 	X(T, where) X(T, order_by) X(I, limit) X(I, selected) X(B, read_bulk) X(B, load_bulk) \
 	X(I, target_count) X(B, key_read) X(B, deletes) X(N, since) \
@@ -343,7 +343,8 @@ static bool object_holds(
 	const struct osy_spec *spec, const struct osy_spec_object *object, size_t index)
 {
 	if (object->index != (int)index || object->stage < 1 || object->stage > spec->stages ||
-		object->lanes < 1 || object->lanes > spec->lanes || object->batch_size < 1 ||
+		object->lanes < 1 || object->lanes > spec->lanes || object->first_lane < 0 ||
+		object->first_lane >= spec->lanes || object->batch_size < 1 ||
 		object->batch_size > 200 || object->lock_field < -1 ||
 		object->lock_field >= (int)object->field_count || object->order_field < -1 ||
 		object->order_field >= (int)object->field_count ||

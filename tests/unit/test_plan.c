@@ -592,6 +592,41 @@ static void locks(void **state)
 	osy_template_free(template);
 }
 
+/* Objects of a stage that lock nothing in common have lanes of their own, as long as there are. */
+static void lanes_side_by_side(void **state)
+{
+	struct osy_sf_field account[] = {text("Name")};
+	struct osy_sf_field lead[] = {text("LastName")};
+	struct osy_sf_field contact[] = {text("LastName"), lookup("AccountId", TO("Account"))};
+	struct osy_sf_object all[] = {OBJECT("Account", "001", account),
+		OBJECT("Lead", "00Q", lead), OBJECT("Contact", "003", contact)};
+	struct osy_sf_object *objects[] = {&all[0], &all[1], &all[2]};
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	if (plan_of("name: x\nobjects: [{name: Account}, {name: Lead}, {name: Contact}]\n", objects,
+		    objects, &plan, &template, &err))
+		fail_msg("%s", err.msg);
+	plan.objects[0].selected = 3500;
+	plan.objects[1].selected = 5000;
+	plan.objects[2].selected = 10;
+	osy_plan_lanes(&plan, 64);
+	assert_int_equal(plan.objects[0].first_lane, 0);
+	assert_int_equal(plan.objects[0].lanes, 3);
+	assert_int_equal(plan.objects[1].first_lane, 3);
+	assert_int_equal(plan.objects[1].lanes, 5);
+	assert_int_equal(plan.objects[2].first_lane, 0); /* another stage */
+	assert_int_equal(plan.spec.lanes, 8);
+	osy_plan_lanes(&plan, 4); /* more than there are: they come round */
+	assert_int_equal(plan.objects[1].first_lane, 3);
+	assert_int_equal(plan.objects[1].lanes, 4);
+	assert_int_equal(plan.spec.lanes, 4);
+	osy_plan_done(&plan);
+	osy_template_free(template);
+}
+
 static void lanes(void **state)
 {
 	struct osy_sf_field account[] = {text("Name")};
@@ -895,6 +930,7 @@ int main(void)
 		cmocka_unit_test(locks),
 		cmocka_unit_test(audit_fields),
 		cmocka_unit_test(lanes),
+		cmocka_unit_test(lanes_side_by_side),
 		cmocka_unit_test(rest_or_bulk),
 		cmocka_unit_test(keys_read_or_asked),
 		cmocka_unit_test(keys_of_a_target_written_twice),

@@ -104,6 +104,8 @@ struct osy_spec_object {
 	bool key_read;	   /* the target's keys are read by a Bulk query job before its stage
 			      opens (osy/target_keys.h) */
 	int lanes;	   /* lanes its records are spread over */
+	int first_lane;	   /* from this one on, behind the last one comes lane 0: objects of a
+			      stage that lock nothing in common should not wait for each other */
 	int lock_field;	 /* index of the field whose value chooses the lane, -1: the record's own id
 			  */
 	int order_field; /* index of a second field whose parents a write locks, -1: none: requests
