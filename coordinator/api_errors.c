@@ -285,7 +285,9 @@ static void write_source(
 	osy_jw_object(&w);
 	for (size_t i = 0; i < reader->field_count; i++) {
 		osy_jw_key_str(&w, reader->fields[i]);
-		if (values[i].p)
+		if (values[i].len && values[i].p[0] == '!') /* an expression that failed */
+			osy_jw_str(&w, values[i]);
+		else if (values[i].p)
 			osy_jw_raw(&w, values[i]);
 		else
 			osy_jw_null(&w);

@@ -90,9 +90,9 @@ size_t osy_check_blocking(const struct osy_check *check);
 /* ---- Judging, without asking anybody ---- */
 /* Of the describes: adds findings. */
 void osy_check_metadata(struct osy_check *check);
-/* A pair of fields of the object at place. */
+/* A pair of fields of the object at place. rule: what is done to its values, NULL: nothing. */
 void osy_check_pair(struct osy_check *check, size_t place, const struct osy_sf_field *source,
-	const struct osy_sf_field *target);
+	const struct osy_sf_field *target, const struct osy_spec_rule *rule);
 /* Of the rules: adds findings. */
 void osy_check_automation(struct osy_check *check);
 struct osy_rule *osy_check_rule(struct osy_check *check, int side); /* a new one, to be filled in */

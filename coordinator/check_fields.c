@@ -48,6 +48,7 @@ static enum family family_of(enum osy_sf_type type)
 struct pair {
 	struct osy_check *check;
 	const struct osy_sf_field *source, *target;
+	const struct osy_spec_rule *rule; /* NULL: values pass as they are */
 	struct osy_check_at at;
 };
 
@@ -158,6 +159,18 @@ static bool has_value(const char *const *values, const char *value)
 	return false;
 }
 
+/* Whether the template's value map makes another one of it; what that is was checked by the plan.
+ */
+static bool is_mapped(const struct osy_spec_rule *rule, const char *value)
+{
+	for (size_t i = 0; rule && i < rule->value_count; i++) {
+		if (strcmp(rule->values[i].from, value) == 0 ||
+			strcmp(rule->values[i].from, "*") == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool is_list(const struct osy_sf_field *field)
 {
 	return field->type == OSY_T_PICKLIST || field->type == OSY_T_MULTIPICKLIST;
@@ -183,7 +196,7 @@ static void check_list(struct pair *pair)
 		return;
 	}
 	for (const char *const *value = source->picklist; *value; value++) {
-		if (has_value(target->picklist, *value))
+		if (has_value(target->picklist, *value) || is_mapped(pair->rule, *value))
 			continue;
 		if (missing++ < TELL_VALUES)
 			osy_buf_addf(&names, "%s'%.255s'", missing > 1 ? ", " : "", *value);
@@ -239,11 +252,12 @@ static void check_rules(struct pair *pair)
 }
 
 void osy_check_pair(struct osy_check *check, size_t place, const struct osy_sf_field *source,
-	const struct osy_sf_field *target)
+	const struct osy_sf_field *target, const struct osy_spec_rule *rule)
 {
 	struct pair pair = {.check = check,
 		.source = source,
 		.target = target,
+		.rule = rule,
 		.at = {.side = OSY_CHECK_TARGET, .place = place, .field = target->name}};
 
 	check_types(&pair);

@@ -207,9 +207,11 @@ static void check_node(struct walk *walk, const struct plan_node *node)
 		return;
 	for (size_t i = 0; i < node->field_count; i++) {
 		const struct plan_field *field = &node->fields[i];
-		if (!field->dropped && (field->target->createable || field->target->updateable) &&
+		if (!field->dropped && !field->expr &&
+			(field->target->createable || field->target->updateable) &&
 			strcasecmp(field->target->name, "CurrencyIsoCode") != 0)
-			osy_check_pair(walk->check, place, field->source, field->target);
+			osy_check_pair(
+				walk->check, place, field->source, field->target, field->rule);
 	}
 }
 

@@ -9,7 +9,7 @@
  *   retake.c   what a later pass takes again
  *   gate.c     what the orgs' budgets allow; Paused
  *   read*.c    an object's records, page by page
- *   transform.c, mask*.c  what a value becomes on its way into a batch
+ *   transform.c, expr*.c, mask*.c  what a value becomes on its way into a batch
  *   publish*.c batches, transactions, checkpoints, link batches
  *   automation*.c the target's automation, off for the run and back on
  *   delta*.c   what has changed since the last run: marks
@@ -44,7 +44,8 @@ struct osy_drive {
 	bool restores; /* automation that the run left off is to be switched on again */
 	int pass, open_stage;
 	char *source_name, *target_name;
-	struct osy_spec *spec; /* NULL before the scan */
+	struct osy_spec *spec;	/* NULL before the scan */
+	int64_t expressions_ms; /* what expressions take for now; the publisher sets it */
 	/* live orgs, opened at need */
 	struct osy_org *source, *target;
 	uint64_t source_calls_seen, target_calls_seen; /* already added to the row */

@@ -199,6 +199,7 @@ static void spec_fields(
 		spec_field(&node->fields[i], &fields[object->field_count++]);
 	}
 	object->fields = fields;
+	plan_inputs(build, node, object);
 	object->lock_field = lock < 0 ? -1 : place[lock];
 	object->order_field = order < 0 ? -1 : place[order];
 	if (object->match != OSY_MATCH_EXTERNAL_ID && object->match != OSY_MATCH_KEYS)
@@ -294,12 +295,12 @@ static enum osy_code make_spec(struct plan_build *build, struct osy_err *err)
 			.where = plan->objects[i].where,
 			.since = -1,
 			.mark = -1};
-		if (plan->objects[i].field_count > 900)
+		if (osy_spec_columns(&plan->objects[i]) > 900)
 			return plan_fail(build, &build->nodes[i], PLAN_AT("object", NULL, false),
 				err,
 				"%zu fields are more than orgsync can copy at once (900); exclude "
 				"some",
-				plan->objects[i].field_count);
+				osy_spec_columns(&plan->objects[i]));
 	}
 	spec->source = build->source_org;
 	spec->target = build->target_org;

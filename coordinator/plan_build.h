@@ -5,6 +5,7 @@
 #ifndef OSY_PLAN_BUILD_H
 #define OSY_PLAN_BUILD_H
 
+#include "expr.h"
 #include "plan.h"
 
 struct plan_field {
@@ -20,6 +21,7 @@ struct plan_field {
 	enum osy_missing missing;
 	enum osy_kind kind;
 	struct osy_spec_rule *rule; /* NULL: values pass as they are */
+	struct osy_expr *expr;	    /* NULL: its values are those of the source field */
 	int lock; /* how surely a write locks the parent, 1 being the surest; 0: it does not */
 };
 
@@ -74,18 +76,27 @@ void plan_required_fields(struct plan_build *build);
 /* plan_fields.c: the fields of a node, those of its match key too. */
 enum osy_code plan_fields(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
-struct plan_field *plan_add_field(struct plan_build *build, struct plan_node *node,
-	const struct osy_sf_field *source, const struct osy_sf_field *target);
 /* plan_audit.c: the audit fields of a node that is to have them; then, over all nodes, whether any
  * has. */
 void plan_audit_fields(struct plan_build *build, struct plan_node *node);
 enum osy_code plan_audit_check(struct plan_build *build, struct osy_err *err) OSY_CHECKED;
-/* plan_rules.c: value maps and masks of a node whose fields are known. */
-enum osy_code plan_rules(
-	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
 /* Another field of a node. */
 struct plan_field *plan_add_field(struct plan_build *build, struct plan_node *node,
 	const struct osy_sf_field *source, const struct osy_sf_field *target);
+/*
+ * plan_expressions.c: a field that an expression (pair->source) makes; what the expressions of a
+ * node whose other fields are placed read; and that none of them shows what is masked.
+ */
+enum osy_code plan_expression(struct plan_build *build, struct plan_node *node,
+	const struct osy_template_pair *pair, const struct osy_sf_field *target,
+	struct osy_err *err) OSY_CHECKED;
+void plan_inputs(
+	struct plan_build *build, const struct plan_node *node, struct osy_spec_object *object);
+enum osy_code plan_expression_masks(
+	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
+/* plan_rules.c: value maps and masks of a node whose fields are known. */
+enum osy_code plan_rules(
+	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
 /* plan.c: a second leg of the last node, a copy of it. */
 struct plan_node *plan_second_leg(struct plan_build *build, struct plan_node *node);
 /*

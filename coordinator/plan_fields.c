@@ -219,8 +219,8 @@ static enum osy_code take_named(
 			err, "field '%s' is a lookup in the target, but '%s' is none in the source",
 			target->name, source->name);
 	struct plan_field *taken = target_taken(node, target);
-	if (taken && taken->source == source)
-		return OSY_OK;
+	if (taken && (taken->source == source || (taken->expr && !other)))
+		return OSY_OK; /* an expression takes the place of the field of the same name */
 	if (taken)
 		return plan_fail(build, node,
 			PLAN_TODO("field", target->name, true, "exclude one of them"), err,
@@ -228,6 +228,37 @@ static enum osy_code take_named(
 			target->name);
 	plan_add_field(build, node, source, target)->explicit_ = true;
 	return OSY_OK;
+}
+
+/* A field that an expression makes. */
+static enum osy_code take_expression(struct plan_build *build, struct plan_node *node,
+	const struct osy_template_pair *pair, struct osy_err *err)
+{
+	const struct osy_sf_field *target = osy_sf_find_field(node->target, pair->target);
+	bool lenient = build->template->skip_missing_fields;
+	const char *why = !target		       ? "is not in the target"
+			  : is_audit(target->name)     ? "is an audit field"
+			  : node->template->match_only ? NULL
+						       : no_write(target);
+
+	if (!target && !lenient)
+		return unknown_field(
+			build, node, node->target, build->target_org, pair->target, err);
+	if (why && lenient) {
+		plan_note(build, node,
+			PLAN_TODO("field", pair->target, true, "take out its expression"), false,
+			"the expression of '%s' is left out: the field %s", pair->target, why);
+		return OSY_OK;
+	}
+	if (why)
+		return plan_fail(build, node, write_at(target), err,
+			"field '%s' %s in org '%s'; take out its expression", target->name, why,
+			build->target_org);
+	if (!target_taken(node, target))
+		return plan_expression(build, node, pair, target, err);
+	return plan_fail(build, node,
+		PLAN_TODO("expression", pair->target, true, "take out one of them"), err,
+		"'%s' has two expressions", pair->target);
 }
 
 /* A field of "*": what cannot be copied is left out, with a notice where a user may miss it. */
@@ -376,6 +407,8 @@ enum osy_code plan_fields(struct plan_build *build, struct plan_node *node, stru
 	const struct osy_template_object *object = node->template;
 	enum osy_code rc = check_excluded(build, node, err);
 
+	for (size_t i = 0; !rc && i < object->expression_count; i++)
+		rc = take_expression(build, node, &object->expressions[i], err);
 	for (size_t i = 0; !rc && i < object->map_count; i++)
 		rc = take_named(build, node, object->map[i].source, err);
 	for (size_t i = 0; !rc && i < object->include_count; i++)

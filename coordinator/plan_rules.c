@@ -440,5 +440,5 @@ enum osy_code plan_rules(struct plan_build *build, struct plan_node *node, struc
 		rc = take_values(build, node, &object->values[i], err);
 	for (size_t i = 0; !rc && i < object->mask_count; i++)
 		rc = take_mask(build, node, &object->masks[i], err);
-	return rc;
+	return rc ? rc : plan_expression_masks(build, node, err);
 }

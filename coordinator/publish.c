@@ -92,6 +92,39 @@ static enum osy_code show(struct osy_publisher *publisher, struct osy_err *err)
 }
 
 /* ---- Opening ---- */
+static bool has_expressions(const struct osy_spec *spec)
+{
+	for (size_t i = 0; i < spec->object_count; i++) {
+		for (size_t f = 0; f < spec->objects[i].field_count; f++) {
+			const struct osy_spec_rule *rule = spec->objects[i].fields[f].rule;
+			if (rule && rule->expression)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* What NOW() is for the whole run: when it was started first, kept before anything is published. */
+static enum osy_code know_now(struct osy_drive *drive, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
+
+	if (!has_expressions(drive->spec))
+		return OSY_OK;
+	enum osy_code rc = osy_pg_do(drive->pg, &row, err,
+		"UPDATE run SET expressions_at = coalesce(expressions_at, started_at, "
+		"date_trunc('milliseconds', clock_timestamp())) WHERE id = $1 AND owner = $2 AND "
+		"epoch = $3 RETURNING (extract(epoch FROM expressions_at) * 1000)::bigint",
+		OSY_PG_Z(drive->run), OSY_PG_Z(osy_driver_id(drive->driver)),
+		OSY_PG_I64(drive->epoch));
+	if (!rc && osy_pg_rows(row) == 0)
+		return osy_fail(err, OSY_E_FENCED, "run %s is driven by another coordinator by now",
+			drive->run);
+	if (!rc)
+		drive->expressions_ms = osy_pg_i64(row, 0, 0, 0);
+	return rc;
+}
+
 static enum osy_code read_checkpoint(struct osy_publisher *publisher, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf message = OSY_BUF(16u * 1024 * 1024);
@@ -145,6 +178,8 @@ enum osy_code osy_publisher_open(
 		drive->kafka, id, 16u * 1024 * 1024, &publisher->txn.producer, err);
 	if (!rc)
 		osy_kafka_producer_meet(publisher->txn.producer, drive->topic);
+	if (!rc)
+		rc = know_now(drive, err);
 	if (!rc)
 		rc = read_checkpoint(publisher, err);
 	if (!rc)

@@ -32,7 +32,8 @@ enum osy_code publish_object_init(struct publish_object *object, struct osy_driv
 	struct osy_err *err)
 {
 	struct osy_transform *transform;
-	enum osy_code rc = osy_transform_new(spec, &drive->settings->secret_key, &transform, err);
+	enum osy_code rc = osy_transform_new(
+		spec, &drive->settings->secret_key, drive->expressions_ms, &transform, err);
 
 	if (rc)
 		return rc;

@@ -91,8 +91,11 @@ bool read_again_waits(const struct read_again *again)
 void read_soql(const struct osy_spec_object *object, struct osy_buf *soql)
 {
 	osy_buf_addz(soql, "SELECT Id");
-	for (size_t i = 0; i < object->field_count; i++)
-		osy_buf_addf(soql, ",%s", object->fields[i].name);
+	for (size_t i = 0; i < osy_spec_columns(object); i++) {
+		const char *name = osy_spec_column(object, i, NULL);
+		if (name)
+			osy_buf_addf(soql, ",%s", name);
+	}
 	osy_buf_addf(soql, " FROM %s", object->name);
 	if (object->where)
 		osy_buf_addf(soql, " WHERE (%s)", object->where);

@@ -23,7 +23,7 @@ struct read_page *read_page_new(struct osy_drive *drive, enum osy_gate_side side
 	page->records = -1;
 	page->window = OSY_BUF(64u * 1024 * 1024);
 	page->scratch = OSY_BUF(OSY_CSV_SCRATCH_BYTES);
-	page->values = osy_xcalloc(object->field_count + 1, sizeof(*page->values));
+	page->values = osy_xcalloc(osy_spec_columns(object) + 1, sizeof(*page->values));
 	osy_csv_init(&page->csv, on_row, page);
 	return page;
 }
@@ -160,11 +160,22 @@ static int field_at(const struct osy_spec_object *object, struct osy_str name)
 {
 	if (osy_str_equal_nocase(name, OSY_STR("Id")))
 		return 0;
-	for (size_t i = 0; i < object->field_count; i++) {
-		if (osy_str_equal_nocase(name, osy_str(object->fields[i].name)))
+	for (size_t i = 0; i < osy_spec_columns(object); i++) {
+		const char *column = osy_spec_column(object, i, NULL);
+		if (column && osy_str_equal_nocase(name, osy_str(column)))
 			return (int)i + 1;
 	}
 	return -1;
+}
+
+/* How many columns are asked for: the id, and what no expression makes. */
+static size_t asked_for(const struct osy_spec_object *object)
+{
+	size_t count = 1;
+
+	for (size_t i = 0; i < osy_spec_columns(object); i++)
+		count += osy_spec_column(object, i, NULL) != NULL;
+	return count;
 }
 
 static enum osy_code take_names(
@@ -179,10 +190,10 @@ static enum osy_code take_names(
 		page->columns[i] = field_at(page->object, osy_csv_text(&cells[i], &page->scratch));
 		found += page->columns[i] >= 0;
 	}
-	if (found != page->object->field_count + 1)
+	if (found != asked_for(page->object))
 		return osy_fail(err, OSY_E_NO_REPLY,
 			"a result page of %s has %zu of the %zu columns asked for",
-			page->object->name, found, page->object->field_count + 1);
+			page->object->name, found, asked_for(page->object));
 	return OSY_OK;
 }
 
@@ -205,9 +216,11 @@ void read_row_values(const struct read_page *page, const struct osy_csv_cell *ce
 	(void)osy_buf_room(scratch, room); /* slices of it must stay where they are */
 	for (size_t i = 0; i < page->column_count; i++) {
 		int at = page->columns[i];
+		enum osy_sf_type type = OSY_T_ID;
+		if (at > 0)
+			(void)osy_spec_column(page->object, (size_t)at - 1, &type);
 		if (at >= 0)
-			values[at] = osy_csv_json(&cells[i],
-				at == 0 || is_text(page->object->fields[at - 1].type), scratch);
+			values[at] = osy_csv_json(&cells[i], is_text(type), scratch);
 	}
 }
 

@@ -47,10 +47,14 @@ struct read_rest *read_rest_new(
 	OSY_ASSERT(strlen(last_id) < sizeof(reader->taken));
 	memcpy(reader->taken, last_id, strlen(last_id));
 	memcpy(reader->asked, last_id, strlen(last_id));
-	reader->names = osy_xcalloc(object->field_count + 1, sizeof(*reader->names));
+	size_t columns = osy_spec_columns(object);
+	reader->names = osy_xcalloc(columns + 1, sizeof(*reader->names));
 	reader->names[0] = "Id";
-	for (size_t i = 0; i < object->field_count; i++)
-		reader->names[i + 1] = object->fields[i].name;
+	for (size_t i = 0; i < columns; i++) {
+		const char *name = osy_spec_column(object, i, NULL);
+		/* a name that no reply has leaves its place to the expression */
+		reader->names[i + 1] = name ? name : object->fields[i].name;
+	}
 	return reader;
 }
 
@@ -190,8 +194,16 @@ static enum osy_code send_list(
 		osy_id_18(&ids[i], texts[i]);
 	memcpy(reader->page_end, ids[count - 1].c, sizeof(ids->c));
 	osy_sf_send_begin(&request->send, 1);
-	osy_sf_send_retrieve(&request->send, reader->object->name, reader->names,
-		reader->object->field_count + 1, (const char(*)[19])texts, count);
+	OSY_AUTO_FREE const char **names =
+		osy_xcalloc(osy_spec_columns(reader->object) + 1, sizeof(*names));
+	size_t named = 0;
+	names[named++] = "Id";
+	for (size_t i = 0; i < osy_spec_columns(reader->object); i++) {
+		if (osy_spec_column(reader->object, i, NULL))
+			names[named++] = reader->names[i + 1];
+	}
+	osy_sf_send_retrieve(&request->send, reader->object->name, names, named,
+		(const char(*)[19])texts, count);
 	osy_sf_send_end(&request->send, &call);
 	call.max_reply_bytes = reader->limit > 1 ? PAGE_BYTES : 0;
 	return osy_gate_start(reader->drive, OSY_GATE_SOURCE, &call, on_reply, request, err);
@@ -368,7 +380,7 @@ enum osy_code read_rest_take(
 	if (reader->request)
 		osy_http_poll(reader->drive->http, 0, NULL, 0, NULL); /* on its way meanwhile */
 	rc = osy_sf_page_read(osy_buf_str(&body), reader->object->limit > 0, reader->names,
-		reader->object->field_count + 1, take_row, &taking, &page, err);
+		osy_spec_columns(reader->object) + 1, take_row, &taking, &page, err);
 	if (rc)
 		return rc;
 	if (reader->object->limit) {

@@ -76,6 +76,8 @@ struct osy_template_object {
 	size_t exclude_count;
 	const struct osy_template_pair *map;
 	size_t map_count;
+	const struct osy_template_pair *expressions; /* source: the expression */
+	size_t expression_count;
 	const struct osy_template_values *values;
 	size_t values_count;
 	const struct osy_template_mask *masks;

@@ -38,6 +38,7 @@ const struct key template_object_keys[] = {
 	NUMBER("limit", NULL, 1, 1000000),
 	{"fields", KEY_OBJECT, "{\"include\":[\"*\"],\"exclude\":[]}", 0, 0, NULL, fields_keys},
 	{"map", KEY_MAP, "{}", 0, 0, NULL, NULL},
+	{"expressions", KEY_EXPRESSIONS, NULL, 0, 0, NULL, NULL},
 	{"values", KEY_VALUES, NULL, 0, 0, NULL, NULL},
 	{"mask", KEY_MASK, NULL, 0, 0, NULL, NULL},
 	{"nulls", KEY_NULLS, "\"ignore\"", 0, 0, "ignore|write", NULL},

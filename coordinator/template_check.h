@@ -22,15 +22,16 @@ enum key_kind {
 	KEY_NAMES,   /* list of names, "*" where min is 1 */
 	KEY_MAP,     /* name: name */
 	KEY_MATCH,
-	KEY_VALUES,  /* name: {value: value}; template_rules.c */
-	KEY_NULLS,   /* one of choices, or name: one of choices; template_rules.c */
-	KEY_PARENTS, /* a policy, or name: policy; template_parents.c */
-	KEY_USERS,   /* template_users.c */
-	KEY_TEXTS,   /* text: text or null; template_users.c */
-	KEY_MASK,    /* name: style; template_rules.c */
-	KEY_OBJECT,  /* a mapping with keys of its own: keys */
-	KEY_OBJECTS, /* the list of objects */
-	KEY_ONLY,    /* known, but nothing else than its default (JSON text in choices) works yet */
+	KEY_EXPRESSIONS, /* name: expression; template_expressions.c */
+	KEY_VALUES,	 /* name: {value: value}; template_rules.c */
+	KEY_NULLS,	 /* one of choices, or name: one of choices; template_rules.c */
+	KEY_PARENTS,	 /* a policy, or name: policy; template_parents.c */
+	KEY_USERS,	 /* template_users.c */
+	KEY_TEXTS,	 /* text: text or null; template_users.c */
+	KEY_MASK,	 /* name: style; template_rules.c */
+	KEY_OBJECT,	 /* a mapping with keys of its own: keys */
+	KEY_OBJECTS,	 /* the list of objects */
+	KEY_ONLY, /* known, but nothing else than its default (JSON text in choices) works yet */
 };
 
 struct key {
@@ -64,6 +65,9 @@ enum osy_code check_texts(const struct check *check, const struct osy_json *cont
 	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
 /* template_parents.c */
 enum osy_code check_parents(const struct check *check, const struct osy_json *container,
+	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+/* template_expressions.c */
+enum osy_code check_expressions(const struct check *check, const struct osy_json *container,
 	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
 /* template_rules.c: value maps and masks. */
 enum osy_code check_values(const struct check *check, const struct osy_json *container,

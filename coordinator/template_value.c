@@ -308,6 +308,8 @@ enum osy_code check_value(const struct check *check, const struct osy_json *cont
 		return check_users(check, container, key, ret, err);
 	case KEY_TEXTS:
 		return check_texts(check, container, key, ret, err);
+	case KEY_EXPRESSIONS:
+		return check_expressions(check, container, key, ret, err);
 	case KEY_VALUES:
 		return check_values(check, container, key, ret, err);
 	case KEY_MASK:

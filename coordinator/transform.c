@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "expr.h"
 #include "mask.h"
 #include "osy/mem.h"
 #include "osy/sf_value.h"
@@ -17,6 +18,7 @@ struct column {
 	size_t index; /* of the field */
 	enum osy_sf_type type;
 	const struct osy_spec_rule *rule;
+	struct osy_expr *expr; /* NULL: none */
 	struct entry *entries; /* by from, ascending */
 	size_t entry_count;
 	bool maps_null, maps_other;
@@ -30,7 +32,11 @@ struct osy_transform {
 	struct osy_str *values;
 	struct osy_buf made;  /* values that are no slices of what came, one behind the other */
 	size_t *from, *until; /* places of the columns' values in made */
-	struct osy_buf text, item;
+	struct osy_buf text, item, computed;
+	struct osy_expr_run *run; /* NULL: no field has an expression */
+	const struct osy_spec_input *inputs;
+	size_t input_count;
+	struct osy_str *arguments; /* of expressions: an input each */
 	struct osy_arena arena;
 };
 
@@ -202,17 +208,43 @@ static bool in_made(const struct osy_transform *transform, struct osy_str value)
 	return value.p && value.p >= p && value.p < p + transform->made.len;
 }
 
+static struct osy_str compute(struct osy_transform *transform, const struct column *column)
+{
+	osy_buf_reset(&transform->computed);
+	osy_expr_eval(column->expr, transform->run, transform->arguments, &transform->computed);
+	return osy_buf_str(&transform->computed);
+}
+
+/* What lies in a buffer that the next column uses again goes into made. */
+static struct osy_str keep_computed(struct osy_transform *transform, struct osy_str value)
+{
+	size_t before = transform->made.len;
+
+	if (value.p != transform->computed.p)
+		return value;
+	if (is_null(value))
+		return OSY_STR_NULL;
+	osy_buf_add_str(&transform->made, value);
+	return (struct osy_str){transform->made.p + before, value.len};
+}
+
 static void one_column(struct osy_transform *transform, size_t at, struct osy_str raw)
 {
 	const struct column *column = &transform->columns[at];
-	struct osy_str value = map_value(transform, column, raw);
+
+	if (column->expr)
+		raw = compute(transform, column);
+	bool failed = column->expr && raw.p[0] == '!';
+	struct osy_str value = failed ? raw : map_value(transform, column, raw);
 	bool mapped = value.p != raw.p;
 
 	transform->from[at] = transform->until[at] = 0;
-	if (column->rule->mask != OSY_MASK_NONE) {
+	if (column->rule->mask != OSY_MASK_NONE && !failed) {
 		mask_column(transform, at, value, mapped);
 		return;
 	}
+	if (column->expr)
+		value = keep_computed(transform, value);
 	transform->values[column->index] = value;
 	if (in_made(transform, value)) {
 		transform->from[at] = (size_t)(value.p - transform->made.p);
@@ -225,6 +257,8 @@ const struct osy_str *osy_transform_row(
 {
 	osy_buf_reset(&transform->made);
 	memcpy(transform->values, values, transform->field_count * sizeof(*values));
+	for (size_t i = 0; i < transform->input_count; i++)
+		transform->arguments[i] = values[transform->inputs[i].column];
 	for (size_t i = 0; i < transform->column_count; i++)
 		one_column(transform, i, values[transform->columns[i].index]);
 	for (size_t i = 0; i < transform->column_count; i++) { /* made moves no more */
@@ -237,8 +271,47 @@ const struct osy_str *osy_transform_row(
 }
 
 /* ---- Life ---- */
+/* The plan has compiled them all: what fails here is no matter of the template. */
+static enum osy_code compile(struct osy_transform *transform, const struct osy_spec_object *object,
+	struct column *column, struct osy_err *err)
+{
+	const struct osy_spec_field *field = &object->fields[column->index];
+	const struct osy_expr_target target = {field->type, column->rule->length, field->scale};
+	struct osy_expr_field *fields =
+		osy_arena_calloc(&transform->arena, object->input_count + 1, sizeof(*fields));
+
+	for (size_t i = 0; i < object->input_count; i++)
+		fields[i] = (struct osy_expr_field){object->inputs[i].name, object->inputs[i].type};
+	const struct osy_expr_scope scope = {fields, object->input_count};
+	enum osy_code rc = osy_expr_compile(osy_str(column->rule->expression), &scope, &target,
+		&transform->arena, &column->expr, err);
+	return rc ? osy_err_prefix(err, "expression of %s.%s", object->target, field->target)
+		  : OSY_OK;
+}
+
+static enum osy_code compile_all(struct osy_transform *transform,
+	const struct osy_spec_object *object, int64_t now_ms, struct osy_err *err)
+{
+	enum osy_code rc = OSY_OK;
+
+	for (size_t i = 0; !rc && i < transform->column_count; i++) {
+		struct column *column = &transform->columns[i];
+		if (!column->rule->expression)
+			continue;
+		if (!transform->run)
+			transform->run = osy_expr_run_new(now_ms);
+		rc = compile(transform, object, column, err);
+	}
+	transform->inputs = object->inputs;
+	transform->input_count = object->input_count;
+	transform->arguments = osy_arena_calloc(
+		&transform->arena, object->input_count + 1, sizeof(*transform->arguments));
+	return rc;
+}
+
 enum osy_code osy_transform_new(const struct osy_spec_object *object,
-	const struct osy_secret *secret_key, struct osy_transform **ret, struct osy_err *err)
+	const struct osy_secret *secret_key, int64_t now_ms, struct osy_transform **ret,
+	struct osy_err *err)
 {
 	size_t rules = 0, masks = 0;
 	enum osy_code rc = OSY_OK;
@@ -258,11 +331,13 @@ enum osy_code osy_transform_new(const struct osy_spec_object *object,
 	transform->from = osy_xcalloc(rules, sizeof(*transform->from));
 	transform->until = osy_xcalloc(rules, sizeof(*transform->until));
 	transform->made = transform->text = transform->item = OSY_BUF(MAX_ROW);
+	transform->computed = OSY_BUF(MAX_ROW);
 	for (size_t i = 0; i < object->field_count; i++) {
 		if (object->fields[i].rule)
 			add_column(transform, object, i);
 	}
-	if (masks)
+	rc = compile_all(transform, object, now_ms, err);
+	if (!rc && masks)
 		rc = osy_mac_new(secret_key, "orgsync mask 1", &transform->mac, err);
 	*ret = rc ? osy_transform_free(transform) : transform;
 	return rc;
@@ -276,6 +351,8 @@ struct osy_transform *osy_transform_free(struct osy_transform *transform)
 	osy_buf_done(&transform->made);
 	osy_buf_done(&transform->text);
 	osy_buf_done(&transform->item);
+	osy_buf_done(&transform->computed);
+	osy_expr_run_free(transform->run);
 	osy_arena_done(&transform->arena);
 	free(transform->columns);
 	free(transform->values);

@@ -7,7 +7,13 @@
 
 #define MAX_OBJECTS 2000
 
-enum { VERSION = 1, VERSION_WITH_RULES = 2, VERSION_WITH_DELETES = 3, VERSION_WITH_POLICIES = 4 };
+enum {
+	VERSION = 1,
+	VERSION_WITH_RULES = 2,
+	VERSION_WITH_DELETES = 3,
+	VERSION_WITH_POLICIES = 4,
+	VERSION_WITH_EXPRESSIONS = 5
+};
 
 /* ---- Tables: one row a member, for writer and reader alike. kind: S text, T text or null, I
  * number, N number or -1, B boolean. The formatter never comes to rest here. ---- */
@@ -87,6 +93,7 @@ static void write_rule(struct osy_json_writer *w, const struct osy_spec_rule *ru
 	osy_jw_put_str(w, "mask", osy_str(mask_names[rule->mask]));
 	osy_jw_put_i64(w, "keep", rule->keep);
 	osy_jw_put_str(w, "text", osy_str(rule->text));
+	osy_jw_put_str(w, "expression", osy_str(rule->expression));
 	osy_jw_key(w, "choices");
 	osy_jw_array(w);
 	for (size_t i = 0; i < rule->choice_count; i++)
@@ -106,6 +113,21 @@ static void write_field(struct osy_json_writer *w, const struct osy_spec_field *
 	if (field->rule)
 		write_rule(w, field->rule);
 	osy_jw_object_end(w);
+}
+
+static void write_inputs(struct osy_json_writer *w, const struct osy_spec_object *object)
+{
+	osy_jw_put_i64(w, "extra", object->extra);
+	osy_jw_key(w, "inputs");
+	osy_jw_array(w);
+	for (size_t i = 0; i < object->input_count; i++) {
+		osy_jw_object(w);
+		osy_jw_put_str(w, "name", osy_str(object->inputs[i].name));
+		osy_jw_put_str(w, "type", osy_str(osy_sf_type_name(object->inputs[i].type)));
+		osy_jw_put_i64(w, "column", object->inputs[i].column);
+		osy_jw_object_end(w);
+	}
+	osy_jw_array_end(w);
 }
 
 static void write_object(struct osy_json_writer *w, const struct osy_spec_object *object)
@@ -133,6 +155,8 @@ static void write_object(struct osy_json_writer *w, const struct osy_spec_object
 	for (size_t i = 0; i < object->field_count; i++)
 		write_field(w, &object->fields[i]);
 	osy_jw_array_end(w);
+	if (object->input_count)
+		write_inputs(w, object);
 	osy_jw_object_end(w);
 }
 
@@ -144,12 +168,14 @@ static int version_of(const struct osy_spec *spec)
 	int version = VERSION;
 
 	for (size_t i = 0; i < spec->object_count; i++) {
-		if (spec->objects[i].deletes)
+		if (spec->objects[i].deletes && version < VERSION_WITH_DELETES)
 			version = VERSION_WITH_DELETES;
 		for (size_t f = 0; f < spec->objects[i].field_count; f++) {
 			const struct osy_spec_field *field = &spec->objects[i].fields[f];
+			if (field->rule && field->rule->expression)
+				return VERSION_WITH_EXPRESSIONS;
 			if (field->missing != OSY_MISSING_BLANK || field->kind != OSY_KIND_BOTH)
-				return VERSION_WITH_POLICIES;
+				version = VERSION_WITH_POLICIES;
 			if (field->rule && version < VERSION_WITH_RULES)
 				version = VERSION_WITH_RULES;
 		}
@@ -267,6 +293,7 @@ static const struct osy_spec_rule *read_rule(struct osy_arena *arena, const stru
 	}
 	rule->keep = (int)osy_json_get_i64(json, "keep", 0);
 	rule->text = take_text(arena, json, "text");
+	rule->expression = take_text(arena, json, "expression");
 	rule->choice_count = osy_json_count(choices);
 	const char **texts = osy_arena_calloc(arena, rule->choice_count + 1, sizeof(*texts));
 	for (size_t i = 0; i < rule->choice_count; i++) {
@@ -306,6 +333,24 @@ static void read_children(
 	object->children = children;
 }
 
+static void read_inputs(
+	struct osy_arena *arena, const struct osy_json *json, struct osy_spec_object *object)
+{
+	const struct osy_json *array = osy_json_get(json, "inputs");
+
+	object->input_count = osy_json_count(array);
+	object->extra = (int)osy_json_get_i64(json, "extra", 0);
+	struct osy_spec_input *inputs =
+		osy_arena_calloc(arena, object->input_count + 1, sizeof(*inputs));
+	for (size_t i = 0; i < object->input_count; i++) {
+		const struct osy_json *item = osy_json_at(array, i);
+		inputs[i].name = take_required(arena, item, "name");
+		inputs[i].type = osy_sf_type_parse(osy_json_get_str(item, "type"));
+		inputs[i].column = (int)osy_json_get_i64(item, "column", -1);
+	}
+	object->inputs = inputs;
+}
+
 static void read_object(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_spec_object *object)
 {
@@ -328,12 +373,31 @@ static void read_object(
 	for (size_t i = 0; i < object->field_count; i++)
 		read_field(arena, osy_json_at(array, i), &fields[i]);
 	object->fields = fields;
+	read_inputs(arena, json, object);
 }
 
 static bool indexes_hold(const int *items, size_t count, size_t limit)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (items[i] < 0 || (size_t)items[i] >= limit)
+			return false;
+	}
+	return true;
+}
+
+/* Each column of the row is a field, or that of one input. */
+static bool inputs_hold(const struct osy_spec_object *object)
+{
+	if (object->extra < 0 || (size_t)object->extra > object->input_count)
+		return false;
+	for (size_t i = 0; i < object->input_count; i++) {
+		const struct osy_spec_input *input = &object->inputs[i];
+		if (!input->name[0] || input->column < OSY_COLUMN_ID ||
+			input->column >= (int)osy_spec_columns(object))
+			return false;
+	}
+	for (size_t c = object->field_count; c < osy_spec_columns(object); c++) {
+		if (!osy_spec_column(object, c, NULL))
 			return false;
 	}
 	return true;
@@ -360,7 +424,7 @@ static bool object_holds(
 			!indexes_hold(field->parents, field->parent_count, spec->object_count))
 			return false;
 	}
-	return object->name[0] && object->target[0];
+	return object->name[0] && object->target[0] && inputs_hold(object);
 }
 
 static bool read_pins(const struct osy_json *array, struct osy_spec *spec)
@@ -416,7 +480,7 @@ enum osy_code osy_spec_read(struct osy_str text, struct osy_spec **ret, struct o
 	spec->arena_ = osy_xmalloc(sizeof(*spec->arena_));
 	osy_arena_init(spec->arena_, 64u * 1024);
 	int64_t version = osy_json_get_i64(json, "v", 0);
-	if (version < VERSION || version > VERSION_WITH_POLICIES || !read_spec(json, spec)) {
+	if (version < VERSION || version > VERSION_WITH_EXPRESSIONS || !read_spec(json, spec)) {
 		osy_spec_free(spec);
 		return osy_fail(err, OSY_E_INTERNAL,
 			"a run's spec of %zu bytes does not hold together; scan the run again",
@@ -432,6 +496,25 @@ struct osy_spec *osy_spec_free(struct osy_spec *spec)
 		osy_arena_done(spec->arena_);
 		free(spec->arena_);
 		free(spec);
+	}
+	return NULL;
+}
+
+const char *osy_spec_column(
+	const struct osy_spec_object *object, size_t column, enum osy_sf_type *ret_type)
+{
+	if (column < object->field_count) {
+		const struct osy_spec_field *field = &object->fields[column];
+		if (ret_type)
+			*ret_type = field->type;
+		return field->rule && field->rule->expression ? NULL : field->name;
+	}
+	for (size_t i = 0; i < object->input_count; i++) {
+		if (object->inputs[i].column != (int)column)
+			continue;
+		if (ret_type)
+			*ret_type = object->inputs[i].type;
+		return object->inputs[i].name;
 	}
 	return NULL;
 }

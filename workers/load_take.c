@@ -140,6 +140,23 @@ static int person_column(const struct osy_lbatch *batch)
 	return -1;
 }
 
+/* '!' and a sentence in the place of a value: it could not be made. */
+static void fail_expressions(struct osy_lbatch *batch, unsigned i, size_t fields)
+{
+	struct osy_str *values = batch->rows[i].values;
+
+	for (size_t c = 0; c < fields && !batch->head.links; c++) {
+		const struct osy_spec_field *field = batch->columns[c].field;
+		if (!values[c].p || !values[c].len || values[c].p[0] != '!')
+			continue;
+		if (!osy_lrun(batch)->undo && osy_is_pending(&batch->rows[i]))
+			osy_load_fail(batch, i, OSY_FAIL_EXPRESSION, osy_str(field->target),
+				"the expression of %s, %.*s", field->target, (int)values[c].len - 1,
+				values[c].p + 1);
+		values[c] = osy_left_out;
+	}
+}
+
 static enum osy_code read_rows(
 	struct osy_lbatch *batch, struct osy_batch_reader *reader, struct osy_err *err)
 {
@@ -164,6 +181,7 @@ static enum osy_code read_rows(
 				batch->object->name);
 		row->collection = -1;
 		row->ask = true;
+		fail_expressions(batch, n, reader->field_count);
 		row->person = person >= 0 && osy_str_is(row->values[person], "true");
 		if (currency.p)
 			row->values[reader->field_count] = currency;

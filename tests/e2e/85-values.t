@@ -79,6 +79,18 @@ out=$(orgsync run scan "$run" 2>&1)
 is $? 4 "a value that the restricted picklist does not have: refused"
 like "$out" "'Wram' is no active value of the restricted picklist Rating in org 'dst'; did you mean 'Warm'" "by name"
 
+
+# ---- the check leaves out what the map takes care of -------------------------------------------------------
+printf '{"objects":[{"name":"Account","fields":[{"name":"Rating","picklistValues":["Hot","Warm","Cold","Old","Older"]}]}]}' |
+	curl -sf --data-binary @- "$SRC/__sim/schema" >/dev/null || bail "no schema"
+missing() { # TEMPLATE: what the check says of values that the target does not have
+	orgsync run check "$(create_run "$1")" -o json 2>/dev/null | grep -o "does not have[^\"]*Old[^\"]*" | head -1
+}
+like "$(missing values)" "'Old', 'Older'" "values that the picklist of the target does not have"
+sed -e 's/name: values/name: mapped/' -e 's/Hot: Warm/Hot: Warm, Old: Cold/' "$T/values.yaml" >"$T/mapped.yaml"
+orgsync template apply -f "$T/mapped.yaml" >/dev/null
+like "$(missing mapped)" ": 'Older'" "one that is mapped is not told"
+
 # ---- another object and other fields in the target -----------------------------------------------------------
 cat >"$T/proj.jsonl" <<'JSON'
 {"attributes":{"type":"Account"},"Id":"@x1","Name":"Parent","Ext_Id__c":"P-1","Site":"Rome"}

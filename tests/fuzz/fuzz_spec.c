@@ -14,6 +14,11 @@ static void check_object(const struct osy_spec *spec, const struct osy_spec_obje
 	OSY_ASSERT(object->stage >= 1 && object->lanes >= 1 && object->batch_size >= 1);
 	for (size_t i = 0; i < object->key_count; i++)
 		OSY_ASSERT(object->keys[i] >= 0 && object->keys[i] < fields);
+	for (size_t i = 0; i < object->input_count; i++)
+		OSY_ASSERT(object->inputs[i].column >= OSY_COLUMN_ID &&
+			   object->inputs[i].column < (int)osy_spec_columns(object));
+	for (size_t c = object->field_count; c < osy_spec_columns(object); c++)
+		OSY_ASSERT(osy_spec_column(object, c, NULL));
 	for (size_t i = 0; i < object->field_count; i++)
 		for (size_t j = 0; j < object->fields[i].parent_count; j++)
 			OSY_ASSERT(object->fields[i].parents[j] >= 0 &&

@@ -96,6 +96,51 @@ static void deletes_come_back(void **state)
 	osy_spec_free(spec);
 }
 
+static const char *spec_with(const struct osy_spec_input *inputs, size_t count, int extra,
+	struct osy_spec **ret, struct osy_err *err)
+{
+	static const struct osy_spec_rule rule = {
+		.source_type = OSY_T_STRING, .expression = "UPPER(Name) & Other__c & Id"};
+	static const struct osy_spec_field made[] = {
+		{.name = "Name", .target = "Name", .type = OSY_T_STRING},
+		{.name = "=Fax", .target = "Fax", .type = OSY_T_STRING, .rule = &rule}};
+	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(1 << 20);
+	struct osy_spec_object with = object;
+
+	with.fields = made;
+	with.field_count = 2;
+	with.lock_field = with.order_field = -1;
+	with.inputs = inputs;
+	with.input_count = count;
+	with.extra = extra;
+	write_spec(&with, &out);
+	return osy_spec_read(osy_buf_str(&out), ret, err) ? err->msg : NULL;
+}
+
+static void expressions_come_back(void **state)
+{
+	static const struct osy_spec_input inputs[] = {{"Name", OSY_T_STRING, 0},
+		{"Other__c", OSY_T_DOUBLE, 2}, {"Id", OSY_T_ID, OSY_COLUMN_ID}};
+	struct osy_spec *spec = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+	enum osy_sf_type type;
+
+	(void)state;
+	assert_null(spec_with(inputs, 3, 1, &spec, &err));
+	const struct osy_spec_object *got = &spec->objects[0];
+	assert_string_equal(got->fields[1].rule->expression, "UPPER(Name) & Other__c & Id");
+	assert_int_equal(osy_spec_columns(got), 3);
+	assert_string_equal(osy_spec_column(got, 0, &type), "Name");
+	assert_null(osy_spec_column(got, 1, &type));
+	assert_string_equal(osy_spec_column(got, 2, &type), "Other__c");
+	assert_int_equal(type, OSY_T_DOUBLE);
+	osy_spec_free(spec);
+	/* a column that nothing is read into, one too many, one that no row has */
+	assert_non_null(spec_with(inputs, 1, 1, &spec, &err));
+	assert_non_null(spec_with(inputs, 3, 2, &spec, &err));
+	assert_non_null(spec_with(inputs, 3, 0, &spec, &err));
+}
+
 static void rules_come_back(void **state)
 {
 	static const struct osy_spec_value values[] = {{"Hot", "\"Warm\""}, {"null", "true"}};
@@ -221,6 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(comes_back_as_it_was),
 		cmocka_unit_test(deletes_come_back),
+		cmocka_unit_test(expressions_come_back),
 		cmocka_unit_test(rules_come_back),
 		cmocka_unit_test(policies_come_back),
 		cmocka_unit_test(without_an_order),

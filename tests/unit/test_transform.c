@@ -22,7 +22,7 @@ static struct osy_transform *transform_of(const struct osy_spec_object *object, 
 	struct osy_err err = OSY_ERR_NONE;
 
 	osy_secret_set(&secret, key, strlen(key));
-	if (osy_transform_new(object, &secret, &transform, &err))
+	if (osy_transform_new(object, &secret, 0, &transform, &err))
 		fail_msg("%s", err.msg);
 	return transform;
 }

@@ -6,8 +6,9 @@
  * A batch is column-oriented: field names once, then rows. A row is an array: the source id (15
  * characters), then one value a field: nil for null, else str with the raw JSON text as it came
  * from the source org (strings with quotes and escapes), so that a value is never parsed on its
- * way. In a link batch the fields are lookups and each value is the source id of the parent (15
- * characters, no quotes) or nil where that lookup was not deferred.
+ * way. One that an expression could not make is '!' and the sentence that its record fails with; no
+ * JSON begins so. In a link batch the fields are lookups and each value is the source id of the
+ * parent (15 characters, no quotes) or nil where that lookup was not deferred.
  *
  * A batch of what was deleted in the source (deletes of the spec's object) has rows of ids alone.
  *

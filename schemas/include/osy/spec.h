@@ -45,9 +45,10 @@ struct osy_spec_value {
 	const char *to;	  /* raw JSON, "null" for null */
 };
 
-/* What is done to the values of a field between reading and the batch: first the value map, then
- * the mask. */
+/* What is done to the values of a field between reading and the batch: first the expression makes
+ * one, then the value map, then the mask. */
 struct osy_spec_rule {
+	const char *expression; /* NULL: the value is that of the source field */
 	enum osy_sf_type source_type;
 	int length; /* of the target field, in characters; 0: not limited */
 	const struct osy_spec_value *values;
@@ -59,8 +60,16 @@ struct osy_spec_rule {
 	size_t choice_count;
 };
 
+/* A source field that expressions read. column: its place in a row as it is read. */
+#define OSY_COLUMN_ID (-1) /* before the first */
+struct osy_spec_input {
+	const char *name;
+	enum osy_sf_type type;
+	int column;
+};
+
 struct osy_spec_field {
-	const char *name;	     /* in the source */
+	const char *name;	     /* in the source; "=" and that in the target: an expression */
 	const char *target;	     /* in the target */
 	enum osy_sf_type type;	     /* in the target */
 	int scale;		     /* in the target */
@@ -137,6 +146,9 @@ struct osy_spec_object {
 	int64_t target_count; /* as well: what the target object held */
 	const struct osy_spec_field *fields;
 	size_t field_count;
+	const struct osy_spec_input *inputs;
+	size_t input_count;
+	int extra; /* columns behind the fields that are read for expressions alone */
 };
 
 /* A mapping that nobody has to write: the standard price book, record types, users, queues. An
@@ -168,6 +180,14 @@ void osy_spec_write(const struct osy_spec *spec, struct osy_buf *out);
 enum osy_code osy_spec_read(
 	struct osy_str json, struct osy_spec **ret, struct osy_err *err) OSY_CHECKED;
 struct osy_spec *osy_spec_free(struct osy_spec *spec);
+/* What a row has as it is read, behind the id: a column a field, then the extra ones. */
+static inline size_t osy_spec_columns(const struct osy_spec_object *object)
+{
+	return object->field_count + (size_t)object->extra;
+}
+/* The source field in a column; NULL: none, for an expression makes its value. */
+const char *osy_spec_column(
+	const struct osy_spec_object *object, size_t column, enum osy_sf_type *ret_type);
 /* Object by the key prefix of a source id; of several legs the first; NULL when the run has none.
  */
 const struct osy_spec_object *osy_spec_by_prefix(const struct osy_spec *spec, const char prefix[3]);

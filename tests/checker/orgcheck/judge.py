@@ -395,7 +395,7 @@ class Judge:
                 row = dict(rows[at])
                 if obj.nulls == "ignore" and isinstance(old, set) and target.id_of(pair[at]) in old:
                     for here, there, _, _, _ in obj.scalars:
-                        if row[here] is None:
+                        if not isinstance(here, scope.Made) and row[here] is None:
                             row[here] = more[pair[at]][there]
                 lines = _field_lines(obj, row, more[pair[at]])
             if lines:

@@ -1,6 +1,7 @@
 """What is to be compared: objects and filters from a template or from flags, fields and lookups
 from both orgs' describes."""
 import json
+import re
 from dataclasses import dataclass, field
 
 from . import values, yamlite
@@ -10,7 +11,7 @@ STAMPS = {"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", 
 AUDIT = {"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById"}
 NO_VALUE = {"base64", "address", "location", "complexvalue", "id"}
 KNOWN = {"name", "target", "where", "orderBy", "limit", "fields", "map", "values", "mask", "nulls",
-         "match", "insert", "update", "mode", "batchSize", "api", "missingParents"}
+         "match", "expressions", "insert", "update", "mode", "batchSize", "api", "missingParents"}
 
 
 class ScopeError(Exception):
@@ -27,6 +28,17 @@ class Lookup:
     missing: str = "blank"  # what becomes of a record whose parent the run does not have
 
 
+class Made:
+    """A value that the target has of an expression: the same, told in Python (r: the source's row)."""
+
+    def __init__(self, text):
+        self.inputs = re.findall(r"""r\[["'](\w+)["']\]""", text)
+        self.code = compile(text, "--made", "eval")
+
+    def __call__(self, row):
+        return eval(self.code, {}, {"r": row})
+
+
 @dataclass
 class Obj:
     name: str
@@ -38,6 +50,8 @@ class Obj:
     exclude: set = field(default_factory=set)
     map: dict = field(default_factory=dict)
     values: dict = field(default_factory=dict)
+    expressions: dict = field(default_factory=dict)
+    made: dict = field(default_factory=dict)    # target field: Made
     mask: dict = field(default_factory=dict)
     match: object = None
     insert: bool = True
@@ -72,7 +86,7 @@ def _from_row(row):
                order_by=row.get("orderBy"), limit=row.get("limit"),
                include=None if not include or "*" in include else include,
                exclude=set(fields.get("exclude") or []), map=row.get("map") or {},
-               values=row.get("values") or {}, mask=row.get("mask") or {},
+               values=row.get("values") or {}, expressions=row.get("expressions") or {}, mask=row.get("mask") or {},
                match=row.get("match"), insert=row.get("insert", True),
                update=row.get("update", True), nulls=row.get("nulls", "ignore"),
                missing=row.get("missingParents", "blank"))
@@ -87,6 +101,11 @@ def settle(objects, source, target, options):
         obj.scalars, obj.lookups = [], []
         for here in source.describe(obj.name)["fields"]:
             _place(obj, here, there, names, named, options)
+        for name in obj.expressions:
+            if name not in obj.made:
+                raise ScopeError("%s: say by --made what the expression of %s makes" % (obj.name, name))
+            obj.scalars.append((obj.made[name], name, values.of_field(there[name], options),
+                                obj.values.get(name), None))
     _mark_deferred(objects)
     for obj in objects:
         if not obj.scalars and not obj.lookups and not obj.masked:
@@ -98,6 +117,8 @@ def _place(obj, here, there, names, named, options):
     name = here["name"]
     goal = there.get(obj.map.get(name, name))
     if goal is None or not goal["createable"] or here["type"] in NO_VALUE:
+        return
+    if goal["name"] in obj.expressions:
         return
     if name in obj.exclude or (obj.include and name not in obj.include):
         return
@@ -203,7 +224,8 @@ def canon_row(obj, row, side):
     """The comparable texts of a record's own fields; side 0 is the source, 1 the target."""
     out = []
     for source, target, canon, mapped, named in obj.scalars:
-        value = row[target if side else source]
+        made = not side and isinstance(source, Made)
+        value = source(row) if made else row[target if side else source]
         if mapped and not side:
             value = map_value(mapped, value)
         if value is None or value == "":
@@ -216,7 +238,9 @@ def canon_row(obj, row, side):
 
 
 def fields_of(obj, side):
-    out = [s[1] if side else s[0] for s in obj.scalars]
+    out = [s[1] if side else s[0] for s in obj.scalars if side or not isinstance(s[0], Made)]
+    for made in obj.made.values() if not side else ():
+        out += [name for name in made.inputs if name not in out and name != "Id"]
     out += [l.target if side else l.source for l in obj.lookups]
     if obj.standard and "IsStandard" not in out:
         out.append("IsStandard")
