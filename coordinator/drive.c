@@ -193,7 +193,8 @@ static enum osy_code start(struct osy_drive *drive, struct osy_err *err)
 	return osy_drive_set(drive, err,
 		"state = 'Sync In Progress', phase = 'Initializing', wanted = NULL, problem = "
 		"NULL, "
-		"started_at = now(), ended_at = NULL, open_stage = 0");
+		"started_at = now(), first_started_at = coalesce(first_started_at, now()), "
+		"ended_at = NULL, open_stage = 0");
 }
 
 static enum osy_code aborted(struct osy_drive *drive, struct osy_err *err)

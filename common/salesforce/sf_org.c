@@ -723,8 +723,9 @@ bool osy_org_usage(const struct osy_org *org, int64_t *ret_used, int64_t *ret_ma
 	return true;
 }
 
-void osy_org_clock(const struct osy_org *org, int64_t *ret_least_ms, int64_t *ret_most_ms)
+bool osy_org_clock(const struct osy_org *org, int64_t *ret_least_ms, int64_t *ret_most_ms)
 {
 	*ret_least_ms = org->has_clock ? org->clock_least_ms : -CLOCK_UNKNOWN_MS;
 	*ret_most_ms = org->has_clock ? org->clock_most_ms : CLOCK_UNKNOWN_MS;
+	return org->has_clock;
 }

@@ -147,7 +147,7 @@ bool osy_sf_usage(struct osy_str info, int64_t *ret_used, int64_t *ret_max);
 /* As of the last reply that told; false when never seen. */
 bool osy_org_usage(const struct osy_org *org, int64_t *ret_used, int64_t *ret_max);
 /* The org's clock minus ours, from Date headers (1 s resolution): the smallest and the largest that
- * fit. */
-void osy_org_clock(const struct osy_org *org, int64_t *ret_least_ms, int64_t *ret_most_ms);
+ * fit. False: it has not told yet, and a day either way is given. */
+bool osy_org_clock(const struct osy_org *org, int64_t *ret_least_ms, int64_t *ret_most_ms);
 
 #endif
