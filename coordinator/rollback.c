@@ -52,7 +52,8 @@ static enum osy_code plan_children(struct osy_drive *drive, const struct osy_spe
 }
 
 /* Started after we were for the first time: those before us that write the same have ended by
- * then (topic.c), and a retry moves started_at. ret_written: how many records these have written. */
+ * then (topic.c), and a retry moves started_at. ret_written: how many records these have written.
+ */
 static enum osy_code plan_later(struct osy_drive *drive, const struct osy_spec_object *object,
 	struct osy_json_writer *w, int64_t *ret_written, struct osy_err *err)
 {

@@ -253,6 +253,7 @@ static const struct {
 	{"length", "utf16", "characters", offsetof(struct sim_settings, utf16_length)},
 	{"deletedParent", "INVALID_CROSS_REFERENCE_KEY", "ENTITY_IS_DELETED",
 		offsetof(struct sim_settings, deleted_parent_xref)},
+	{"refreshTokens", "rotate", "keep", offsetof(struct sim_settings, rotate_tokens)},
 	{"auditFields", "settable", "no", offsetof(struct sim_settings, audit_fields)},
 	{"inactiveOwner", "allowed", "refused", offsetof(struct sim_settings, inactive_owner)},
 	{"newFields", "hidden", "visible", offsetof(struct sim_settings, new_fields_hidden)},

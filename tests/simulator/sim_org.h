@@ -25,7 +25,7 @@ struct sim_rule {
 struct sim_settings {
 	bool unknown_field_call; /* an unknown column refuses the whole call */
 	bool email_lower, newline_lf, null_boolean_false, duplicate_last_wins, plain_doubles,
-		utf16_length, audit_fields, inactive_owner, new_fields_hidden;
+		utf16_length, audit_fields, inactive_owner, new_fields_hidden, rotate_tokens;
 	bool deleted_parent_xref;
 	bool own_headers; /* those of a composite do not hold for its parts */
 	int64_t lock_wait_ms;
@@ -75,6 +75,7 @@ struct sim_org {
 	pthread_mutex_t side;
 	struct sim_session *session;
 	int nsessions, session_cap;
+	unsigned refreshed; /* how often the refresh token was replaced */
 	int64_t session_ttl_ms;
 	struct sim_settings set;
 	_Atomic int64_t latency_ms, latency_record_us;

@@ -68,6 +68,19 @@ struct osy_org *osy_org_new(struct osy_http *http, const char *name,
 	const struct osy_org_login *login, bool allow_http);
 struct osy_org *osy_org_free(struct osy_org *org);
 
+/*
+ * Where a login is kept. Some orgs put a new refresh token in the place of the one that was used,
+ * which holds no longer: keep is told at once. renew is asked when ours is refused; true: somebody
+ * else has kept another one meanwhile, which it has put into login.
+ */
+struct osy_org_keeper {
+	void (*keep)(const struct osy_org_login *login, void *arg);
+	bool (*renew)(struct osy_org_login *login, void *arg);
+	void (*free)(void *arg); /* with the org */
+	void *arg;
+};
+void osy_org_set_keeper(struct osy_org *org, const struct osy_org_keeper *keeper);
+
 struct osy_sf_reply {
 	enum osy_code code;
 	int status;
