@@ -276,6 +276,7 @@ static const struct {
 	{"bulkDelayMs", offsetof(struct sim_settings, bulk_delay_ms)},
 	{"bulkBatchMs", offsetof(struct sim_settings, bulk_batch_ms)},
 	{"bulkKeepSeconds", offsetof(struct sim_settings, bulk_keep_s)},
+	{"publicPort", offsetof(struct sim_settings, public_port)},
 	{"deployMs", offsetof(struct sim_settings, deploy_ms)},
 	{"resultTurn", offsetof(struct sim_settings, result_turn)},
 	{"resultRows", offsetof(struct sim_settings, result_rows)},

@@ -121,7 +121,7 @@ static void sim_token_reply(
 	char token[120], id[19], sign[200];
 	unsigned len = sizeof(mac);
 	struct sim_buf sig = {0};
-	int n;
+	int n, shown = req->org->set.public_port ? (int)req->org->set.public_port : req->org->port;
 
 	sim_session_new(req->org, user, token);
 	sim_id_text(req->org, user, id);
@@ -134,8 +134,8 @@ static void sim_token_reply(
 		"{\"access_token\":\"%s\",\"signature\":\"%.*s\",%s"
 		"\"instance_url\":\"http://127.0.0.1:%d\",\"id\":\"http://127.0.0.1:%d/id/%s/%s\","
 		"\"token_type\":\"Bearer\",\"issued_at\":\"%lld\"}",
-		token, SIM_P(sim_buf_view(&sig)), more, req->org->port, req->org->port,
-		req->org->id, id, (long long)sim_now_ms());
+		token, SIM_P(sim_buf_view(&sig)), more, shown, req->org->port, req->org->id, id,
+		(long long)sim_now_ms());
 	sim_buf_done(&sig);
 }
 

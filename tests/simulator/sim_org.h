@@ -36,6 +36,7 @@ struct sim_settings {
 	int64_t upload_bytes, csv_field_chars;
 	bool bare_null, empty_no_header, early_not_found;
 	int64_t csv_doubles; /* enum sim_doubles */
+	int64_t public_port; /* that logins tell to call; 0: its own */
 	int64_t deploy_ms;   /* how long a deployment takes */
 	bool apex_fails;     /* the tests of a deployment with Apex fail */
 };
