@@ -104,14 +104,20 @@ static void read_login(const struct osy_json *body, struct osy_org_login *login)
 	take_secret(body, "accessToken", &login->access_token);
 }
 
-static enum osy_code identify(struct osy_call *call, const char *name,
-	const struct osy_org_login *login, struct osy_org_identity *ret, struct osy_err *err)
+/* Logs in; login gets the refresh token that holds from now on. */
+static enum osy_code identify(struct osy_call *call, const char *name, struct osy_org_login *login,
+	struct osy_org_identity *ret, struct osy_err *err)
 {
 	struct osy_http *http = osy_http_new(1);
 	struct osy_org *org =
 		osy_org_new(http, name, login, call->context->settings->allow_http_orgs);
 	enum osy_code rc = osy_org_identify(org, ret, err);
+	const struct osy_secret *rotated = osy_org_rotated_token(org);
 
+	if (rotated) {
+		const struct osy_str token = osy_secret_open(rotated);
+		osy_secret_set(&login->refresh_token, token.p, token.len);
+	}
 	osy_org_free(org);
 	osy_http_free(http);
 	return rc;
@@ -158,17 +164,19 @@ static enum osy_code add(struct osy_call *call, struct osy_err *err)
 
 static enum osy_code test(struct osy_call *call, struct osy_err *err)
 {
-	OSY_AUTO(osy_org_login_done) struct osy_org_login login = {0};
 	struct osy_org_identity identity = {.org_id = ""};
+	const struct osy_settings *settings = call->context->settings;
 	const char *name = call->params[0];
 	struct osy_json_writer w = osy_json_writer(&call->out);
-	enum osy_code rc = osy_org_store_login(
-		call->pg, &call->context->settings->secret_key, name, &login, err);
+	struct osy_http *http = osy_http_new(1);
+	struct osy_org *org = NULL;
+	enum osy_code rc = osy_org_store_open(
+		call->pg, &settings->secret_key, name, http, settings->allow_http_orgs, &org, err);
 
 	if (!rc)
-		rc = osy_org_login_check(&login, call->context->settings->allow_http_orgs, err);
-	if (!rc)
-		rc = identify(call, name, &login, &identity, err);
+		rc = osy_org_identify(org, &identity, err);
+	osy_org_free(org);
+	osy_http_free(http);
 	if (rc)
 		return rc;
 	osy_jw_object(&w);

@@ -13,6 +13,8 @@
 #define SQL_TIMEOUT_MS 30000
 #define SCAN_ATTEMPTS 5
 #define REFUSED_ATTEMPTS 8 /* of a read that is refused for a reason that may pass */
+/* A reply that is not there so long after the request limit does not come. */
+#define LATE_MS 60000
 
 /* ---- Our right to the run ---- */
 static enum osy_code fenced(const struct osy_drive *drive, struct osy_err *err)
@@ -193,7 +195,8 @@ static enum osy_code start(struct osy_drive *drive, struct osy_err *err)
 	return osy_drive_set(drive, err,
 		"state = 'Sync In Progress', phase = 'Initializing', wanted = NULL, problem = "
 		"NULL, "
-		"started_at = now(), ended_at = NULL, open_stage = 0");
+		"started_at = now(), first_started_at = coalesce(first_started_at, now()), "
+		"ended_at = NULL, open_stage = 0");
 }
 
 static enum osy_code aborted(struct osy_drive *drive, struct osy_err *err)
@@ -407,6 +410,7 @@ void *osy_drive_main(void *arg)
 	drive->pg = osy_pg_new(
 		drive->settings->postgres_url, "orgsync-coordinator-run", SQL_TIMEOUT_MS);
 	drive->http = osy_http_new(16);
+	osy_http_set_timeout(drive->http, (unsigned)drive->settings->request_limit_ms + LATE_MS);
 	osy_log(OSY_INFO, "run.driven", OSY_KV("run", run), OSY_KV_INT("epoch", drive->epoch));
 	drive_loop(drive);
 	release(drive);

@@ -194,7 +194,8 @@ static enum osy_code ask_pass(
 	enum osy_code rc = osy_pg_do(pg, NULL, err,
 		"UPDATE run SET state = 'Sync In Progress', phase = 'Initializing', pass = pass + "
 		"1, pass_kind = $2, open_stage = 0, wanted = NULL, held = false, problem = NULL, "
-		"started_at = now(), ended_at = NULL WHERE id = $1",
+		"started_at = now(), first_started_at = coalesce(first_started_at, now()), "
+		"ended_at = NULL WHERE id = $1",
 		OSY_PG_Z(asked->run), OSY_PG_Z(kind));
 
 	if (rc) {

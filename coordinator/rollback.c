@@ -51,8 +51,9 @@ static enum osy_code plan_children(struct osy_drive *drive, const struct osy_spe
 	return rc;
 }
 
-/* Later than our first write: a retry moves started_at. ret_written: how many records these have
- * written. */
+/* Started after we were for the first time: those before us that write the same have ended by
+ * then (topic.c), and a retry moves started_at. ret_written: how many records these have written.
+ */
 static enum osy_code plan_later(struct osy_drive *drive, const struct osy_spec_object *object,
 	struct osy_json_writer *w, int64_t *ret_written, struct osy_err *err)
 {
@@ -62,15 +63,10 @@ static enum osy_code plan_later(struct osy_drive *drive, const struct osy_spec_o
 		"mo ON "
 		"mo.name "
 		"= me.target JOIN run r ON r.id <> me.id AND r.state <> 'Rollback Completed' AND "
-		"r.started_at > coalesce((SELECT to_timestamp(min(org_ms) / 1000.0) FROM batch "
-		"WHERE "
-		"run = me.id), me.started_at) JOIN org ro ON ro.name = r.target AND ro.org_id = "
-		"mo.org_id JOIN run_object o ON o.run = r.id AND o.target_name = $2 JOIN batch b "
-		"ON "
-		"b.run = r.id AND b.object = o.object AND b.inserted + b.updated + b.deleted > 0 "
-		"WHERE me.id = "
-		"$1 "
-		"GROUP BY r.id",
+		"r.started_at > me.first_started_at JOIN org ro ON ro.name = r.target AND "
+		"ro.org_id = mo.org_id JOIN run_object o ON o.run = r.id AND o.target_name = $2 "
+		"JOIN batch b ON b.run = r.id AND b.object = o.object AND b.inserted + b.updated + "
+		"b.deleted > 0 WHERE me.id = $1 GROUP BY r.id",
 		OSY_PG_Z(drive->run), OSY_PG_Z(object->target));
 
 	osy_jw_key(w, "later");

@@ -158,7 +158,9 @@ static enum osy_code write_run(struct scan *scan, struct osy_err *err)
 		"'start' "
 		"THEN 'Sync In Progress' ELSE 'Scanned' END, started_at = CASE WHEN wanted = "
 		"'start' THEN "
-		"now() END, phase = 'Initializing', open_stage = 0, published = false, wanted = "
+		"now() END, first_started_at = CASE WHEN wanted = 'start' THEN "
+		"coalesce(first_started_at, now()) ELSE first_started_at END, phase = "
+		"'Initializing', open_stage = 0, published = false, wanted = "
 		"CASE WHEN "
 		"wanted = 'abort' THEN wanted END, order_version = $7 WHERE id = $1",
 		OSY_PG_Z(drive->run), OSY_PG_TEXT(osy_buf_str(&spec)),

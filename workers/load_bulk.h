@@ -62,6 +62,7 @@ struct osy_ljob {
 	bool gone;		  /* the org does not know it any more */
 	bool told;		  /* to abort */
 	bool stuck;		  /* the org does not close it */
+	bool noticed;		  /* a notice says why it failed */
 	struct osy_lcall *call;
 };
 

@@ -114,9 +114,20 @@ static bool has_links(const struct osy_lbatch *batch)
 	return false;
 }
 
+/* Its records are sent again in another way; why it failed as a whole is told once a job. */
+static void notice(struct osy_lbatch *batch, struct osy_ljob *job, uint32_t row)
+{
+	if (job->noticed || job->seen.state != OSY_BULK_FAILED || !job->seen.message[0])
+		return;
+	job->noticed = true;
+	osy_load_note(batch, row, "notice", OSY_FAIL_JOB, OSY_STR(""),
+		"bulk job %s failed as a whole, what it had not done is sent again: %s", job->id,
+		job->seen.message);
+}
+
 enum osy_lapplied osy_load_bulk_apply(struct osy_lbatch *batch)
 {
-	const struct osy_lbulk *bulk = batch->load->bulk;
+	struct osy_lbulk *bulk = batch->load->bulk;
 	const struct osy_lsent_batch *sent = bulk ? osy_lbulk_batch(bulk, batch->offset) : NULL;
 	bool executed = false;
 
@@ -125,6 +136,8 @@ enum osy_lapplied osy_load_bulk_apply(struct osy_lbatch *batch)
 	for (uint32_t i = 0; i < sent->count; i++) {
 		const struct osy_lsent *from = &bulk->join->rows[sent->first + i];
 		executed |= from->result != OSY_LRESULT_UNPROCESSED;
+		if (from->row < batch->row_count)
+			notice(batch, &bulk->jobs[from->job], from->row);
 		if (from->row < batch->row_count && osy_is_pending(&batch->rows[from->row]))
 			apply_row(batch, bulk, from);
 	}

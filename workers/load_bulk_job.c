@@ -1,7 +1,9 @@
 /* The calls of ingest jobs: make, upload, close, look, abort. */
 #include "load_bulk.h"
 
+#include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "osy/clock.h"
 #include "osy/failpoint.h"
@@ -13,7 +15,8 @@
 #define FIRST_LOOK_MS 300
 #define LONGEST_LOOK_MS 5000
 #define REFUSALS 10 /* of one call in a row, after which no more is hoped for */
-#define UPLOADS 4   /* jobs in a row whose data did not arrive */
+#define CODE_MAX 60
+#define UPLOADS 4 /* jobs in a row whose data did not arrive */
 
 /* ---- Any call ---- */
 struct osy_lcall *osy_lbulk_call(
@@ -230,8 +233,24 @@ static void still_open(struct osy_ljob *job)
 	step(job, job->stuck ? OSY_LJOB_ABORT : OSY_LJOB_CLOSE, ms);
 }
 
+/* "InvalidBatch : Field name not found : X": the code alone is logged, the rest may hold values of
+ * records and becomes a notice of the run (load_bulk_apply.c). */
+static void code_of(const struct osy_ljob *job, char code[CODE_MAX + 1])
+{
+	size_t len = 0;
+
+	while (isalnum((unsigned char)job->seen.message[len]) || job->seen.message[len] == '_')
+		len++;
+	if (len > CODE_MAX || job->seen.message[len + strspn(job->seen.message + len, " ")] != ':')
+		len = 0;
+	memcpy(code, job->seen.message, len);
+	code[len] = 0;
+}
+
 static void looked(struct osy_ljob *job)
 {
+	char code[CODE_MAX + 1];
+
 	switch (job->seen.state) {
 	case OSY_BULK_OPEN:
 		still_open(job);
@@ -250,11 +269,12 @@ static void looked(struct osy_ljob *job)
 	}
 	/* Refused as a whole, and so would be the next one. */
 	job->bulk->load->no_bulk |= job->seen.state == OSY_BULK_FAILED && job->seen.processed == 0;
+	code_of(job, code);
 	osy_log(job->seen.state == OSY_BULK_COMPLETE ? OSY_DEBUG : OSY_WARN, "job.ended",
 		OSY_KV("lane", job->bulk->load->lane->key), OSY_KV("job", job->id),
 		OSY_KV("state", osy_bulk_state_name(job->seen.state)),
 		OSY_KV_INT("processed", job->seen.processed),
-		OSY_KV_INT("failed", job->seen.failed), OSY_KV("message", job->seen.message));
+		OSY_KV_INT("failed", job->seen.failed), OSY_KV("code", code));
 	step(job, OSY_LJOB_ENDED, 0);
 }
 

@@ -66,7 +66,8 @@ static int64_t org_now(const struct osy_lbatch *batch)
 {
 	int64_t least = 0, most = 0;
 
-	osy_org_clock(osy_lrun(batch)->target, &least, &most);
+	if (!osy_org_clock(osy_lrun(batch)->target, &least, &most) && batch->org_ms)
+		return batch->org_ms; /* a former attempt's; nothing was heard from the org since */
 	return osy_wall_ms() + least;
 }
 

@@ -195,6 +195,7 @@ struct osy_lbatch {
 	bool bins_known;	  /* targets of tombstones have been looked at */
 	bool keys_asked;	  /* the keys that were read have been looked at */
 	bool fetches_alone;	  /* a call with ids of several batches was refused */
+	bool greeted;		  /* the org has answered, with a time or without */
 	bool wide;		  /* too many fields for a query: keys are asked alone */
 	bool asks_maker;	  /* who made a record, and when, is asked too */
 	struct osy_lindex by_key; /* rows by key while asking */
@@ -512,6 +513,11 @@ bool osy_load_takes_back(struct osy_lbatch *batch);
 /* A call that undeletes a collection, for osy_load_call_request(). body stays the caller's. */
 struct osy_lcall *osy_load_undelete_call(
 	const struct osy_lpiece *piece, struct osy_buf *body, struct osy_sf_request *ret);
+
+/* ---- load_greet.c ---- */
+/* Whether the org has to say something before there may be an intent for it. */
+bool osy_load_must_greet(const struct osy_lbatch *batch);
+void osy_load_greet(struct osy_lbatch *batch);
 
 /* ---- load_match.c ---- */
 struct osy_lpath {

@@ -330,10 +330,13 @@ void osy_load_match(struct osy_loader *loader)
 		struct osy_lbatch *batch = batches[i];
 		if (batch->step != OSY_STEP_MATCH)
 			continue; /* its ids went with those of another one */
-		if (!needs_org(batch))
+		bool asks = needs_org(batch);
+		if (!asks && !osy_load_must_greet(batch))
 			osy_load_compare(batch);
 		else if (!osy_load_slot(batch, false))
 			continue;
+		else if (!asks)
+			osy_load_greet(batch);
 		else if (!batch->paths && osy_load_fetches(batch))
 			osy_load_fetch(batches + i, n - i);
 		else

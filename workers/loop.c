@@ -22,6 +22,8 @@
 #define STATEMENT_TIMEOUT_MS 30000
 #define FETCH_BYTES_PER_LANE (64u * 1024) /* a message of any size still comes through */
 #define DRAIN_LIMIT_MS 600000
+/* A reply that is not there so long after the request limit does not come. */
+#define LATE_MS 60000
 
 struct loop {
 	struct osy_worker worker;
@@ -164,6 +166,7 @@ static enum osy_code open_parts(
 	if (rc)
 		return rc;
 	worker->http = osy_http_new((unsigned)settings->worker_requests);
+	osy_http_set_timeout(worker->http, (unsigned)settings->request_limit_ms + LATE_MS);
 	worker->redis = osy_redis_new(settings->redis_url);
 	worker->pg = osy_pg_new(settings->postgres_url, "orgsync-worker", STATEMENT_TIMEOUT_MS);
 	worker->idmap = osy_idmap_new(worker->redis, worker->pg, settings->kafka_prefix);

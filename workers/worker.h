@@ -48,6 +48,7 @@ struct osy_wrun {
 	unsigned refs;
 	unsigned flying;   /* requests */
 	int64_t hungry_at; /* mono ms when a request of it last had to wait for others */
+	bool greeting;	   /* its target is being greeted (load_greet.c) */
 	struct osy_wrun *next;
 };
 

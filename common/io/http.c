@@ -53,7 +53,13 @@ struct osy_http *osy_http_new(unsigned max_connections)
 	/* curl counts the idle ones of all hosts together; a run has two orgs and each has a few
 	 * hosts. */
 	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)max_connections * 4);
+	http->timeout_ms = DEFAULT_TIMEOUT_MS;
 	return http;
+}
+
+void osy_http_set_timeout(struct osy_http *http, unsigned timeout_ms)
+{
+	http->timeout_ms = timeout_ms;
 }
 
 static void call_free(struct osy_http_call *call)
@@ -295,7 +301,7 @@ static void set_method(struct osy_http_call *call, const struct osy_http_request
 
 static void set_limits(struct osy_http_call *call, const struct osy_http_request *request)
 {
-	unsigned timeout_ms = request->timeout_ms ? request->timeout_ms : DEFAULT_TIMEOUT_MS;
+	unsigned timeout_ms = request->timeout_ms ? request->timeout_ms : call->http->timeout_ms;
 
 	SET(CURLOPT_NOSIGNAL, 1L);
 	if (request->on_data) /* curl's clock runs on in a pause: ours instead */

@@ -44,6 +44,7 @@ struct osy_http {
 	CURLM *multi;
 	struct osy_http_call *calls;
 	size_t in_flight;
+	unsigned timeout_ms;		/* of requests that name none */
 	size_t streams, resumes;	/* how many of them have on_data, are to go on */
 	struct osy_http_call *last_run; /* kept for the headers of the last reply of osy_http_run */
 	const char *ca_file;		/* of the environment; NULL: curl's own */

@@ -1,3 +1,4 @@
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -40,6 +41,7 @@ struct osy_kafka_lanes {
 	} nudges[MAX_NUDGES];
 	size_t nudge_count;
 	bool stop;
+	struct osy_kafka_lanes *left_behind; /* the next one */
 };
 
 struct osy_kafka_lane {
@@ -233,6 +235,16 @@ enum osy_code osy_kafka_lanes_new(struct osy_kafka *kafka, const char *group,
 	return OSY_OK;
 }
 
+/* One whose client hangs may still be used by it: it stays, where it can be found. */
+static void leave_behind(struct osy_kafka_lanes *lanes)
+{
+	static _Atomic(struct osy_kafka_lanes *) all;
+
+	lanes->left_behind = atomic_load(&all);
+	while (!atomic_compare_exchange_weak(&all, &lanes->left_behind, lanes))
+		;
+}
+
 struct osy_kafka_lanes *osy_kafka_lanes_free(struct osy_kafka_lanes *lanes)
 {
 	if (!lanes)
@@ -243,11 +255,13 @@ struct osy_kafka_lanes *osy_kafka_lanes_free(struct osy_kafka_lanes *lanes)
 	rd_kafka_assign(lanes->rk, NULL);
 	if (!stop_nudger(lanes)) {
 		osy_log(OSY_WARN, "kafka.close_hangs", OSY_KV("client", "lanes"));
+		leave_behind(lanes);
 		return NULL;
 	}
-	if (!osy_kafka_destroy(lanes->rk, "lanes"))
-		return NULL; /* one that hangs may still use the eventfd and what its callbacks see
-			      */
+	if (!osy_kafka_destroy(lanes->rk, "lanes")) {
+		leave_behind(lanes); /* with the eventfd and what its callbacks see */
+		return NULL;
+	}
 	close(lanes->fd);
 	lanes->magic = 0;
 	free(lanes);

@@ -61,7 +61,8 @@ struct osy_org {
 	struct osy_secret token; /* not set: no session */
 	uint64_t session;	 /* counts logins */
 	char user_id[19];
-	bool rotated;
+	bool rotated, renewed; /* renewed: the login under way is the second one */
+	struct osy_org_keeper keeper;
 	struct call *calls;
 	struct call *waiting, **waiting_end;
 	bool logging_in;
@@ -102,6 +103,11 @@ struct osy_org *osy_org_new(
 	return org;
 }
 
+void osy_org_set_keeper(struct osy_org *org, const struct osy_org_keeper *keeper)
+{
+	org->keeper = *keeper;
+}
+
 /* ---- Calls ---- */
 
 static void call_free(struct call *call)
@@ -137,6 +143,8 @@ struct osy_org *osy_org_free(struct osy_org *org)
 		call_free(org->calls);
 	}
 	wipe(&org->login_form);
+	if (org->keeper.free)
+		org->keeper.free(org->keeper.arg);
 	osy_secret_done(&org->token);
 	osy_org_login_done(&org->login);
 	free(org->instance_url);
@@ -336,6 +344,8 @@ static void set_session(struct osy_org *org, struct osy_sf_login_reply *reply)
 		if (org->login.auth == OSY_AUTH_REFRESH_TOKEN) {
 			osy_secret_set(&org->login.refresh_token, refresh.p, refresh.len);
 			org->rotated = true;
+			if (org->keeper.keep)
+				org->keeper.keep(&org->login, org->keeper.arg);
 		}
 	}
 	if (reply->user_id[0])
@@ -381,6 +391,19 @@ static enum osy_code read_login(
 	return code;
 }
 
+static enum osy_code start_login(struct osy_org *org, struct osy_err *err);
+
+/* Once: ours may have been replaced by what another program was given. */
+static bool renew(struct osy_org *org)
+{
+	struct osy_err ignored;
+
+	org->renewed =
+		!org->renewed && org->keeper.renew && org->login.auth == OSY_AUTH_REFRESH_TOKEN &&
+		org->keeper.renew(&org->login, org->keeper.arg) && !start_login(org, &ignored);
+	return org->renewed;
+}
+
 /* The callbacks may start calls and so another login: the queue is taken off first. */
 static void on_login(struct osy_http_reply *http, void *arg)
 {
@@ -391,6 +414,9 @@ static void on_login(struct osy_http_reply *http, void *arg)
 	org->logging_in = false;
 	wipe(&org->login_form);
 	const enum osy_code login_code = read_login(org, http, &err);
+	if (login_code == OSY_E_AUTH && renew(org))
+		return;
+	org->renewed = false;
 	struct call *call = org->waiting;
 	org->waiting = NULL;
 	org->waiting_end = &org->waiting;
@@ -723,8 +749,9 @@ bool osy_org_usage(const struct osy_org *org, int64_t *ret_used, int64_t *ret_ma
 	return true;
 }
 
-void osy_org_clock(const struct osy_org *org, int64_t *ret_least_ms, int64_t *ret_most_ms)
+bool osy_org_clock(const struct osy_org *org, int64_t *ret_least_ms, int64_t *ret_most_ms)
 {
 	*ret_least_ms = org->has_clock ? org->clock_least_ms : -CLOCK_UNKNOWN_MS;
 	*ret_most_ms = org->has_clock ? org->clock_most_ms : CLOCK_UNKNOWN_MS;
+	return org->has_clock;
 }

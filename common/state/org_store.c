@@ -4,11 +4,27 @@
 #include <stdlib.h>
 
 #include "osy/crypt.h"
+#include "osy/log.h"
 #include "osy/mem.h"
+
+#define SEALED_MAX (256u * 1024)
 
 static void context_of(const char *name, struct osy_buf *out)
 {
 	osy_buf_addf(out, "org:%s", name);
+}
+
+static enum osy_code seal_login(const struct osy_secret *key, const char *name,
+	const struct osy_org_login *login, struct osy_buf *out, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf context = OSY_BUF(1024);
+	OSY_AUTO(osy_buf_done) struct osy_buf plain = OSY_BUF(256 * 1024);
+
+	context_of(name, &context);
+	osy_org_login_write_secrets(login, &plain);
+	enum osy_code rc = osy_seal(key, osy_buf_str(&context), osy_buf_str(&plain), out, err);
+	explicit_bzero(plain.p, plain.len);
+	return rc;
 }
 
 static char *take(struct osy_str text)
@@ -29,8 +45,9 @@ static enum osy_code unseal_into(const struct osy_secret *key, const char *name,
 	return osy_org_login_read_secrets(login, osy_secret_open(&plain), err);
 }
 
-enum osy_code osy_org_store_login(struct osy_pg *pg, const struct osy_secret *key, const char *name,
-	struct osy_org_login *ret, struct osy_err *err)
+/* Reads and unseals a login; ret must be zeroed. seen gets the sealed secrets. */
+static enum osy_code read_login(struct osy_pg *pg, const struct osy_secret *key, const char *name,
+	struct osy_org_login *ret, struct osy_buf *seen, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	enum osy_code rc = osy_pg_do(pg, &result, err,
@@ -50,34 +67,99 @@ enum osy_code osy_org_store_login(struct osy_pg *pg, const struct osy_secret *ke
 	if (!osy_auth_parse(osy_pg_str(result, 0, 2), &ret->auth))
 		return osy_fail(err, OSY_E_INTERNAL,
 			"org %s has a kind of login that is not known here", name);
+	osy_buf_reset(seen);
+	osy_buf_add_str(seen, osy_pg_str(result, 0, 5));
 	return unseal_into(key, name, osy_pg_str(result, 0, 5), ret, err);
+}
+
+/* ---- Refresh tokens that an org replaces ---- */
+struct keeper {
+	struct osy_pg *pg;
+	const struct osy_secret *key;
+	char *name;
+	struct osy_buf seen; /* what lies in Postgres, as far as we know */
+};
+
+static void keeper_free(void *arg)
+{
+	struct keeper *keeper = arg;
+
+	osy_buf_done(&keeper->seen);
+	free(keeper->name);
+	free(keeper);
+}
+
+/* What somebody else has put there since is newer, or other credentials altogether: it stays. */
+static void keep(const struct osy_org_login *login, void *arg)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf sealed = OSY_BUF(SEALED_MAX);
+	struct keeper *keeper = arg;
+	struct osy_err err;
+	enum osy_code rc = seal_login(keeper->key, keeper->name, login, &sealed, &err);
+
+	if (!rc)
+		rc = osy_pg_do(keeper->pg, NULL, &err,
+			"UPDATE org SET secrets = $2 WHERE name = $1 AND secrets = $3",
+			OSY_PG_Z(keeper->name), OSY_PG_BYTES(osy_buf_str(&sealed)),
+			OSY_PG_BYTES(osy_buf_str(&keeper->seen)));
+	if (rc) {
+		osy_log(OSY_ERROR, "org.token_lost", OSY_KV("org", keeper->name), OSY_KV_ERR(&err));
+		return;
+	}
+	osy_buf_reset(&keeper->seen);
+	osy_buf_add_str(&keeper->seen, osy_buf_str(&sealed));
+}
+
+static bool renew(struct osy_org_login *login, void *arg)
+{
+	OSY_AUTO(osy_org_login_done) struct osy_org_login now = {0};
+	struct keeper *keeper = arg;
+	struct osy_err err;
+	struct osy_str ours = osy_secret_open(&login->refresh_token);
+
+	if (read_login(keeper->pg, keeper->key, keeper->name, &now, &keeper->seen, &err))
+		return false;
+	struct osy_str theirs = osy_secret_open(&now.refresh_token);
+	if (!theirs.len || osy_str_equal(ours, theirs))
+		return false;
+	osy_secret_set(&login->refresh_token, theirs.p, theirs.len);
+	return true;
+}
+
+static void set_keeper(struct osy_org *org, struct osy_pg *pg, const struct osy_secret *key,
+	const char *name, struct osy_str seen)
+{
+	struct keeper *keeper = osy_xcalloc(1, sizeof(*keeper));
+
+	*keeper = (struct keeper){
+		.pg = pg, .key = key, .name = osy_xstrdup(name), .seen = OSY_BUF(SEALED_MAX)};
+	osy_buf_add_str(&keeper->seen, seen);
+	osy_org_set_keeper(org, &(struct osy_org_keeper){keep, renew, keeper_free, keeper});
 }
 
 enum osy_code osy_org_store_open(struct osy_pg *pg, const struct osy_secret *key, const char *name,
 	struct osy_http *http, bool allow_http, struct osy_org **ret, struct osy_err *err)
 {
 	OSY_AUTO(osy_org_login_done) struct osy_org_login login = {0};
-	enum osy_code rc = osy_org_store_login(pg, key, name, &login, err);
+	OSY_AUTO(osy_buf_done) struct osy_buf seen = OSY_BUF(SEALED_MAX);
+	enum osy_code rc = read_login(pg, key, name, &login, &seen, err);
 
 	if (!rc)
 		rc = osy_org_login_check(&login, allow_http, err);
-	if (!rc)
-		*ret = osy_org_new(http, name, &login, allow_http);
-	return rc;
+	if (rc)
+		return rc;
+	*ret = osy_org_new(http, name, &login, allow_http);
+	set_keeper(*ret, pg, key, name, osy_buf_str(&seen));
+	return OSY_OK;
 }
 
 enum osy_code osy_org_store_put(struct osy_pg *pg, const struct osy_secret *key, const char *name,
 	const struct osy_org_login *login, const struct osy_org_identity *identity,
 	struct osy_err *err)
 {
-	OSY_AUTO(osy_buf_done) struct osy_buf context = OSY_BUF(1024);
-	OSY_AUTO(osy_buf_done) struct osy_buf plain = OSY_BUF(256 * 1024);
-	OSY_AUTO(osy_buf_done) struct osy_buf sealed = OSY_BUF(256 * 1024);
+	OSY_AUTO(osy_buf_done) struct osy_buf sealed = OSY_BUF(SEALED_MAX);
+	enum osy_code rc = seal_login(key, name, login, &sealed, err);
 
-	context_of(name, &context);
-	osy_org_login_write_secrets(login, &plain);
-	enum osy_code rc = osy_seal(key, osy_buf_str(&context), osy_buf_str(&plain), &sealed, err);
-	explicit_bzero(plain.p, plain.len);
 	if (rc)
 		return rc;
 	return osy_pg_do(pg, NULL, err,

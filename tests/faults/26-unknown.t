@@ -43,4 +43,23 @@ runs "a replay" orgsync run replay "$run"
 runs "ends" wait_ended "$run" 40
 is "$(run_get "$run" '[d["state"], d["totals"]["inserted"], d["totals"]["failed"]]')" "['Synced', 145, 5]" "and changes nothing"
 is "$(leads)" 150 "nor sends them"
+
+# Equal records that were there long before are nobody's attempt, also when the very first call of a worker is the one that is lost.
+curl -sf -X POST "$DST/__sim/reset" >/dev/null
+psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' -c "DELETE FROM failure WHERE code = 'OUTCOME_UNKNOWN'" >/dev/null
+orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
+python3 -c '
+import datetime, json, sys
+long_ago = (datetime.datetime.utcnow() - datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+for line in open(sys.argv[1]):
+    print(json.dumps({**json.loads(line), "CreatedDate": long_ago, "LastModifiedDate": long_ago, "SystemModstamp": long_ago}))' \
+	"$T/leads.jsonl" >"$T/twins.jsonl"
+seed "$DST" "$T/twins.jsonl"
+kill9 "$WORKER_PID"
+worker
+curl -sf -d '[{"match":"POST /composite/sobjects","kind":"drop-before","count":1}]' "$DST/__sim/faults" >/dev/null
+run=$(create_run lead)
+orgsync run start "$run" >/dev/null
+runs "a run whose first call is lost ends" wait_ended "$run" 40
+is "$(run_get "$run" '[d["state"], d["totals"]["inserted"]]') $(leads)" "['Synced', 150] 300" "what was there before is not taken for its own"
 e2e_end

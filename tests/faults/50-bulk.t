@@ -168,6 +168,13 @@ for template in keyed keyless; do
 	done
 	faulty $template "results cut" '{"match":"GET Results","kind":"cut-body","after":1,"count":3}'
 	faulty $template "a job that fails" '{"match":"PATCH /jobs/ingest","kind":"fail-job","batches":1,"count":1}'
+	if wanted "$template fault a job that fails"; then
+		# An org may quote values of records in it.
+		is "$(cat "$T"/w*.log | grep -c "\"event\":\"job.ended\".*$RUN.*\"code\":\"InternalServerError\"") $(cat "$T"/w*.log | grep -c 'retried too often')" "1 0" \
+			"$template: why a job failed is in no log but for the code"
+		is "$(sql "SELECT count(*) FROM failure WHERE run = '$RUN' AND kind = 'notice' AND code = 'JOB_FAILED' AND message LIKE '%retried too often%'")" 1 \
+			"$template: it is a notice of the run"
+	fi
 	faulty $template "a job that fails at once" '{"match":"PATCH /jobs/ingest","kind":"fail-job","batches":0,"count":1}'
 	faulty $template "jobs refused" '{"match":"POST /jobs/ingest","kind":"refused","count":1000}'
 	faulty $template "uploads refused" '{"match":"PUT /batches","kind":"refused","count":1000}'

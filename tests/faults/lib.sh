@@ -23,13 +23,56 @@ faulty_programs() {
 	BIN=$T/bin PATH=$T/bin:$PATH
 }
 
-faults_begin() {
+# ---- A net that fails: coordinators and workers reach what they need over tests/chaos/proxy, the test itself does not -------------
+net_begin() { # in the place of e2e_begin own
+	local ports
+	read -r -a ports < <(free_ports 5)
+	NET_PORT=${ports[0]} NET_KAFKA=${ports[1]} NET_REDIS=${ports[3]} NET_POSTGRES=${ports[4]}
+	export STACK_KAFKA_PROXY=${ports[2]}:$NET_KAFKA
 	e2e_begin own
+	local port='s/.*:([0-9]+)(\/.*)?$/\1/'
+	net_proxy "$NET_PORT" "kafka=$NET_KAFKA:${ports[2]}" "redis=$NET_REDIS:$(sed -E "$port" <<<"$ORGSYNC_REDIS_URL")" \
+		"postgres=$NET_POSTGRES:$(sed -E "$port" <<<"$ORGSYNC_POSTGRES_URL")"
+	mkdir -p "$T/net"
+	for program in orgsync-coordinator orgsync-worker; do
+		printf '#!/bin/sh\nORGSYNC_KAFKA_BROKERS=127.0.0.1:%s ORGSYNC_REDIS_URL=%s ORGSYNC_POSTGRES_URL=%s exec %s "$@"\n' "$NET_KAFKA" \
+			"$(sed -E "s/:[0-9]+(\/|$)/:$NET_REDIS\1/" <<<"$ORGSYNC_REDIS_URL")" \
+			"$(sed -E "s/:[0-9]+(\/|$)/:$NET_POSTGRES\1/" <<<"$ORGSYNC_POSTGRES_URL")" "$BIN/$program" >"$T/net/$program"
+		chmod +x "$T/net/$program"
+	done
+	ln -s "$BIN/orgsync" "$BIN/orgsync-simulator" "$T/net/"
+	BIN=$T/net PATH=$T/net:$PATH
+}
+net_proxy() { # CONTROL-PORT ROUTE...
+	local pid
+	start_ready pid "$T/net.log" '^ready' "$ROOT/tests/chaos/proxy" "$@" || bail "no proxy"
+}
+# The orgs too, as org src and dst: their logins send the caller to the proxy.
+net_orgs() {
+	local ports
+	read -r -a ports < <(free_ports 3)
+	NET_ORGS_PORT=${ports[0]}
+	net_proxy "$NET_ORGS_PORT" "src=${ports[1]}:${SRC##*:}" "dst=${ports[2]}:${DST##*:}"
+	curl -sf -d "{\"publicPort\":${ports[1]}}" "$SRC/__sim/settings" >/dev/null || bail "no setting"
+	curl -sf -d "{\"publicPort\":${ports[2]}}" "$DST/__sim/settings" >/dev/null || bail "no setting"
+	SRC=http://127.0.0.1:${ports[1]} DST=http://127.0.0.1:${ports[2]} add_orgs
+}
+net() { # ACT NAME [MS...]: prints how many connections it was done to
+	local port=$NET_PORT answer
+	[[ $2 != src && $2 != dst ]] || port=$NET_ORGS_PORT
+	exec 9<>"/dev/tcp/127.0.0.1/$port" && echo "$*" >&9 && read -r answer <&9
+	exec 9>&-
+	[[ $answer =~ ^[0-9]+$ ]] || bail "the proxy says: $answer"
+	echo "$answer"
+}
+
+faults_begin() { # [net]
+	if [[ ${1:-} == net ]]; then net_begin; else e2e_begin own; fi
 	diag "SEED=$SEED"
 	"$DEMO/make-data" --records "$RECORDS" >"$T/demo.jsonl" 2>/dev/null
 	simulators --schema "dst:$DEMO/target-schema.json" --latency "$LATENCY"
 	coordinator
-	add_orgs
+	if [[ ${1:-} == net ]]; then net_orgs; else add_orgs; fi
 	seed "$SRC" "$T/demo.jsonl"
 	orgsync template apply -f "$DEMO/template.yaml" >/dev/null || bail "the template is refused"
 	orgsync template apply -f "$DEMO/template-nokey.yaml" >/dev/null || bail "the template is refused"

@@ -85,14 +85,43 @@ void sim_session_kill(struct sim_org *org, struct sim_str token)
 	pthread_mutex_unlock(&org->side);
 }
 
-/* flows that give no refresh token tell the scope */
-static void sim_token_reply(struct sim_req *req, struct sim_resp *resp, uint64_t user, bool scope)
+/* the one that holds now */
+static void sim_refresh_token(const struct sim_org *org, char *out, size_t size)
+{
+	if (org->refreshed)
+		snprintf(out, size, "refresh-%s-%u", org->name, org->refreshed);
+	else
+		snprintf(out, size, "refresh-%s", org->name);
+}
+
+/* Takes a refresh token that holds; more: members of the answer. */
+static bool sim_refresh_take(struct sim_org *org, struct sim_str token, char *more, size_t size)
+{
+	char want[120];
+	bool held;
+
+	pthread_mutex_lock(&org->side);
+	sim_refresh_token(org, want, sizeof(want));
+	held = sim_eq(token, sim_cstr(want));
+	more[0] = 0;
+	if (held && org->set.rotate_tokens) {
+		org->refreshed++;
+		sim_refresh_token(org, want, sizeof(want));
+		snprintf(more, size, "\"refresh_token\":\"%s\",", want);
+	}
+	pthread_mutex_unlock(&org->side);
+	return held;
+}
+
+/* more: members; flows that give no refresh token tell the scope */
+static void sim_token_reply(
+	struct sim_req *req, struct sim_resp *resp, uint64_t user, const char *more)
 {
 	unsigned char mac[32];
 	char token[120], id[19], sign[200];
 	unsigned len = sizeof(mac);
 	struct sim_buf sig = {0};
-	int n;
+	int n, shown = req->org->set.public_port ? (int)req->org->set.public_port : req->org->port;
 
 	sim_session_new(req->org, user, token);
 	sim_id_text(req->org, user, id);
@@ -105,8 +134,8 @@ static void sim_token_reply(struct sim_req *req, struct sim_resp *resp, uint64_t
 		"{\"access_token\":\"%s\",\"signature\":\"%.*s\",%s"
 		"\"instance_url\":\"http://127.0.0.1:%d\",\"id\":\"http://127.0.0.1:%d/id/%s/%s\","
 		"\"token_type\":\"Bearer\",\"issued_at\":\"%lld\"}",
-		token, SIM_P(sim_buf_view(&sig)), scope ? "\"scope\":\"api\"," : "", req->org->port,
-		req->org->port, req->org->id, id, (long long)sim_now_ms());
+		token, SIM_P(sim_buf_view(&sig)), more, shown, req->org->port, req->org->id, id,
+		(long long)sim_now_ms());
 	sim_buf_done(&sig);
 }
 
@@ -197,7 +226,7 @@ static void sim_jwt_flow(struct sim_req *req, struct sim_resp *resp, struct sim_
 	else if (!user)
 		sim_oauth_error(resp, "invalid_grant", "user hasn't approved this consumer");
 	else
-		sim_token_reply(req, resp, user, true);
+		sim_token_reply(req, resp, user, "\"scope\":\"api\",");
 }
 
 static bool sim_client_ok(struct sim_req *req, struct sim_str form, bool secret_needed)
@@ -218,7 +247,7 @@ static bool sim_client_ok(struct sim_req *req, struct sim_str form, bool secret_
 void sim_auth_token(struct sim_req *req, struct sim_resp *resp)
 {
 	struct sim_str form = {req->body, req->len}, grant, user, pass;
-	char want[128];
+	char more[160];
 
 	if (!sim_eq(req->method, SIM_S("POST"))) {
 		sim_oauth_error(resp, "invalid_request", "must use HTTP POST");
@@ -234,18 +263,18 @@ void sim_auth_token(struct sim_req *req, struct sim_resp *resp)
 		return;
 	}
 	if (sim_eq(grant, SIM_S("client_credentials"))) {
-		sim_token_reply(req, resp, req->org->admin, true);
+		sim_token_reply(req, resp, req->org->admin, "\"scope\":\"api\",");
 	} else if (sim_eq(grant, SIM_S("refresh_token"))) {
-		snprintf(want, sizeof(want), "refresh-%s", req->org->name);
-		if (sim_eq(sim_form_get(req->arena, form, "refresh_token"), sim_cstr(want)))
-			sim_token_reply(req, resp, req->org->admin, false);
+		if (sim_refresh_take(req->org, sim_form_get(req->arena, form, "refresh_token"),
+			    more, sizeof(more)))
+			sim_token_reply(req, resp, req->org->admin, more);
 		else
 			sim_oauth_error(resp, "invalid_grant", "expired access/refresh token");
 	} else if (sim_eq(grant, SIM_S("password"))) {
 		user = sim_form_get(req->arena, form, "username");
 		pass = sim_form_get(req->arena, form, "password");
 		if (sim_user_named(req->org, user) && sim_starts(pass, "simulator"))
-			sim_token_reply(req, resp, sim_user_named(req->org, user), false);
+			sim_token_reply(req, resp, sim_user_named(req->org, user), "");
 		else
 			sim_oauth_error(resp, "invalid_grant", "authentication failure");
 	} else {

@@ -25,7 +25,7 @@ struct sim_rule {
 struct sim_settings {
 	bool unknown_field_call; /* an unknown column refuses the whole call */
 	bool email_lower, newline_lf, null_boolean_false, duplicate_last_wins, plain_doubles,
-		utf16_length, audit_fields, inactive_owner, new_fields_hidden;
+		utf16_length, audit_fields, inactive_owner, new_fields_hidden, rotate_tokens;
 	bool deleted_parent_xref;
 	bool own_headers; /* those of a composite do not hold for its parts */
 	int64_t lock_wait_ms;
@@ -36,6 +36,7 @@ struct sim_settings {
 	int64_t upload_bytes, csv_field_chars;
 	bool bare_null, empty_no_header, early_not_found;
 	int64_t csv_doubles; /* enum sim_doubles */
+	int64_t public_port; /* that logins tell to call; 0: its own */
 	int64_t deploy_ms;   /* how long a deployment takes */
 	bool apex_fails;     /* the tests of a deployment with Apex fail */
 };
@@ -75,6 +76,7 @@ struct sim_org {
 	pthread_mutex_t side;
 	struct sim_session *session;
 	int nsessions, session_cap;
+	unsigned refreshed; /* how often the refresh token was replaced */
 	int64_t session_ttl_ms;
 	struct sim_settings set;
 	_Atomic int64_t latency_ms, latency_record_us;

@@ -154,16 +154,14 @@ struct sim_group {
 		uint64_t n;
 		double sum, min, max;
 		struct sim_cell low, high;
-		struct sim_str *seen;
-		size_t nseen;
-	} acc[8];
+	} acc[]; /* one an aggregate of the query, in its order */
 };
 
 static void sim_acc_add(struct sim_query *q, struct sim_group *g, const struct sim_rec *r)
 {
 	int k = 0;
 
-	for (const struct sim_item *it = q->items; it && k < 8; it = it->next) {
+	for (const struct sim_item *it = q->items; it; it = it->next) {
 		struct sim_cell v;
 
 		if (!it->agg)
@@ -249,8 +247,12 @@ static struct sim_group *sim_group_of(
 	while (*at && !sim_eq((*at)->key, key))
 		at = &(*at)->next;
 	if (!*at) {
-		*at = sim_arena_get(q->arena, sizeof(**at));
-		memset(*at, 0, sizeof(**at));
+		size_t size = sizeof(**at);
+
+		for (const struct sim_item *it = q->items; it; it = it->next)
+			size += it->agg ? sizeof((*at)->acc[0]) : 0;
+		*at = sim_arena_get(q->arena, size);
+		memset(*at, 0, size);
 		(*at)->key = sim_arena_dup(q->arena, key);
 	}
 	return *at;

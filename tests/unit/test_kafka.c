@@ -477,7 +477,8 @@ static void test_many_lanes(void **state)
 	start_ms = osy_mono_ms();
 	osy_kafka_lanes_free(lanes);
 	print_message("lanes freed in %ld ms\n", (long)(osy_mono_ms() - start_ms));
-	assert_in_range(osy_mono_ms() - start_ms, 0, 4000);
+	/* under valgrind one thread runs at a time */
+	assert_in_range(osy_mono_ms() - start_ms, 0, getenv("ORGSYNC_TEST_SLOW") ? 20000 : 4000);
 	osy_kafka_producer_free(producer);
 }
 

@@ -59,6 +59,7 @@ void osy_deadletter_topic(const char *prefix, char *ret_topic, size_t size);
 #define OSY_FAIL_OUTCOME_UNKNOWN "OUTCOME_UNKNOWN" /* a lost reply that nothing could clear up */
 #define OSY_FAIL_CRASHED "CRASHED"		   /* the batch was there at three crashes */
 #define OSY_FAIL_ABORTED "ABORTED"		   /* a notice: the run ended before it was sent */
+#define OSY_FAIL_JOB "JOB_FAILED"		   /* a notice: of an ingest job, as a whole */
 #define OSY_FAIL_CHANGED "CHANGED_MEANWHILE"	   /* by somebody else, or by a later run */
 #define OSY_FAIL_HAS_CHILDREN "HAS_CHILDREN"	   /* which are not the run's, and would go along */
 #define OSY_FAIL_NO_SNAPSHOT "NO_SNAPSHOT"	   /* the values before were not kept */

@@ -33,8 +33,9 @@ enum osy_program { OSY_IN_COORDINATOR = 1, OSY_IN_WORKER = 2, OSY_IN_CLI = 4 };
 	X(lease_ms, "lease-ms", "ORGSYNC_LEASE_MS", INT, "5000", 1000, 600000, OSY_SERVERS,        \
 		"how long a lane or run stays with a process that has fallen silent (ms)")         \
 	X(request_limit_ms, "request-limit-ms", "ORGSYNC_REQUEST_LIMIT_MS", INT, "600000", 100,    \
-		86400000, OSY_IN_WORKER,                                                           \
-		"longest time an org may still be busy with a request whose reply was lost (ms)")  \
+		86400000, OSY_SERVERS,                                                             \
+		"longest time an org may be busy with a request; its reply is given up a minute "  \
+		"later (ms)")                                                                      \
 	X(worker_requests, "worker-requests", "ORGSYNC_WORKER_REQUESTS", INT, "16", 1, 1024,       \
 		OSY_IN_WORKER, "requests in flight in one worker")                                 \
 	X(listen, "listen", "ORGSYNC_LISTEN", TEXT, "127.0.0.1:8080", 0, 0, OSY_IN_COORDINATOR,    \

@@ -90,6 +90,8 @@ struct osy_http_request {
 
 /* max_connections per host bounds the idle ones kept. */
 struct osy_http *osy_http_new(unsigned max_connections);
+/* Of requests that name no time-out; 660 s without. */
+void osy_http_set_timeout(struct osy_http *http, unsigned timeout_ms);
 struct osy_http *osy_http_free(
 	struct osy_http *http); /* calls in flight are dropped without their callback */
 /*

@@ -68,6 +68,19 @@ struct osy_org *osy_org_new(struct osy_http *http, const char *name,
 	const struct osy_org_login *login, bool allow_http);
 struct osy_org *osy_org_free(struct osy_org *org);
 
+/*
+ * Where a login is kept. Some orgs put a new refresh token in the place of the one that was used,
+ * which holds no longer: keep is told at once. renew is asked when ours is refused; true: somebody
+ * else has kept another one meanwhile, which it has put into login.
+ */
+struct osy_org_keeper {
+	void (*keep)(const struct osy_org_login *login, void *arg);
+	bool (*renew)(struct osy_org_login *login, void *arg);
+	void (*free)(void *arg); /* with the org */
+	void *arg;
+};
+void osy_org_set_keeper(struct osy_org *org, const struct osy_org_keeper *keeper);
+
 struct osy_sf_reply {
 	enum osy_code code;
 	int status;
@@ -147,7 +160,7 @@ bool osy_sf_usage(struct osy_str info, int64_t *ret_used, int64_t *ret_max);
 /* As of the last reply that told; false when never seen. */
 bool osy_org_usage(const struct osy_org *org, int64_t *ret_used, int64_t *ret_max);
 /* The org's clock minus ours, from Date headers (1 s resolution): the smallest and the largest that
- * fit. */
-void osy_org_clock(const struct osy_org *org, int64_t *ret_least_ms, int64_t *ret_most_ms);
+ * fit. False: it has not told yet, and a day either way is given. */
+bool osy_org_clock(const struct osy_org *org, int64_t *ret_least_ms, int64_t *ret_most_ms);
 
 #endif

@@ -8,10 +8,9 @@
 #include "osy/pg.h"
 #include "osy/sf_org.h"
 
-/* Reads and unseals the login of an org; ret must be zeroed, osy_org_login_done() in any case. */
-enum osy_code osy_org_store_login(struct osy_pg *pg, const struct osy_secret *key, const char *name,
-	struct osy_org_login *ret, struct osy_err *err) OSY_CHECKED;
-/* The same as a live org. */
+/* Unseals the login of an org and makes a live org of it. pg and key are borrowed until it is
+ * freed: a refresh token that the org puts in the place of the stored one is sealed and stored, and
+ * one that another program has stored is taken. */
 enum osy_code osy_org_store_open(struct osy_pg *pg, const struct osy_secret *key, const char *name,
 	struct osy_http *http, bool allow_http, struct osy_org **ret,
 	struct osy_err *err) OSY_CHECKED;
