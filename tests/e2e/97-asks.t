@@ -171,6 +171,17 @@ latency "$SRC" 0
 is "$(totals "$run")" "['Synced', 18000, 18000, 0, 0, 0]" "three objects: all records are in"
 runs "three objects: each with a request of its own" test "$(stat "$SRC" 'd["maxInFlight"]')" -ge 3
 
+# Small objects have a lane each, and so an ingest job each: none waits for another's.
+curl -sf -X POST "$DST/__sim/reset" >/dev/null || bail "the target cannot be emptied"
+curl -sf -X DELETE "$DST/__sim/stats" >/dev/null
+sed 's/^name: three/name: jobs3/; s/api: rest/api: bulk/' "$T/three.yaml" | template jobs3
+run=$(create_run jobs3)
+latency "$DST" 100
+runs "three objects by jobs: the run ends" orgsync run start "$run" --wait
+latency "$DST" 0
+is "$(totals "$run")" "['Synced', 18000, 18000, 0, 0, 0]" "three objects by jobs: all records are in"
+runs "three objects by jobs: $(stat "$DST" 'd["maxJobs"]') jobs at work at once" test "$(stat "$DST" 'd["maxJobs"]')" -ge 3
+
 # ---- 47: a worker that is told to go in the middle of a job's results ---------------------------------------
 anew
 generate Account 8000
