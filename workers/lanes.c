@@ -90,13 +90,34 @@ static void add_lane(struct osy_worker *worker, struct osy_wrun *run, int number
 	*end = lane;
 }
 
+/* "<run>:<pass>" of each run in progress that is known here; *ret_count of them. */
+static struct osy_str *name_runs(const struct osy_worker *worker, size_t *ret_count)
+{
+	size_t most = 0;
+
+	for (const struct osy_wrun *run = worker->runs; run; run = run->next)
+		most++;
+	struct osy_str *names = osy_xcalloc(most + 1, sizeof(*names));
+	*ret_count = 0;
+	for (const struct osy_wrun *run = worker->runs; run; run = run->next) {
+		if (run->active)
+			names[(*ret_count)++] = osy_str(run->name);
+	}
+	return names;
+}
+
+/* Lanes of runs that are known here, and of no others: one that ended before the next look would
+ * keep an owner that does not know of it. */
 static enum osy_code claim(
 	struct osy_worker *worker, const struct share *share, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	size_t count = 0;
+	OSY_AUTO_FREE struct osy_str *runs = name_runs(worker, &count);
 	enum osy_code rc = osy_pg_do(worker->pg, &result, err,
 		"WITH pick AS (SELECT l.run, l.pass, l.lane " WANTED
-		"AND (l.owner IS NULL OR ($3 AND NOT EXISTS (SELECT 1 FROM process p WHERE p.id = "
+		"AND l.run || ':' || l.pass = ANY($7) AND (l.owner IS NULL OR ($3 AND NOT EXISTS "
+		"(SELECT 1 FROM process p WHERE p.id = "
 		"l.owner AND " LIVE "))) ORDER BY " SPREAD
 		" % $5 <> $6, l.lane LIMIT $4 FOR UPDATE OF "
 		"l SKIP LOCKED) "
@@ -107,7 +128,7 @@ static enum osy_code claim(
 		OSY_PG_Z(worker->id), OSY_PG_I64(worker->settings->lease_ms),
 		OSY_PG_BOOL(osy_pulse_steady(worker->pulse)),
 		OSY_PG_I64(share->lanes - share->mine), OSY_PG_I64(share->workers),
-		OSY_PG_I64(share->rank));
+		OSY_PG_I64(share->rank), OSY_PG_TEXTS(runs, count));
 
 	if (rc)
 		return rc;
@@ -116,10 +137,7 @@ static enum osy_code claim(
 		struct osy_str text = osy_pg_str(result, i, 0);
 		snprintf(id, sizeof(id), "%.*s", (int)text.len, text.p);
 		struct osy_wrun *run = osy_runs_find(worker, id, (int)osy_pg_i64(result, i, 1, 1));
-		/* A run that is newer than our last look: its lanes are claimed, the next look
-		 * brings the run. */
-		if (!run)
-			continue;
+		OSY_ASSERT(run);
 		int number = (int)osy_pg_i64(result, i, 2, 0);
 		struct osy_wlane *old = find_lane(worker, run, number);
 		if (old)

@@ -124,6 +124,7 @@ static enum osy_code load_run(struct osy_worker *worker, const char *id, int pas
 	struct osy_wrun *run = osy_xcalloc(1, sizeof(*run));
 	snprintf(run->id, sizeof(run->id), "%s", id);
 	run->pass = pass;
+	snprintf(run->name, sizeof(run->name), "%s:%d", run->id, pass);
 	osy_run_topic(worker->settings->kafka_prefix, id, run->topic, sizeof(run->topic));
 	struct osy_str target = osy_pg_str(result, 0, 1);
 	OSY_AUTO_FREE char *name = osy_xstrndup(target.p, target.len);

@@ -32,6 +32,7 @@ struct osy_undo;
 struct osy_wrun {
 	char id[40];
 	char topic[200];
+	char name[56]; /* "<run>:<pass>" */
 	int pass;
 	int open_stage;	      /* batches of later stages wait; moves up only within a pass */
 	int stages_published; /* of these no more batches will come */
