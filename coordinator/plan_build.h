@@ -12,6 +12,7 @@ struct plan_field {
 	bool explicit_; /* named in the template */
 	bool key;	/* needed for matching */
 	bool dropped;
+	bool told; /* read to compare by it, never written */
 	const int *parents;
 	size_t parent_count;
 	bool link, write_nulls;
@@ -26,6 +27,7 @@ struct plan_node {
 	const char *leg_where; /* NULL: no leg */
 	struct plan_field *fields;
 	size_t field_count, field_cap;
+	bool wants_body; /* the template asks for its file */
 	int stage;
 };
 
@@ -70,6 +72,15 @@ void plan_required_fields(struct plan_build *build);
 /* plan_fields.c: the fields of a node, those of its match key too. */
 enum osy_code plan_fields(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
+struct plan_field *plan_add_field(struct plan_build *build, struct plan_node *node,
+	const struct osy_sf_field *source, const struct osy_sf_field *target);
+/* plan_files.c: the file that a record holds, and what is known of it. */
+bool plan_is_body(const struct plan_node *node, const struct osy_sf_field *source);
+enum osy_code plan_files(
+	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
+/* Of a node whose fields are known; place: their indexes in the spec. NULL: it holds no file. */
+const struct osy_spec_file *plan_spec_file(
+	struct plan_build *build, const struct plan_node *node, const int *place);
 /* plan_rules.c: value maps and masks of a node whose fields are known. */
 enum osy_code plan_rules(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;

@@ -149,7 +149,7 @@ static struct plan_field *target_taken(struct plan_node *node, const struct osy_
 	return NULL;
 }
 
-static struct plan_field *add(struct plan_build *build, struct plan_node *node,
+struct plan_field *plan_add_field(struct plan_build *build, struct plan_node *node,
 	const struct osy_sf_field *source, const struct osy_sf_field *target)
 {
 	if (node->field_count == node->field_cap) {
@@ -178,6 +178,10 @@ static enum osy_code take_named(
 	const struct osy_sf_field *source = osy_sf_find_field(node->source, name);
 	if (!source && !lenient)
 		return unknown_field(build, node, node->source, build->source_org, name, err);
+	if (source && plan_is_body(node, source)) {
+		node->wants_body = true;
+		return OSY_OK;
+	}
 	const char *other = mapped(object, name);
 	const char *target_name = other ? other : source ? source->name : name;
 	const struct osy_sf_field *target = osy_sf_find_field(node->target, target_name);
@@ -224,7 +228,7 @@ static enum osy_code take_named(
 			PLAN_TODO("field", target->name, true, "exclude one of them"), err,
 			"fields '%s' and '%s' both go to '%s'", taken->source->name, source->name,
 			target->name);
-	add(build, node, source, target)->explicit_ = true;
+	plan_add_field(build, node, source, target)->explicit_ = true;
 	return OSY_OK;
 }
 
@@ -235,8 +239,10 @@ static void take_any(
 	const struct osy_template_object *object = node->template;
 	bool real = source->createable || source->updateable;
 
-	if (is_one_of(source->name, object->exclude, object->exclude_count) ||
-		mapped(object, source->name) || is_audit(source->name) || no_value(source) ||
+	if (is_one_of(source->name, object->exclude, object->exclude_count))
+		return;
+	node->wants_body |= plan_is_body(node, source);
+	if (mapped(object, source->name) || is_audit(source->name) || no_value(source) ||
 		source->calculated || source->auto_number ||
 		is_derived(node->target->name, source->name))
 		return;
@@ -256,7 +262,7 @@ static void take_any(
 			"type", source->name, true, "map it to another field, or exclude it");
 	}
 	if (!why && !target_taken(node, target))
-		add(build, node, source, target);
+		plan_add_field(build, node, source, target);
 	else if (why && real)
 		plan_note(build, node, at, false, "%s.%s %s and is left out", node->source->name,
 			source->name, why);
@@ -289,7 +295,7 @@ static enum osy_code take_key(
 		return plan_fail(build, node,
 			PLAN_TODO("match", name, true, "match by another field"), err,
 			"match key '%s' is a lookup in the target only", name);
-	add(build, node, source, target)->key = true;
+	plan_add_field(build, node, source, target)->key = true;
 	return OSY_OK;
 }
 
@@ -380,5 +386,6 @@ enum osy_code plan_fields(struct plan_build *build, struct plan_node *node, stru
 		return rc;
 	for (size_t i = 0; object->all_fields && i < node->source->field_count; i++)
 		take_any(build, node, &node->source->fields[i]);
-	return take_match(build, node, err);
+	rc = plan_files(build, node, err);
+	return rc ? rc : take_match(build, node, err);
 }

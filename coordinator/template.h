@@ -29,6 +29,8 @@ struct osy_template_pair {
 #define OSY_TEMPLATE_MAX_VALUES 2000 /* in the map of one field */
 #define OSY_TEMPLATE_MAX_TEXT 255    /* bytes of a pattern or of a replacement */
 
+#define OSY_TEMPLATE_FILE_BYTES 2147483648ll /* what an org takes at most */
+
 struct osy_template_values { /* of one field */
 	const char *field;
 	const struct osy_spec_value *items; /* to: raw JSON, checked against the org by the scan */
@@ -94,6 +96,8 @@ struct osy_template {
 	struct osy_template_users users;
 	bool continue_on_error, skip_missing_fields, snapshots, delta_sync, include_deleted;
 	int api_reserve_percent, lanes, delta_overlap_minutes;
+	bool all_versions;	/* of files; else the latest one */
+	int64_t file_max_bytes; /* larger files are not sent */
 	const char *duplicate_rules;
 	const char *const
 		*order; /* names of all objects in the order wanted; computed when empty */

@@ -7,7 +7,7 @@
 
 #define MAX_OBJECTS 2000
 
-enum { VERSION = 1, VERSION_WITH_RULES = 2, VERSION_WITH_DELETES = 3 };
+enum { VERSION = 1, VERSION_WITH_RULES = 2, VERSION_WITH_DELETES = 3, VERSION_WITH_FILES = 4 };
 
 /* ---- Tables: one row a member, for writer and reader alike. kind: S text, T text or null, I
  * number, N number or -1, B boolean. The formatter never comes to rest here. ---- */
@@ -22,6 +22,8 @@ enum { VERSION = 1, VERSION_WITH_RULES = 2, VERSION_WITH_DELETES = 3 };
 	X(I, lock_field) X(N, order_field) X(T, match_field) X(B, match_unique) X(B, claim) \
 	X(T, where) X(T, order_by) X(I, limit) X(I, selected) X(B, read_bulk) X(B, load_bulk) \
 	X(I, target_count) X(B, key_read) X(B, deletes) X(N, since)
+
+#define FILE_MEMBERS(X) X(N, body) X(N, size) X(N, sum) X(N, changed) X(N, document) X(I, max_bytes)
 
 #define SPEC_MEMBERS(X) \
 	X(S, source) X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(I, api_reserve_percent) \
@@ -87,6 +89,16 @@ static void write_field(struct osy_json_writer *w, const struct osy_spec_field *
 	osy_jw_object_end(w);
 }
 
+static void write_file(struct osy_json_writer *w, const struct osy_spec_file *file)
+{
+	osy_jw_key(w, "file");
+	osy_jw_object(w);
+#define X(kind, member) WRITE_##kind(w, file, member)
+	FILE_MEMBERS(X)
+#undef X
+	osy_jw_object_end(w);
+}
+
 static void write_object(struct osy_json_writer *w, const struct osy_spec_object *object)
 {
 	osy_jw_object(w);
@@ -111,24 +123,36 @@ static void write_object(struct osy_json_writer *w, const struct osy_spec_object
 	for (size_t i = 0; i < object->field_count; i++)
 		write_field(w, &object->fields[i]);
 	osy_jw_array_end(w);
+	if (object->file)
+		write_file(w, object->file);
 	osy_jw_object_end(w);
 }
 
 /* A program that knows no rules must not run a spec that has some: it would let values through; nor
- * one that knows no deletes: it would insert. */
-static int version_of(const struct osy_spec *spec)
+ * one that knows no deletes: it would insert; nor one that knows no files: it would send their
+ * addresses. */
+static int version_of_object(const struct osy_spec_object *object)
 {
-	for (size_t i = 0; i < spec->object_count; i++) {
-		if (spec->objects[i].deletes)
-			return VERSION_WITH_DELETES;
-	}
-	for (size_t i = 0; i < spec->object_count; i++) {
-		for (size_t f = 0; f < spec->objects[i].field_count; f++) {
-			if (spec->objects[i].fields[f].rule)
-				return VERSION_WITH_RULES;
-		}
+	if (object->file)
+		return VERSION_WITH_FILES;
+	if (object->deletes)
+		return VERSION_WITH_DELETES;
+	for (size_t f = 0; f < object->field_count; f++) {
+		if (object->fields[f].rule)
+			return VERSION_WITH_RULES;
 	}
 	return VERSION;
+}
+
+static int version_of(const struct osy_spec *spec)
+{
+	int version = VERSION;
+
+	for (size_t i = 0; i < spec->object_count; i++) {
+		int own = version_of_object(&spec->objects[i]);
+		version = own > version ? own : version;
+	}
+	return version;
 }
 
 void osy_spec_write(const struct osy_spec *spec, struct osy_buf *out)
@@ -278,6 +302,17 @@ static void read_children(
 	object->children = children;
 }
 
+static const struct osy_spec_file *read_file(struct osy_arena *arena, const struct osy_json *json)
+{
+	if (osy_json_type(json) != OSY_JSON_OBJECT)
+		return NULL;
+	struct osy_spec_file *file = osy_arena_calloc(arena, 1, sizeof(*file));
+#define X(kind, member) READ_##kind(arena, json, file, member)
+	FILE_MEMBERS(X)
+#undef X
+	return file;
+}
+
 static void read_object(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_spec_object *object)
 {
@@ -300,6 +335,7 @@ static void read_object(
 	for (size_t i = 0; i < object->field_count; i++)
 		read_field(arena, osy_json_at(array, i), &fields[i]);
 	object->fields = fields;
+	object->file = read_file(arena, osy_json_get(json, "file"));
 }
 
 static bool indexes_hold(const int *items, size_t count, size_t limit)
@@ -311,14 +347,28 @@ static bool indexes_hold(const int *items, size_t count, size_t limit)
 	return true;
 }
 
+static bool is_index(int index, const struct osy_spec_object *object)
+{
+	return index >= -1 && index < (int)object->field_count;
+}
+
+static bool file_holds(const struct osy_spec_object *object)
+{
+	const struct osy_spec_file *file = object->file;
+
+	return !file ||
+	       (file->body >= 0 && file->size >= 0 && is_index(file->body, object) &&
+		       is_index(file->size, object) && is_index(file->sum, object) &&
+		       is_index(file->changed, object) && is_index(file->document, object));
+}
+
 static bool object_holds(
 	const struct osy_spec *spec, const struct osy_spec_object *object, size_t index)
 {
 	if (object->index != (int)index || object->stage < 1 || object->stage > spec->stages ||
 		object->lanes < 1 || object->lanes > spec->lanes || object->batch_size < 1 ||
-		object->batch_size > 200 || object->lock_field < -1 ||
-		object->lock_field >= (int)object->field_count || object->order_field < -1 ||
-		object->order_field >= (int)object->field_count ||
+		object->batch_size > 200 || !is_index(object->lock_field, object) ||
+		!is_index(object->order_field, object) || !file_holds(object) ||
 		!indexes_hold(object->keys, object->key_count, object->field_count))
 		return false;
 	for (size_t i = 0; i < object->field_count; i++) {
@@ -383,7 +433,7 @@ enum osy_code osy_spec_read(struct osy_str text, struct osy_spec **ret, struct o
 	spec->arena_ = osy_xmalloc(sizeof(*spec->arena_));
 	osy_arena_init(spec->arena_, 64u * 1024);
 	int64_t version = osy_json_get_i64(json, "v", 0);
-	if (version < VERSION || version > VERSION_WITH_DELETES || !read_spec(json, spec)) {
+	if (version < VERSION || version > VERSION_WITH_FILES || !read_spec(json, spec)) {
 		osy_spec_free(spec);
 		return osy_fail(err, OSY_E_INTERNAL,
 			"a run's spec of %zu bytes does not hold together; scan the run again",

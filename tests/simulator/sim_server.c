@@ -236,6 +236,10 @@ static enum MHD_Result sim_serve(struct MHD_Connection *c, struct sim_req *req)
 		return MHD_NO;
 	}
 	sim_handle(req, &resp);
+	if (fault && !strcmp(fault, "short-body") && resp.body.len)
+		resp.body.len--;
+	if (fault && !strcmp(fault, "spoil-body") && resp.body.len)
+		resp.body.p[resp.body.len / 2] ^= 1;
 	if (fault &&
 		(!strcmp(fault, "drop-after") || (!resp.body.len && !strcmp(fault, "cut-body"))))
 		sim_buf_done(&resp.body);

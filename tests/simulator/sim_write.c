@@ -298,11 +298,11 @@ static bool sim_apply_write(struct sim_txn *t, struct sim_row *row)
 	sim_work_fill(&work, t, row, old);
 	if (!t->seed && !sim_rules_check(&work))
 		return false;
-	sim_derive(&work);
 	if (!old) {
 		row->id = sim_oid(row->obj->idx, sim_store_new_serial(row->obj->store));
 		row->created = true;
 	}
+	sim_derive(&work);
 	sim_work_name(&work);
 	rec = sim_work_build(&work);
 	rec->oid = row->id;

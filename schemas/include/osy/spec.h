@@ -71,6 +71,17 @@ struct osy_spec_child {
 	const char *object, *field;
 };
 
+/* Of an object whose records hold a file: indexes of its fields, -1: none. What its body field has
+ * in a batch is only where the body can be read. */
+struct osy_spec_file {
+	int body;	   /* type OSY_T_BASE64 */
+	int size;	   /* bytes of the body; not written */
+	int sum;	   /* its MD5 in hex digits; not written */
+	int changed;	   /* when it was last changed, where there is no sum; not written */
+	int document;	   /* what the record is a version of; not written as other lookups are */
+	int64_t max_bytes; /* a larger file is not sent */
+};
+
 struct osy_spec_object {
 	int index;
 	const char *name, *target; /* objects in the source and in the target */
@@ -99,8 +110,9 @@ struct osy_spec_object {
 	bool match_unique; /* that field is unique in the target: an insert can be found again for
 			      certain */
 	bool claim;	   /* two source records may share a key: claims are needed */
-	const char *where; /* of the source, NULL: all */
-	int64_t since;	   /* deletes: since then, ms of the source org's clock; -1: all */
+	const struct osy_spec_file *file; /* its records hold a file each; NULL: they do not */
+	const char *where;		  /* of the source, NULL: all */
+	int64_t since;	      /* deletes: since then, ms of the source org's clock; -1: all */
 	const char *order_by; /* NULL: by id */
 	int64_t limit;	      /* 0: none */
 	int64_t selected;     /* counted by the scan */
