@@ -136,6 +136,7 @@ enum osy_code plan_nodes(struct plan_build *build, struct osy_sf_object *const *
 		enum osy_code rc = build_node(build, node, err);
 		if (rc)
 			return rc;
+		node->leg_where = plan_file_where(build, node);
 		build->plan->standard_pricebook |= is_standard(node->source, "Pricebook2") ||
 						   is_standard(node->source, "PricebookEntry");
 		if (is_standard(node->source, "PricebookEntry"))
@@ -205,6 +206,10 @@ static void spec_match(const struct plan_node *node, struct osy_spec_object *obj
 
 	if (object->match == OSY_MATCH_KEYS)
 		object->claim = true;
+	/* The org keeps one link of a document to a record. */
+	if (is_standard(node->target, "ContentDocumentLink") && object->match == OSY_MATCH_KEYS)
+		object->match_unique = true;
+	object->no_maker = !osy_sf_find_field(node->target, "CreatedById");
 	if (object->match != OSY_MATCH_EXTERNAL_ID && object->match != OSY_MATCH_SOURCE_ID)
 		return;
 	const char *name = template->match_fields[0];

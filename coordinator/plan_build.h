@@ -16,6 +16,7 @@ struct plan_field {
 	const int *parents;
 	size_t parent_count;
 	bool link, write_nulls;
+	bool document; /* what a version is one of: written when it is known, and never waited for */
 	bool to_users, to_queues;
 	struct osy_spec_rule *rule; /* NULL: values pass as they are */
 	int lock; /* how surely a write locks the parent, 1 being the surest; 0: it does not */
@@ -24,7 +25,7 @@ struct plan_field {
 struct plan_node {
 	const struct osy_template_object *template;
 	const struct osy_sf_object *source, *target;
-	const char *leg_where; /* NULL: no leg */
+	const char *leg_where; /* beside the template's filter; NULL: nothing */
 	struct plan_field *fields;
 	size_t field_count, field_cap;
 	bool wants_body; /* the template asks for its file */
@@ -74,6 +75,8 @@ enum osy_code plan_fields(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
 struct plan_field *plan_add_field(struct plan_build *build, struct plan_node *node,
 	const struct osy_sf_field *source, const struct osy_sf_field *target);
+/* Which records, beside the template's filter, of an object that has to do with files. */
+const char *plan_file_where(struct plan_build *build, const struct plan_node *node);
 /* plan_files.c: the file that a record holds, and what is known of it. */
 bool plan_is_body(const struct plan_node *node, const struct osy_sf_field *source);
 enum osy_code plan_files(

@@ -68,11 +68,75 @@ enum osy_code plan_files(struct plan_build *build, struct plan_node *node, struc
 	return rc;
 }
 
+/* ---- Versions, documents, links ---- */
+static bool is_object(const struct plan_node *node, const char *name)
+{
+	return strcasecmp(node->source->name, name) == 0;
+}
+
+static const struct osy_template_object *versions_of(const struct osy_template *template)
+{
+	for (size_t i = 0; i < template->object_count; i++) {
+		if (strcasecmp(template->objects[i].name, "ContentVersion") == 0)
+			return &template->objects[i];
+	}
+	return NULL;
+}
+
+/* Documents of the versions that are read. */
+static void add_documents(const struct osy_template *template, struct osy_buf *out)
+{
+	const struct osy_template_object *versions = versions_of(template);
+	const char *where = versions ? versions->where : NULL;
+
+	if (!versions) {
+		osy_buf_addz(out, "SELECT Id FROM ContentDocument");
+		return;
+	}
+	osy_buf_addz(out, "SELECT ContentDocumentId FROM ContentVersion");
+	if (!template->all_versions || where)
+		osy_buf_addz(out, " WHERE ");
+	if (!template->all_versions)
+		osy_buf_addf(out, "IsLatest = true%s", where ? " AND " : "");
+	if (where)
+		osy_buf_addf(out, "(%s)", where);
+}
+
+const char *plan_file_where(struct plan_build *build, const struct plan_node *node)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf where = OSY_BUF(64 * 1024);
+
+	if (is_object(node, "ContentVersion") && !build->template->all_versions)
+		return "IsLatest = true";
+	if (is_object(node, "ContentDocument")) {
+		osy_buf_addz(&where, "Id IN (");
+	} else if (is_object(node, "ContentDocumentLink")) {
+		/* each file is linked to its owner by the org itself */
+		if (!build->template->users.on)
+			osy_buf_addz(&where, "LinkedEntity.Type != 'User' AND ");
+		osy_buf_addz(&where, "ContentDocumentId IN (");
+	} else {
+		return node->leg_where;
+	}
+	add_documents(build->template, &where);
+	osy_buf_addz(&where, ")");
+	return osy_arena_strndup(&build->plan->arena, where.p, where.len);
+}
+
 static int place_of(const struct plan_node *node, const int *place, const char *name)
 {
 	int index = name ? plan_find(node, name) : -1;
 
 	return index < 0 ? -1 : place[index];
+}
+
+static int document_of(const struct plan_node *node, const int *place)
+{
+	for (size_t i = 0; i < node->field_count; i++) {
+		if (node->fields[i].document && !node->fields[i].dropped)
+			return place[i];
+	}
+	return -1;
 }
 
 const struct osy_spec_file *plan_spec_file(
@@ -87,7 +151,20 @@ const struct osy_spec_file *plan_spec_file(
 		.size = place_of(node, place, kind->size),
 		.sum = place_of(node, place, kind->sum),
 		.changed = place_of(node, place, kind->changed),
-		.document = -1,
+		.document = document_of(node, place),
 		.max_bytes = build->template->file_max_bytes};
 	return file;
+}
+
+const char *osy_plan_target_where(const struct osy_spec_object *object)
+{
+	return strcasecmp(object->target, "ContentDocumentLink") == 0
+		       ? "ContentDocumentId IN (SELECT Id FROM ContentDocument)"
+		       : NULL;
+}
+
+bool osy_plan_target_grows(const struct osy_spec_object *object)
+{
+	return strcasecmp(object->target, "ContentDocumentLink") == 0 ||
+	       strcasecmp(object->target, "ContentDocument") == 0;
 }

@@ -72,7 +72,7 @@ static enum osy_code take_target(
 	enum osy_code rc = take_count(call, &object->target_count, err);
 
 	if (!rc)
-		object->target_empty = object->target_count == 0;
+		object->target_empty = object->target_count == 0 && !osy_plan_target_grows(object);
 	return rc;
 }
 
@@ -87,7 +87,7 @@ static enum osy_code count_all(struct scan *scan, struct osy_err *err)
 		const struct osy_spec_object *object = &scan->plan.objects[i];
 		ask_count(scan->drive->source, object->name, object->where, &paths[2 * i],
 			&calls[2 * i]);
-		ask_count(scan->drive->target, object->target, NULL, &paths[2 * i + 1],
+		ask_count(scan->drive->target, object->target, osy_plan_target_where(object), &paths[2 * i + 1],
 			&calls[2 * i + 1]);
 	}
 	if (!rc)

@@ -116,6 +116,11 @@ enum osy_code osy_template_give_order(
 struct osy_template *osy_template_free(struct osy_template *template);
 void osy_template_free_at(struct osy_template **template);
 
+/* template_files.c: objects has room for one more. */
+void osy_template_add_files(
+	struct osy_arena *arena, struct osy_template_object *objects, size_t *count);
+const char *const *osy_template_order_files(
+	struct osy_arena *arena, const char *const *order, size_t *count);
 /* template_users.c: `users` of a normalised doc. */
 struct osy_json;
 void osy_template_read_users(

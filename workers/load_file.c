@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "osy/clock.h"
 #include "osy/crypt.h"
@@ -18,7 +19,7 @@
 #define RING 65536 /* bytes of a body on their way */
 #define HEAD_MAX (4u * 1024 * 1024)
 
-enum phase { READING, READY, STREAMING, CHECKING, ASKING };
+enum phase { LOOKING, READING, READY, STREAMING, CHECKING, ASKING };
 
 struct osy_lfile {
 	struct osy_loader *loader;
@@ -26,6 +27,7 @@ struct osy_lfile {
 	struct osy_lbatch *batch; /* NULL: dropped */
 	unsigned row;
 	enum phase phase;
+	bool looks; /* whether it is there already */
 	int64_t wait_until;
 	/* from the source */
 	struct osy_lorg *payer; /* whose budget the reading uses; NULL: it is over */
@@ -71,15 +73,22 @@ bool osy_file_is_told(const struct osy_lbatch *batch, unsigned column)
 	int c = (int)column;
 
 	return file && (column_of(batch, file->size) == c || column_of(batch, file->sum) == c ||
-			       column_of(batch, file->changed) == c);
+			       column_of(batch, file->changed) == c ||
+			       column_of(batch, file->document) == c);
 }
 
 bool osy_file_is_kept(const struct osy_lbatch *batch, unsigned column)
 {
 	const struct osy_spec_file *file = batch->object->file;
 
-	return file && osy_file_is_told(batch, column) &&
-	       column_of(batch, file->changed) != (int)column;
+	return file && (column_of(batch, file->size) == (int)column ||
+			       column_of(batch, file->sum) == (int)column);
+}
+
+/* The body of such a record cannot be changed: another one is a new version of its document. */
+static bool has_versions(const struct osy_lbatch *batch)
+{
+	return batch->object->file->sum >= 0;
 }
 
 static struct osy_str value_of(
@@ -145,7 +154,12 @@ void osy_file_check(struct osy_lbatch *batch, unsigned i)
 	if (!osy_file_is_sent(batch, row))
 		return;
 	int64_t size = size_of(batch, row->values), most = batch->object->file->max_bytes;
-	if (size > most)
+	if (row->action == OSY_ACT_UPDATE && has_versions(batch) &&
+		!value_of(batch, row->before, batch->object->file->document).p)
+		osy_load_fail(batch, i, OSY_FAIL_FILE_DIFFERS, OSY_STR("ContentDocumentId"),
+			"the target's file is another one, and its document is not known, of which "
+			"this would be a new version; do not exclude ContentDocumentId");
+	else if (size > most)
 		osy_load_fail(batch, i, OSY_FAIL_FILE_TOO_LARGE, OSY_STR(""),
 			"the file has %lld bytes and the template takes files of %lld at most "
 			"(files.maxBytes)",
@@ -337,6 +351,7 @@ static enum osy_code start_reading(struct osy_lfile *file, struct osy_err *err)
 
 	if (rc)
 		return rc;
+	file->phase = READING;
 	file->payer = osy_load_source_of(file->loader, file->run);
 	osy_budget_started(file->payer->budget, &file->budget, 0);
 	osy_load_count_call(file->loader, file->run->id);
@@ -387,25 +402,54 @@ static ssize_t read_form(struct osy_http_call *http, char *out, size_t size, voi
 	return (ssize_t)take(out, size, file->tail, strlen(file->tail), &file->tail_sent);
 }
 
+static bool is_document(const struct osy_lbatch *batch, unsigned column)
+{
+	return column_of(batch, batch->object->file->document) == (int)column;
+}
+
+/* The document of which the record is to be a new version; p NULL: it is the first of its own. */
+static struct osy_str document_of(const struct osy_lbatch *batch, const struct osy_lrow *row)
+{
+	const struct osy_spec_file *file = batch->object->file;
+
+	if (row->action == OSY_ACT_UPDATE)
+		return has_versions(batch) ? value_of(batch, row->before, file->document)
+					   : OSY_STR_NULL;
+	struct osy_str id = value_of(batch, row->values, file->document);
+	return osy_is_left_out(id) ? OSY_STR_NULL : id;
+}
+
+/* Where a file is published first: its later versions cannot say it. */
+static bool is_place(const struct osy_spec_field *field)
+{
+	return strcasecmp(field->target, "FirstPublishLocationId") == 0;
+}
+
 /* The fields of the record, as an insert or an update writes them. */
 static void write_fields(const struct osy_lfile *file, struct osy_buf *out)
 {
 	const struct osy_lbatch *batch = file->batch;
 	const struct osy_lrow *row = &batch->rows[file->row];
-	bool insert = row->action == OSY_ACT_INSERT;
+	bool insert = row->action == OSY_ACT_INSERT || has_versions(batch);
+	struct osy_str document = document_of(batch, row);
 	struct osy_json_writer w = osy_json_writer(out);
 
 	osy_jw_object(&w);
 	for (unsigned c = 0; c < batch->column_count; c++) {
 		const struct osy_spec_field *field = batch->columns[c].field;
 		struct osy_str value = row->values[c];
-		if (osy_file_is_body(batch, c) || osy_is_left_out(value))
+		if (osy_file_is_body(batch, c) || osy_is_left_out(value) ||
+			(document.p && is_place(field)) || is_document(batch, c))
 			continue;
 		if (insert ? !field->createable || !value.p || osy_str_is(value, "null")
 			   : !((row->written[c / 64] >> (c % 64)) & 1))
 			continue;
 		osy_jw_key(&w, field->target);
 		osy_jw_raw(&w, value.p ? value : OSY_STR("null"));
+	}
+	if (document.p) {
+		osy_jw_key(&w, "ContentDocumentId");
+		osy_jw_raw(&w, document);
 	}
 	osy_jw_object_end(&w);
 }
@@ -469,8 +513,10 @@ static void target_failed(struct osy_lfile *file, struct osy_sf_reply *reply)
 		leave(file, false);
 		return;
 	}
-	if (!not_executed(err))
+	if (!not_executed(err)) {
 		osy_load_doubt(batch, file->row);
+		batch->rows[file->row].lost |= has_versions(batch); /* it is looked for */
+	}
 	batch->pause_ms = osy_load_pause(batch, err);
 	leave(file, true);
 }
@@ -481,7 +527,7 @@ static bool take_made(struct osy_lfile *file, const struct osy_sf_reply *reply)
 	OSY_AUTO(osy_json_free_at) struct osy_json *json = NULL;
 	struct osy_err ignored = OSY_ERR_NONE;
 
-	if (file->batch->rows[file->row].action == OSY_ACT_UPDATE) {
+	if (file->batch->rows[file->row].action == OSY_ACT_UPDATE && !has_versions(file->batch)) {
 		file->made = file->batch->rows[file->row].target;
 		return true;
 	}
@@ -518,7 +564,7 @@ static void start_sending(struct osy_lfile *file)
 	char path[256], type[96], id[19] = "";
 
 	write_form(file);
-	if (row->action == OSY_ACT_UPDATE)
+	if (row->action == OSY_ACT_UPDATE && !has_versions(batch))
 		osy_id_18(&row->target, id);
 	snprintf(
 		path, sizeof(path), "sobjects/%s%s%s", batch->object->target, id[0] ? "/" : "", id);
@@ -545,6 +591,7 @@ static void start_sending(struct osy_lfile *file)
 struct check {
 	const struct osy_lfile *file;
 	bool told_sum, seen, same;
+	struct osy_id id;
 	int64_t size;
 	char sum[40];
 };
@@ -556,7 +603,7 @@ static enum osy_code on_checked_row(const struct osy_str *values, void *arg, str
 	struct osy_err ignored = OSY_ERR_NONE;
 
 	(void)err;
-	check->seen = true;
+	check->seen = values[0].p && osy_id_parse_json(values[0], &check->id);
 	check->size = -1;
 	if (values[1].p)
 		(void)!osy_parse_i64(values[1], 0, INT64_MAX, &check->size, &ignored);
@@ -589,8 +636,9 @@ static void settle(struct osy_lfile *file, const struct check *check)
 	osy_id_18(&file->made, id);
 	const struct osy_sf_row_result result = {.success = true, .id = osy_str(id)};
 	osy_load_row_succeeded(batch, file->row, &result);
+	row->put |= !osy_id_equal(&row->target, &file->made);
+	row->target = file->made; /* mapped in any case: a retry sends the body again */
 	if (!check->seen || !check->same) {
-		row->target = file->made; /* it is mapped: a retry sends the body again */
 		osy_load_fail(batch, file->row, OSY_FAIL_FILE_DIFFERS, OSY_STR(""),
 			"%s was sent with %lld bytes (MD5 %s), but the target has %lld%s%s%s; "
 			"retry "
@@ -600,6 +648,22 @@ static void settle(struct osy_lfile *file, const struct check *check)
 			check->sum, check->sum[0] ? ")" : "");
 	}
 	leave(file, false);
+}
+
+/* A new version whose reply was lost is there, or is sent again. */
+static void looked(struct osy_lfile *file, const struct check *check)
+{
+	const struct osy_lrow *row = &file->batch->rows[file->row];
+	struct osy_err err = OSY_ERR_NONE;
+
+	file->looks = false;
+	if (check->seen && check->same && check->told_sum && !osy_id_equal(&check->id, &row->target)) {
+		file->made = check->id;
+		settle(file, check);
+	} else if (start_reading(file, &err)) {
+		file->err = err;
+		file->phase = READY;
+	}
 }
 
 static void on_checked(struct osy_lcall *call, struct osy_sf_reply *reply)
@@ -626,11 +690,14 @@ static void on_checked(struct osy_lcall *call, struct osy_sf_reply *reply)
 		rc = osy_sf_page_read(
 			body, false, names, count, on_checked_row, &check, &page, &err);
 	if (rc || !body.p) {
-		file->phase = CHECKING;
+		file->phase = file->looks ? LOOKING : CHECKING;
 		file->wait_until = osy_mono_ms() + osy_load_pause(file->batch, &err);
 		return;
 	}
-	settle(file, &check);
+	if (file->looks)
+		looked(file, &check);
+	else
+		settle(file, &check);
 }
 
 static void start_check(struct osy_lfile *file)
@@ -640,13 +707,20 @@ static void start_check(struct osy_lfile *file)
 	struct osy_lbatch *batch = file->batch;
 	struct osy_lcall *call = osy_load_call_new(batch, file->loader, file->run, on_checked);
 	struct osy_err err = OSY_ERR_NONE;
-	const char *names[3];
+	const char *names[3] = {"Id", "Id", "Id"};
 	size_t count = check_names(batch, names);
 	char id[19];
 
-	osy_id_18(&file->made, id);
+	osy_id_18(file->looks ? &batch->rows[file->row].target : &file->made, id);
 	osy_buf_addf(&soql, "SELECT Id,%s%s%s FROM %s WHERE Id = '%s'", names[1],
 		count > 2 ? "," : "", count > 2 ? names[2] : "", batch->object->target, id);
+	if (file->looks) { /* another one than the target that it had */
+		struct osy_str document = plain(document_of(batch, &batch->rows[file->row]));
+		osy_buf_reset(&soql);
+		osy_buf_addf(&soql,
+			"SELECT Id,%s,%s FROM %s WHERE ContentDocumentId = '%.*s' AND IsLatest = true",
+			names[1], names[2], batch->object->target, (int)document.len, document.p);
+	}
 	osy_soql_path(osy_buf_str(&soql), false, &path);
 	osy_sf_send_begin(&call->send, 1);
 	osy_sf_send_get(&call->send, osy_buf_str(&path));
@@ -687,6 +761,7 @@ static void turn(struct osy_lfile *file)
 		if (file->whole && !file->released && file->to)
 			release(file);
 		break;
+	case LOOKING:
 	case CHECKING:
 		if (osy_load_slot(file->batch, false))
 			start_check(file);
@@ -737,7 +812,16 @@ void osy_file_send(struct osy_lbatch *batch)
 	file->md5 = osy_md5_new();
 	file->next = loader->files;
 	loader->files = file;
-	if (start_reading(file, &err)) {
+	const struct osy_lrow *row = &batch->rows[file->row];
+	file->looks = row->action == OSY_ACT_UPDATE && has_versions(batch) &&
+		      (row->lost || row->was_update);
+	if (file->looks) {
+		struct osy_str sum =
+			plain(value_of(batch, row->values, batch->object->file->sum));
+		snprintf(file->sum, sizeof(file->sum), "%.*s",
+			(int)(sum.len < sizeof(file->sum) ? sum.len : 0), sum.p ? sum.p : "");
+		file->phase = LOOKING;
+	} else if (start_reading(file, &err)) {
 		file->batch = NULL;
 		file_free(file);
 		osy_load_wait(batch, osy_load_pause(batch, &err));

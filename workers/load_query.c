@@ -21,7 +21,7 @@ const char **osy_load_asked(
 		names[n++] = batch->columns[c].field->target;
 	for (size_t k = 0; k < keys; k++)
 		names[n++] = osy_key_name(batch->object, k);
-	if (batch->asks_maker && with_keys) {
+	if (batch->asks_maker && with_keys && !batch->object->no_maker) {
 		names[n++] = "CreatedById";
 		names[n++] = "CreatedDate";
 		names[n++] = "SystemModstamp";

@@ -80,6 +80,7 @@ void osy_load_plan(struct osy_lbatch *batch, const struct osy_lbatch *front)
 			&batch->arena, batch->row_count + 2, sizeof(*batch->starts));
 	}
 	batch->collections = batch->next_collection = 0;
+	batch->single |= batch->object->file != NULL;
 	bool shares = front && shares_collections(batch) && last_action(front) == first &&
 		      !any_of(batch, OSY_ACT_UNDELETE);
 	batch->tail = shares ? front->tail : 0;

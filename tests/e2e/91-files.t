@@ -10,6 +10,14 @@ add_orgs
 files() { # URL COMMAND...: files.py
 	python3 "$ROOT/tests/e2e/files.py" "$@"
 }
+MOST_KIB=${ORGSYNC_TEST_MEMORY_KIB:-65536} # more with a sanitizer
+
+stays_small() { # PID NAME: the most that it ever had in memory
+	local kib
+	kib=$(sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$1/status")
+	ok $((${kib:-$MOST_KIB} >= MOST_KIB)) "$2 stays below 64 MiB"
+	diag "$2: $kib KiB"
+}
 totals() { # RUN: inserted, updated, existing, skipped, failed
 	run_get "$1" '[d["totals"][k] for k in ("inserted","updated","existing","skipped","failed")]'
 }
@@ -47,4 +55,35 @@ run=$(create_run attachments)
 runs "two bodies changed, one of them of the same length" orgsync run start "$run" --wait
 is "$(totals "$run")" "[0, 2, 4, 0, 0]" "are sent again"
 runs "and the bodies are the same again" files "$SRC" same "$DST" Attachment
+
+# ---- files, their links and versions ------------------------------------------------------------------------------
+files "$SRC" publish Account 5000 plan.pdf Contact 300000 photo.jpg Account 52428800 film.mp4 || bail "no files"
+files "$SRC" link plan.pdf Contact C InternalUsers || bail "no link"
+cat >"$T/content.yaml" <<'YAML'
+name: content
+objects:
+  - name: Account
+    match: {externalId: Ext_Id__c}
+  - name: Contact
+    match: {externalId: Ext_Id__c}
+  - name: ContentVersion
+  - name: ContentDocumentLink
+YAML
+runs "a template with files" orgsync template apply -f "$T/content.yaml"
+run=$(create_run content)
+runs "the run goes through" orgsync run start "$run" --wait
+diag "$(orgsync run show "$run")"
+diag "$(orgsync run errors "$run" 2>&1 | head -20)"
+runs "the files are the same" files "$SRC" same "$DST" ContentVersion
+runs "and their links" files "$SRC" links "$DST"
+stays_small "$COORDINATOR_PID" "with a file of 50 MB the coordinator"
+stays_small "$WORKER_PID" "with a file of 50 MB the worker"
+run=$(create_run content)
+runs "a second run goes through" orgsync run start "$run" --wait
+is "$(totals "$run")" "[0, 0, 12, 0, 0]" "and changes nothing"
+files "$SRC" version plan.pdf 6000 || bail "no version"
+run=$(create_run content)
+runs "a new version of a file" orgsync run start "$run" --wait
+is "$(totals "$run")" "[1, 0, 11, 0, 0]" "is sent"
+is "$(files "$DST" versions plan.pdf)" "1 2" "and becomes one of the target's"
 e2e_end

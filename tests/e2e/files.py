@@ -3,6 +3,11 @@
 
   files.py URL attach PARENT BYTES NAME ...   attachments of the first record of an object
   files.py URL change OBJECT NAME BYTES ...   other bodies
+  files.py URL publish PARENT BYTES TITLE ... files, published at the first record of an object
+  files.py URL version TITLE BYTES ...        new versions of files
+  files.py URL versions TITLE                 the numbers of a file's versions
+  files.py URL link TITLE PARENT SHARE VISIBILITY
+  files.py URL links URL                      whether both orgs have the same links
   files.py URL same URL OBJECT                whether both orgs hold the same bodies, by name and parent's name
 """
 import hashlib
@@ -59,6 +64,46 @@ def change(org, kind, *args):
         field = "Title" if kind == "ContentVersion" else "Name"
         record = org.query("SELECT Id FROM %s WHERE %s = '%s'" % (kind, field, name))[0]["Id"]
         org.form("PATCH", "sobjects/%s/%s" % (kind, record), {}, BODY[kind], body_of(int(size), name + " changed"))
+
+
+def document(org, title):
+    return org.query("SELECT ContentDocumentId FROM ContentVersion WHERE Title = '%s' LIMIT 1" % title)[0]["ContentDocumentId"]
+
+
+def publish(org, *args):
+    for parent, size, name in zip(args[::3], args[1::3], args[2::3]):
+        record = org.query("SELECT Id FROM %s ORDER BY Id LIMIT 1" % parent)[0]["Id"]
+        org.form("POST", "sobjects/ContentVersion", {"Title": name, "PathOnClient": name, "FirstPublishLocationId": record}, "VersionData",
+                 body_of(int(size), name))
+
+
+def version(org, *args):
+    for name, size in zip(args[::2], args[1::2]):
+        org.form("POST", "sobjects/ContentVersion", {"Title": name, "PathOnClient": name, "ContentDocumentId": document(org, name)},
+                 "VersionData", body_of(int(size), name + " changed"))
+
+
+def link(org, title, parent, share, visibility):
+    record = org.query("SELECT Id FROM %s ORDER BY Id LIMIT 1" % parent)[0]["Id"]
+    fields = {"ContentDocumentId": document(org, title), "LinkedEntityId": record, "ShareType": share, "Visibility": visibility}
+    org.call("POST", "sobjects/ContentDocumentLink", json.dumps(fields).encode())
+
+
+def versions(org, title):
+    print(*[row["VersionNumber"] for row in org.query("SELECT VersionNumber FROM ContentVersion WHERE ContentDocumentId = '%s' ORDER BY Id" %
+                                                      document(org, title))])
+
+
+def links_of(org):
+    rows = org.query("SELECT ContentDocument.Title, LinkedEntity.Name, ShareType, Visibility FROM ContentDocumentLink WHERE "
+                     "LinkedEntity.Type != 'User' AND ContentDocumentId IN (SELECT Id FROM ContentDocument)")
+    return sorted((r["ContentDocument"]["Title"], r["LinkedEntity"]["Name"], r["ShareType"], r["Visibility"]) for r in rows)
+
+
+def links(org, other):
+    mine, theirs = links_of(org), links_of(Org(other))
+    print(mine, theirs, sep="\n")
+    sys.exit(mine != theirs or not mine)
 
 
 def bodies(org, kind):

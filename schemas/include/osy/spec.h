@@ -109,6 +109,7 @@ struct osy_spec_object {
 	const char *match_field; /* target field of EXTERNAL_ID and SOURCE_ID, NULL otherwise */
 	bool match_unique; /* that field is unique in the target: an insert can be found again for
 			      certain */
+	bool no_maker; /* its records do not tell who made them */
 	bool claim;	   /* two source records may share a key: claims are needed */
 	const struct osy_spec_file *file; /* its records hold a file each; NULL: they do not */
 	const char *where;		  /* of the source, NULL: all */
