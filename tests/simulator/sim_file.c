@@ -336,8 +336,16 @@ static bool sim_names_link(const struct sim_cond *c)
 		       !strcmp(c->path.field->name, "LinkedEntityId"));
 }
 
-bool sim_link_query_ok(const struct sim_query *q)
+struct sim_query *sim_soql_parse_call(
+	struct sim_org *org, struct sim_arena *a, struct sim_str text, struct sim_err *err)
 {
-	return strcmp(q->obj->name, "ContentDocumentLink") != 0 || q->link ||
-	       sim_names_link(q->where);
+	struct sim_query *q = sim_soql_parse(org, a, text, err);
+
+	if (!q || strcmp(q->obj->name, "ContentDocumentLink") != 0 || sim_names_link(q->where))
+		return q;
+	sim_err_set(err, a, "MALFORMED_QUERY", NULL,
+		"Implementation restriction: ContentDocumentLink requires a filter by a single Id on "
+		"ContentDocumentId or LinkedEntityId using the equals operator or multiple Id's using "
+		"the IN operator.");
+	return NULL;
 }

@@ -18,7 +18,8 @@ void sim_derive_version(struct sim_work *w);
 bool sim_check_attachment(struct sim_work *w);
 bool sim_check_version(struct sim_work *w);
 bool sim_check_link(struct sim_work *w);
-/* links are found by their document or by what they link to alone */
-bool sim_link_query_ok(const struct sim_query *q);
+/* of a query call: links are found by their document or by what they link to alone */
+struct sim_query *sim_soql_parse_call(
+	struct sim_org *org, struct sim_arena *a, struct sim_str text, struct sim_err *err);
 
 #endif

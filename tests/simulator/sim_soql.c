@@ -1,5 +1,4 @@
 /* The SOQL parser: conditions, select list, clauses. */
-#include "sim_file.h"
 #include "sim_soql_lex.h"
 
 static struct sim_query *sim_select(struct sim_sp *s, struct sim_object *child_of);
@@ -409,15 +408,6 @@ static struct sim_query *sim_select(struct sim_sp *s, struct sim_object *child_o
 	list.alias = s->alias;
 	if (!sim_items(&list) || !sim_sp_want(&list, "FROM") || !sim_clauses(s))
 		return NULL;
-	if (!sim_link_query_ok(q)) {
-		sim_err_set(s->err, s->a, "MALFORMED_QUERY", NULL,
-			"Implementation restriction: ContentDocumentLink requires a filter by a "
-			"single "
-			"Id on ContentDocumentId or LinkedEntityId using the equals operator or "
-			"multiple "
-			"Id's using the IN operator.");
-		return NULL;
-	}
 	for (struct sim_item *it = q->items; it; it = it->next)
 		if (!it->agg)
 			sim_shape_add(s, it);
