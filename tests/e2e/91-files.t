@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Files: bodies are streamed from org to org, compared, and never cut.
 . "$(dirname "$0")/lib.sh"
+export ORGSYNC_REQUEST_LIMIT_MS=5000
 e2e_begin
 simulators
 coordinator
@@ -86,4 +87,63 @@ run=$(create_run content)
 runs "a new version of a file" orgsync run start "$run" --wait
 is "$(totals "$run")" "[1, 0, 11, 0, 0]" "is sent"
 is "$(files "$DST" versions plan.pdf)" "1 2" "and becomes one of the target's"
+
+# ---- bodies that are cut, or are not what they should be ------------------------------------------------------------
+fails() { # RUN: what became of its failures
+	orgsync run errors "$1" -o json | json '[(e["code"], e["message"]) for e in d["items"]]'
+}
+faults "$SRC" '{"match": "GET /VersionData", "kind": "cut-body", "count": 1}'
+files "$SRC" publish Account 900000 cut.bin || bail "no file"
+run=$(create_run content)
+runs "a body that is cut off" orgsync run start "$run" --wait
+is "$(totals "$run")" "[1, 0, 14, 0, 0]" "is read again"
+runs "and whole in the end" files "$SRC" same "$DST" ContentVersion
+
+faults "$SRC" '{"match": "GET /VersionData", "kind": "short-body", "count": 3}'
+files "$SRC" publish Account 900001 short.bin || bail "no file"
+run=$(create_run content)
+orgsync run start "$run" --wait >/dev/null 2>&1
+is $? 1 "a body that is always one byte short"
+like "$(fails "$run")" "the source says that the file has 900001 bytes, and sent 900000" "fails, with both lengths"
+is "$(files "$DST" versions short.bin 2>/dev/null)" "" "and nothing of it is in the target"
+runs "a retry" orgsync run retry "$run" --wait
+runs "brings it in" files "$SRC" same "$DST" ContentVersion
+
+faults "$SRC" '{"match": "GET /VersionData", "kind": "spoil-body", "count": 3}'
+files "$SRC" publish Account 900002 spoilt.bin || bail "no file"
+run=$(create_run content)
+orgsync run start "$run" --wait >/dev/null 2>&1
+is $? 1 "a body with another checksum than its record's"
+like "$(fails "$run")" "the file has the checksum [0-9a-f]{32}, and what the source sent has [0-9a-f]{32}" "fails, with both"
+is "$(files "$DST" versions spoilt.bin 2>/dev/null)" "" "and nothing of it is in the target"
+runs "a retry" orgsync run retry "$run" --wait
+runs "brings it in" files "$SRC" same "$DST" ContentVersion
+
+faults "$DST" '{"match": "POST v60.0/sobjects/ContentVersion", "kind": "spoil-request", "count": 1}'
+files "$SRC" publish Account 900003 other.bin || bail "no file"
+run=$(create_run content)
+orgsync run start "$run" --wait >/dev/null 2>&1
+is $? 1 "a body that is another one in the target"
+like "$(fails "$run")" "FILE_DIFFERS" "fails"
+runs "a retry" orgsync run retry "$run" --wait
+is "$(files "$DST" versions other.bin)" "1 2" "sends it as a new version"
+run=$(create_run content)
+runs "and the run after that" orgsync run start "$run" --wait
+is "$(run_get "$run" 'd["totals"]["inserted"], d["totals"]["updated"]')" "(0, 0)" "finds nothing to do"
+
+faults "$DST" '{"match": "POST v60.0/sobjects/ContentVersion", "kind": "drop-after", "count": 1}'
+files "$SRC" publish Account 900004 lost.bin || bail "no file"
+run=$(create_run content)
+runs "a file whose reply is lost" orgsync run start "$run" --wait
+is "$(files "$DST" versions lost.bin)" "1" "is there once"
+
+# ---- too large ------------------------------------------------------------------------------------------------------
+sed -e 's/name: attachments/name: small/' -e '1a files: {maxBytes: 1000}' "$T/attachments.yaml" >"$T/small.yaml"
+runs "a template with a limit" orgsync template apply -f "$T/small.yaml"
+files "$SRC" attach Account 1001 larger.bin Account 1000 fits.bin || bail "no attachments"
+run=$(create_run small)
+orgsync run start "$run" --wait >/dev/null 2>&1
+is $? 1 "a file above the limit"
+like "$(fails "$run")" "FILE_TOO_LARGE.*1001 bytes and the template takes files of 1000 at most" "is a failure that says so"
+is "$(totals "$run")" "[1, 0, 6, 0, 1]" "the others pass"
 e2e_end
