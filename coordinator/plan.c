@@ -142,6 +142,7 @@ enum osy_code plan_nodes(struct plan_build *build, struct osy_sf_object *const *
 		if (rc)
 			return rc;
 		plan_currency(build, node);
+		node->leg_where = plan_file_where(build, node);
 		build->plan->standard_pricebook |= is_standard(node->source, "Pricebook2") ||
 						   is_standard(node->source, "PricebookEntry");
 		if (is_standard(node->source, "PricebookEntry"))
@@ -162,8 +163,10 @@ static void spec_field(const struct plan_field *from, struct osy_spec_field *to)
 		.target = target->name,
 		.type = target->type,
 		.scale = target->scale,
-		.createable = target->createable && !target->calculated && !target->auto_number,
-		.updateable = target->updateable && !target->calculated && !target->auto_number,
+		.createable = !from->told && target->createable && !target->calculated &&
+			      !target->auto_number,
+		.updateable = !from->told && target->updateable && !target->calculated &&
+			      !target->auto_number,
 		.nillable = target->nillable,
 		.unique = target->unique,
 		.required = plan_required(from),
@@ -202,6 +205,7 @@ static void spec_fields(
 	plan_inputs(build, node, object);
 	object->lock_field = lock < 0 ? -1 : place[lock];
 	object->order_field = order < 0 ? -1 : place[order];
+	object->file = plan_spec_file(build, node, place);
 	if (object->match != OSY_MATCH_EXTERNAL_ID && object->match != OSY_MATCH_KEYS)
 		return;
 	const char *const *names =
@@ -219,6 +223,10 @@ static void spec_match(const struct plan_node *node, struct osy_spec_object *obj
 
 	if (object->match == OSY_MATCH_KEYS)
 		object->claim = true;
+	/* The org keeps one link of a document to a record. */
+	if (is_standard(node->target, "ContentDocumentLink") && object->match == OSY_MATCH_KEYS)
+		object->match_unique = true;
+	object->no_maker = !osy_sf_find_field(node->target, "CreatedById");
 	if (object->match != OSY_MATCH_EXTERNAL_ID && object->match != OSY_MATCH_SOURCE_ID)
 		return;
 	const char *name = template->match_fields[0];
@@ -352,6 +360,8 @@ void osy_plan_done(struct osy_plan *plan)
 #define COLLECTIONS_PER_REQUEST 5
 #define LANES_AT_LEAST 8
 #define RECORDS_PER_BULK_LANE 100000
+#define FILES_PER_LANE 8 /* they go one by one in a lane */
+#define FILE_LANES 16
 
 /* What an object locks: the name of its lock parent, or itself. */
 static const char *lock_parent(const struct osy_plan *plan, const struct osy_spec_object *object)
@@ -371,7 +381,12 @@ static int64_t lanes_for(const struct osy_spec_object *object)
 			(REQUESTS_PER_LANE * request);
 
 	full = full > LANES_AT_LEAST ? LANES_AT_LEAST : full;
-	return lanes < full ? full : lanes;
+	lanes = lanes < full ? full : lanes;
+	if (object->file && lanes < FILE_LANES)
+		lanes = object->selected < FILES_PER_LANE * FILE_LANES
+				? (object->selected + FILES_PER_LANE - 1) / FILES_PER_LANE
+				: FILE_LANES;
+	return lanes;
 }
 
 static int64_t bulk_lanes_for(const struct osy_spec_object *object)

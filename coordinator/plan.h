@@ -51,6 +51,11 @@ void osy_plan_done(struct osy_plan *plan);
  * them is loaded by Bulk.
  */
 void osy_plan_lanes(struct osy_plan *plan, int most);
+/* plan_files.c: the filter without which an object of the target cannot be counted; NULL: none. */
+const char *osy_plan_target_where(const struct osy_spec_object *object);
+/* Whether the org itself makes records of the target object for those of another one: then it does
+ * not stay empty until its stage. */
+bool osy_plan_target_grows(const struct osy_spec_object *object);
 void osy_plan_notice(struct osy_plan *plan, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -20,6 +20,7 @@
 /* Calls of a job besides its pages: made, looked at, closed, results, deleted. */
 #define QUERY_JOB_CALLS 7
 #define INGEST_JOB_CALLS 12
+#define FILE_CALLS 2 /* to the target, of a file: it is sent, and looked at */
 
 static int64_t parts(int64_t records, int64_t size)
 {
@@ -31,7 +32,8 @@ int64_t osy_plan_read_calls(const struct osy_spec_object *object, bool bulk)
 	if (bulk)
 		return parts(object->selected, OSY_BULK_PAGE) + QUERY_JOB_CALLS;
 	/* with a limit the ids are listed before the records are read */
-	return parts(object->selected, REST_PAGE) * (object->limit ? 2 : 1) + 1;
+	return parts(object->selected, REST_PAGE) * (object->limit ? 2 : 1) + 1 +
+	       (object->file ? object->selected : 0);
 }
 
 static int64_t ingest_jobs(const struct osy_spec_object *object)
@@ -63,6 +65,8 @@ int64_t osy_plan_load_calls(const struct osy_spec_object *object, bool bulk)
 		calls += parts(object->selected, REST_REQUEST);
 	if (object->match_only)
 		return calls;
+	if (object->file)
+		return calls + object->selected * FILE_CALLS;
 	return calls + (bulk ? ingest_jobs(object) * INGEST_JOB_CALLS
 			     : parts(object->selected, REST_REQUEST));
 }
@@ -104,7 +108,7 @@ static int64_t rest_load_calls(const struct osy_spec_object *object)
 static bool is_load_bulk(const struct osy_spec_object *object, enum osy_template_api api,
 	const struct osy_plan_quota *target)
 {
-	if (api == OSY_API_REST || object->match_only)
+	if (api == OSY_API_REST || object->match_only || object->file)
 		return false;
 	if (api == OSY_API_BULK || object->selected >= ALWAYS)
 		return true;

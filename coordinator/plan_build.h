@@ -13,9 +13,12 @@ struct plan_field {
 	bool explicit_; /* named in the template */
 	bool key;	/* needed for matching */
 	bool dropped;
+	bool told; /* read to compare by it, never written */
 	const int *parents;
 	size_t parent_count;
 	bool link, write_nulls;
+	bool document; /* what a version is one of: written when it is known, and never waited for
+			*/
 	bool to_users, to_queues;
 	bool audit;
 	enum osy_missing missing;
@@ -28,10 +31,11 @@ struct plan_field {
 struct plan_node {
 	const struct osy_template_object *template;
 	const struct osy_sf_object *source, *target;
-	const char *leg_where; /* NULL: no leg */
+	const char *leg_where; /* beside the template's filter; NULL: nothing */
 	bool person_contact;   /* the leg of contacts that belong to person accounts */
 	struct plan_field *fields;
 	size_t field_count, field_cap;
+	bool wants_body; /* the template asks for its file */
 	int stage;
 };
 
@@ -94,6 +98,15 @@ void plan_inputs(
 	struct plan_build *build, const struct plan_node *node, struct osy_spec_object *object);
 enum osy_code plan_expression_masks(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
+/* Which records, beside the template's filter, of an object that has to do with files. */
+const char *plan_file_where(struct plan_build *build, const struct plan_node *node);
+/* plan_files.c: the file that a record holds, and what is known of it. */
+bool plan_is_body(const struct plan_node *node, const struct osy_sf_field *source);
+enum osy_code plan_files(
+	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
+/* Of a node whose fields are known; place: their indexes in the spec. NULL: it holds no file. */
+const struct osy_spec_file *plan_spec_file(
+	struct plan_build *build, const struct plan_node *node, const int *place);
 /* plan_rules.c: value maps and masks of a node whose fields are known. */
 enum osy_code plan_rules(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;

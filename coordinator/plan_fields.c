@@ -178,6 +178,10 @@ static enum osy_code take_named(
 	const struct osy_sf_field *source = osy_sf_find_field(node->source, name);
 	if (!source && !lenient)
 		return unknown_field(build, node, node->source, build->source_org, name, err);
+	if (source && plan_is_body(node, source)) {
+		node->wants_body = true;
+		return OSY_OK;
+	}
 	const char *other = mapped(object, name);
 	const char *target_name = other ? other : source ? source->name : name;
 	const struct osy_sf_field *target = osy_sf_find_field(node->target, target_name);
@@ -268,8 +272,10 @@ static void take_any(
 	const struct osy_template_object *object = node->template;
 	bool real = source->createable || source->updateable;
 
-	if (is_one_of(source->name, object->exclude, object->exclude_count) ||
-		mapped(object, source->name) || is_audit(source->name) || no_value(source) ||
+	if (is_one_of(source->name, object->exclude, object->exclude_count))
+		return;
+	node->wants_body |= plan_is_body(node, source);
+	if (mapped(object, source->name) || is_audit(source->name) || no_value(source) ||
 		source->calculated || source->auto_number ||
 		is_derived(node->target->name, source->name))
 		return;
@@ -418,5 +424,6 @@ enum osy_code plan_fields(struct plan_build *build, struct plan_node *node, stru
 	for (size_t i = 0; object->all_fields && i < node->source->field_count; i++)
 		take_any(build, node, &node->source->fields[i]);
 	plan_audit_fields(build, node);
-	return take_match(build, node, err);
+	rc = plan_files(build, node, err);
+	return rc ? rc : take_match(build, node, err);
 }

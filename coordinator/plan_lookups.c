@@ -144,6 +144,8 @@ enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err)
 			if (field->dropped || field->target->type != OSY_T_REFERENCE)
 				continue;
 			find_parents(build, field);
+			field->document = strcasecmp(node->source->name, "ContentVersion") == 0 &&
+					  strcasecmp(field->source->name, "ContentDocumentId") == 0;
 			field->lock = lock_of(build, node, field);
 			/* Record types are mapped by name, as pins of the spec. */
 			if (field->parent_count || refers_to(field->source, "RecordType") ||
@@ -241,7 +243,7 @@ static size_t gather(
 		struct plan_node *node = &build->nodes[n];
 		for (size_t i = 0; i < node->field_count; i++) {
 			struct plan_field *field = &node->fields[i];
-			if (field->dropped || !field->parent_count)
+			if (field->dropped || !field->parent_count || field->document)
 				continue;
 			if (lookups) {
 				lookups[count] = (struct osy_order_lookup){.child = (int)n,

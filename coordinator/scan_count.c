@@ -106,7 +106,8 @@ static enum osy_code take_target(
 	enum osy_code rc = take_count(call, &object->target_count, err);
 
 	if (!rc)
-		object->target_empty = object->target_count == 0 && !object->person_contact;
+		object->target_empty = object->target_count == 0 && !object->person_contact &&
+				       !osy_plan_target_grows(object);
 	return rc;
 }
 
@@ -125,8 +126,8 @@ static enum osy_code count_all(struct scan *scan, struct osy_err *err)
 		size_t at = QUESTIONS * i;
 		ask_count(scan->drive->source, object->name, object->where, &paths[at], &calls[at]);
 		ask_probe(scan->drive->source, object, &paths[at + 1], &calls[at + 1]);
-		ask_count(
-			scan->drive->target, object->target, NULL, &paths[at + 2], &calls[at + 2]);
+		ask_count(scan->drive->target, object->target, osy_plan_target_where(object),
+			&paths[at + 2], &calls[at + 2]);
 	}
 	if (!rc)
 		osy_sf_run_many(scan->drive->http, calls, QUESTIONS * count, IN_FLIGHT);

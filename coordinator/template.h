@@ -29,6 +29,8 @@ struct osy_template_pair {
 #define OSY_TEMPLATE_MAX_VALUES 2000 /* in the map of one field */
 #define OSY_TEMPLATE_MAX_TEXT 255    /* bytes of a pattern or of a replacement */
 
+#define OSY_TEMPLATE_FILE_BYTES 2147483648ll /* what an org takes at most */
+
 struct osy_template_values { /* of one field */
 	const char *field;
 	const struct osy_spec_value *items; /* to: raw JSON, checked against the org by the scan */
@@ -105,6 +107,8 @@ struct osy_template {
 	bool continue_on_error, skip_missing_fields, snapshots, delta_sync, include_deleted,
 		audit_fields;
 	int api_reserve_percent, lanes, delta_overlap_minutes;
+	bool all_versions;	/* of files; else the latest one */
+	int64_t file_max_bytes; /* larger files are not sent */
 	const char *duplicate_rules;
 	const char *const
 		*order; /* names of all objects in the order wanted; computed when empty */
@@ -123,6 +127,11 @@ enum osy_code osy_template_give_order(
 struct osy_template *osy_template_free(struct osy_template *template);
 void osy_template_free_at(struct osy_template **template);
 
+/* template_files.c: objects has room for one more. */
+void osy_template_add_files(
+	struct osy_arena *arena, struct osy_template_object *objects, size_t *count);
+const char *const *osy_template_order_files(
+	struct osy_arena *arena, const char *const *order, size_t *count);
 /* template_users.c: `users` of a normalised doc. */
 struct osy_json;
 void osy_template_read_users(

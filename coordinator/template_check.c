@@ -74,12 +74,20 @@ static const struct key option_keys[] = {
 	"\"apiReservePercent\":10,\"duplicateRules\":\"allow-save\","                \
 	"\"auditFields\":false,\"lanes\":64,\"automationOff\":[]}"
 
+/* An org takes files of 2 GB at most. */
+static const struct key file_keys[] = {
+	CHOICE("versions", "\"latest\"", "latest|all"),
+	NUMBER("maxBytes", "2147483648", 1, OSY_TEMPLATE_FILE_BYTES),
+	{0},
+};
+
 static const struct key top_keys[] = {
 	TEXT("name", 63),
 	{"objects", KEY_OBJECTS, NULL, 0, 0, NULL, NULL},
 	{"order", KEY_NAMES, NULL, 0, 0, NULL, NULL},
 	{"users", KEY_USERS, NULL, 0, 0, NULL, NULL},
 	ONLY("recordTypes", "\"developerName\""),
+	{"files", KEY_OBJECT, NULL, 0, 0, NULL, file_keys},
 	{"options", KEY_OBJECT, OPTION_DEFAULTS, 0, 0, NULL, option_keys},
 	{0},
 };

@@ -187,9 +187,10 @@ enum osy_code osy_template_read(struct osy_str doc, struct osy_template **ret, s
 	template->name = text(arena, osy_json_get_str(json, "name"));
 	template->object_count = osy_json_count(list);
 	struct osy_template_object *objects =
-		osy_arena_calloc(arena, template->object_count + 1, sizeof(*objects));
+		osy_arena_calloc(arena, template->object_count + 2, sizeof(*objects));
 	for (size_t i = 0; i < template->object_count; i++)
 		read_object(arena, osy_json_at(list, i), &objects[i]);
+	osy_template_add_files(arena, objects, &template->object_count);
 	template->objects = objects;
 	osy_template_read_users(arena, osy_json_get(json, "users"), &template->users);
 	template->continue_on_error = osy_json_get_bool(options, "continueOnError", true);
@@ -201,11 +202,15 @@ enum osy_code osy_template_read(struct osy_str doc, struct osy_template **ret, s
 	template->delta_sync = osy_json_get_bool(options, "deltaSync", false);
 	template->delta_overlap_minutes = (int)osy_json_get_i64(options, "deltaOverlapMinutes", 5);
 	template->include_deleted = osy_json_get_bool(options, "includeDeleted", false);
+	const struct osy_json *files = osy_json_get(json, "files");
+	template->all_versions = osy_str_is(osy_json_get_str(files, "versions"), "all");
+	template->file_max_bytes = osy_json_get_i64(files, "maxBytes", OSY_TEMPLATE_FILE_BYTES);
 	const char *rules = text(arena, osy_json_get_str(options, "duplicateRules"));
 	template->duplicate_rules = rules ? rules : "allow-save";
 	template->automation_off = names(arena, osy_json_get(options, "automationOff"),
 		&template->automation_off_count, NULL);
 	template->order = names(arena, osy_json_get(json, "order"), &template->order_count, NULL);
+	template->order = osy_template_order_files(arena, template->order, &template->order_count);
 	*ret = template;
 	return OSY_OK;
 }
@@ -216,9 +221,12 @@ enum osy_code osy_template_give_order(
 	OSY_AUTO(osy_json_free_at) struct osy_json *list = NULL;
 	enum osy_code rc = osy_json_parse(text, "an order", &list, err);
 
-	if (!rc)
-		template->order = names(&template->arena_, list, &template->order_count, NULL);
-	return rc;
+	if (rc)
+		return rc;
+	template->order = names(&template->arena_, list, &template->order_count, NULL);
+	template->order = osy_template_order_files(
+		&template->arena_, template->order, &template->order_count);
+	return OSY_OK;
 }
 
 struct osy_template *osy_template_free(struct osy_template *template)

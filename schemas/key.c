@@ -136,5 +136,5 @@ bool osy_key_is_unique(const struct osy_spec_object *object)
 		if (object->fields[object->keys[i]].unique)
 			return true;
 	}
-	return object->match_field && object->match_unique;
+	return object->match_unique && (object->match_field || object->match == OSY_MATCH_KEYS);
 }

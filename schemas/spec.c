@@ -12,7 +12,8 @@ enum {
 	VERSION_WITH_RULES = 2,
 	VERSION_WITH_DELETES = 3,
 	VERSION_WITH_POLICIES = 4,
-	VERSION_WITH_EXPRESSIONS = 5
+	VERSION_WITH_EXPRESSIONS = 5,
+	VERSION_WITH_FILES = 6
 };
 
 /* ---- Tables: one row a member, for writer and reader alike. kind: S text, T text or null, I
@@ -30,7 +31,9 @@ enum {
 	X(T, where) X(T, order_by) X(I, limit) X(I, selected) X(B, read_bulk) X(B, load_bulk) \
 	X(I, target_count) X(B, key_read) X(B, deletes) X(N, since) \
 	X(N, waiting_of) X(N, waiting_leg) X(B, waits) X(N, person_field) X(B, person_contact) \
-	X(T, currency)
+	X(T, currency) X(B, no_maker)
+
+#define FILE_MEMBERS(X) X(N, body) X(N, size) X(N, sum) X(N, changed) X(N, document) X(I, max_bytes)
 
 #define SPEC_MEMBERS(X) \
 	X(S, source) X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(I, api_reserve_percent) \
@@ -130,6 +133,16 @@ static void write_inputs(struct osy_json_writer *w, const struct osy_spec_object
 	osy_jw_array_end(w);
 }
 
+static void write_file(struct osy_json_writer *w, const struct osy_spec_file *file)
+{
+	osy_jw_key(w, "file");
+	osy_jw_object(w);
+#define X(kind, member) WRITE_##kind(w, file, member)
+	FILE_MEMBERS(X)
+#undef X
+	osy_jw_object_end(w);
+}
+
 static void write_object(struct osy_json_writer *w, const struct osy_spec_object *object)
 {
 	osy_jw_object(w);
@@ -157,28 +170,39 @@ static void write_object(struct osy_json_writer *w, const struct osy_spec_object
 	osy_jw_array_end(w);
 	if (object->input_count)
 		write_inputs(w, object);
+	if (object->file)
+		write_file(w, object->file);
 	osy_jw_object_end(w);
 }
 
 /* A program that knows no rules must not run a spec that has some: it would let values through; nor
  * one that knows no deletes: it would insert; nor one that knows no policies: it would send a
- * record that is to wait. */
+ * record that is to wait; nor one that knows no files: it would send their addresses. */
+static int version_of_object(const struct osy_spec_object *object)
+{
+	int version = object->deletes ? VERSION_WITH_DELETES : VERSION;
+
+	if (object->file)
+		return VERSION_WITH_FILES;
+	for (size_t f = 0; f < object->field_count; f++) {
+		const struct osy_spec_field *field = &object->fields[f];
+		if (field->rule && field->rule->expression)
+			return VERSION_WITH_EXPRESSIONS;
+		if (field->missing != OSY_MISSING_BLANK || field->kind != OSY_KIND_BOTH)
+			version = VERSION_WITH_POLICIES;
+		if (field->rule && version < VERSION_WITH_RULES)
+			version = VERSION_WITH_RULES;
+	}
+	return version;
+}
+
 static int version_of(const struct osy_spec *spec)
 {
 	int version = VERSION;
 
 	for (size_t i = 0; i < spec->object_count; i++) {
-		if (spec->objects[i].deletes && version < VERSION_WITH_DELETES)
-			version = VERSION_WITH_DELETES;
-		for (size_t f = 0; f < spec->objects[i].field_count; f++) {
-			const struct osy_spec_field *field = &spec->objects[i].fields[f];
-			if (field->rule && field->rule->expression)
-				return VERSION_WITH_EXPRESSIONS;
-			if (field->missing != OSY_MISSING_BLANK || field->kind != OSY_KIND_BOTH)
-				version = VERSION_WITH_POLICIES;
-			if (field->rule && version < VERSION_WITH_RULES)
-				version = VERSION_WITH_RULES;
-		}
+		int own = version_of_object(&spec->objects[i]);
+		version = own > version ? own : version;
 	}
 	return version;
 }
@@ -351,6 +375,17 @@ static void read_inputs(
 	object->inputs = inputs;
 }
 
+static const struct osy_spec_file *read_file(struct osy_arena *arena, const struct osy_json *json)
+{
+	if (osy_json_type(json) != OSY_JSON_OBJECT)
+		return NULL;
+	struct osy_spec_file *file = osy_arena_calloc(arena, 1, sizeof(*file));
+#define X(kind, member) READ_##kind(arena, json, file, member)
+	FILE_MEMBERS(X)
+#undef X
+	return file;
+}
+
 static void read_object(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_spec_object *object)
 {
@@ -374,6 +409,7 @@ static void read_object(
 		read_field(arena, osy_json_at(array, i), &fields[i]);
 	object->fields = fields;
 	read_inputs(arena, json, object);
+	object->file = read_file(arena, osy_json_get(json, "file"));
 }
 
 static bool indexes_hold(const int *items, size_t count, size_t limit)
@@ -403,15 +439,29 @@ static bool inputs_hold(const struct osy_spec_object *object)
 	return true;
 }
 
+static bool is_index(int index, const struct osy_spec_object *object)
+{
+	return index >= -1 && index < (int)object->field_count;
+}
+
+static bool file_holds(const struct osy_spec_object *object)
+{
+	const struct osy_spec_file *file = object->file;
+
+	return !file ||
+	       (file->body >= 0 && file->size >= 0 && is_index(file->body, object) &&
+		       is_index(file->size, object) && is_index(file->sum, object) &&
+		       is_index(file->changed, object) && is_index(file->document, object));
+}
+
 static bool object_holds(
 	const struct osy_spec *spec, const struct osy_spec_object *object, size_t index)
 {
 	if (object->index != (int)index || object->stage < 1 || object->stage > spec->stages ||
 		object->lanes < 1 || object->lanes > spec->lanes || object->first_lane < 0 ||
 		object->first_lane >= spec->lanes || object->batch_size < 1 ||
-		object->batch_size > 200 || object->lock_field < -1 ||
-		object->lock_field >= (int)object->field_count || object->order_field < -1 ||
-		object->order_field >= (int)object->field_count ||
+		object->batch_size > 200 || !is_index(object->lock_field, object) ||
+		!is_index(object->order_field, object) || !file_holds(object) ||
 		object->person_field >= (int)object->field_count ||
 		object->waiting_of >= (int)spec->object_count ||
 		object->waiting_leg >= (int)spec->object_count ||
@@ -480,7 +530,7 @@ enum osy_code osy_spec_read(struct osy_str text, struct osy_spec **ret, struct o
 	spec->arena_ = osy_xmalloc(sizeof(*spec->arena_));
 	osy_arena_init(spec->arena_, 64u * 1024);
 	int64_t version = osy_json_get_i64(json, "v", 0);
-	if (version < VERSION || version > VERSION_WITH_EXPRESSIONS || !read_spec(json, spec)) {
+	if (version < VERSION || version > VERSION_WITH_FILES || !read_spec(json, spec)) {
 		osy_spec_free(spec);
 		return osy_fail(err, OSY_E_INTERNAL,
 			"a run's spec of %zu bytes does not hold together; scan the run again",

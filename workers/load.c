@@ -1,5 +1,6 @@
 /* Loads, their batches and the loader's turn. */
 #include "load_earlier.h"
+#include "load_file.h"
 
 #include <stdlib.h>
 
@@ -35,6 +36,7 @@ struct osy_loader *osy_loader_free(struct osy_loader *loader)
 	OSY_ASSERT(!loader->loads);
 	osy_load_reconcile_free(loader);
 	osy_load_calls_drop(loader);
+	osy_files_free(loader);
 	osy_load_orgs_free(loader);
 	while (loader->counts) {
 		struct osy_lcount *count = loader->counts;
@@ -84,6 +86,7 @@ struct osy_lbatch *osy_load_batch_free(struct osy_lbatch *batch)
 	osy_load_unweigh(batch);
 	osy_load_reconcile_drop(loader, batch);
 	osy_load_call_forget(batch);
+	osy_file_forget(batch);
 	osy_kafka_message_done(&batch->message);
 	osy_buf_done(&batch->copy);
 	while (batch->bodies) {
@@ -425,6 +428,7 @@ static const struct {
 	{osy_delete_children},
 	{osy_load_claim},
 	{osy_load_intents},
+	{osy_load_files},
 	{osy_load_send},
 	{osy_undo_send},
 	{osy_load_record},

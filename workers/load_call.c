@@ -121,7 +121,7 @@ static void set_call(struct osy_lcall *call, struct osy_lcall *value)
 	}
 }
 
-static void count_call(struct osy_loader *loader, const char *run)
+void osy_load_count_call(struct osy_loader *loader, const char *run)
 {
 	struct osy_lcount *count = loader->counts;
 
@@ -231,7 +231,7 @@ enum osy_code osy_load_call_request(
 	call->body_weight = call->send.body.len;
 	call->loader->bytes += call->body_weight;
 	took_off(call);
-	count_call(call->loader, call->run->id);
+	osy_load_count_call(call->loader, call->run->id);
 	set_call(call, call);
 	return OSY_OK;
 }

@@ -1,4 +1,5 @@
 /* The records that may be those whose replies were lost. */
+#include "load_file.h"
 #include "load_reconcile.h"
 
 #include <stdlib.h>
@@ -46,7 +47,8 @@ void osy_reconcile_columns(struct osy_lreconcile *rec)
 	rec->assign = osy_arena_calloc(&rec->arena, batch->column_count + 1, sizeof(*rec->assign));
 	for (unsigned c = 0; c < batch->column_count; c++) {
 		const struct osy_spec_field *field = batch->columns[c].field;
-		if (!field->createable || !is_kept(field->type) || is_moved(field->target))
+		if ((!field->createable && !osy_file_is_kept(batch, c)) || !is_kept(field->type) ||
+			is_moved(field->target))
 			continue;
 		len += strlen(field->target) + 3;
 		if (len > NAMES_MAX)

@@ -1,5 +1,5 @@
 /* Compare: what is done with each record, out of what it is and what the target has. */
-#include "load_internal.h"
+#include "load_file.h"
 
 #include "osy/clock.h"
 
@@ -30,6 +30,14 @@ bool osy_load_differs(const struct osy_lbatch *batch, const struct osy_lrow *row
 
 	for (unsigned c = 0; c < batch->column_count; c++) {
 		const struct osy_spec_field *field = batch->columns[c].field;
+		if (osy_file_is_body(batch, c)) {
+			bool sends = row->values[c].p && !osy_str_is(row->values[c], "null");
+			if (sends && osy_file_differs(batch, row)) {
+				written[c / 64] |= 1ull << (c % 64);
+				differs = true;
+			}
+			continue;
+		}
 		struct osy_str before = row->before ? row->before[c] : OSY_STR_NULL;
 		if (!is_written(batch, row, field, row->values[c]) ||
 			osy_sf_value_equal(field->type, field->scale, row->values[c], before))
@@ -90,6 +98,7 @@ static void compare_row(struct osy_lbatch *batch, unsigned i)
 		compare_found(batch, row);
 	else
 		compare_none(batch, i);
+	osy_file_check(batch, i);
 	if (row->action != OSY_ACT_NONE && batch->given_up)
 		osy_load_fail(batch, i, OSY_FAIL_CRASHED, OSY_STR(""),
 			"the batch was in work at %d crashes of a worker and is not sent again",

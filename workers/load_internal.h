@@ -23,6 +23,7 @@
 
 #define OSY_LOAD_GATHER 32	    /* batches in one statement or round trip at most */
 #define OSY_LOAD_TRIES 10	    /* of a row that the org asks to try again */
+#define OSY_LOAD_FILE_TRIES 3	    /* of a file that the source does not send as it says it is */
 #define OSY_LOAD_REMATCHES 2	    /* of a row whose insert ran into a duplicate */
 #define OSY_LOAD_CRASHES 3	    /* attempts after which a batch is given up */
 #define OSY_LOAD_SEND_SLACK 2000    /* ms by which sent_at may be older than the send */
@@ -159,6 +160,7 @@ struct osy_lpath;
 struct osy_lorder;
 struct osy_lbulk;
 struct osy_ljob;
+struct osy_lfile;
 
 struct osy_lbatch {
 	struct osy_load *load;
@@ -277,6 +279,7 @@ struct osy_lcall {
 	struct osy_lbatch *batch; /* that it is about (of a write: the first one); NULL: dropped */
 	struct osy_ljob *job;	  /* that it is about; NULL: dropped, or about none */
 	struct osy_bulk_ask *ask; /* of a job's */
+	struct osy_lfile *file;	  /* that it is about; NULL: none */
 	struct osy_sf_send send;
 	size_t body_weight; /* of a body that is not sent yet: its part of loader->bytes */
 	struct osy_lpiece pieces[OSY_LOAD_PIECES]; /* of a write; of a fetch a batch each */
@@ -315,6 +318,7 @@ struct osy_loader {
 	struct osy_worker *worker;
 	struct osy_load *loads;
 	struct osy_lcall *calls;
+	struct osy_lfile *files;   /* on their way */
 	struct osy_lbatch *spares; /* a few kept for their memory */
 	unsigned spare_count;
 	struct osy_buf spare_bodies[4]; /* as well; those that are free come first */
@@ -589,6 +593,8 @@ bool osy_load_same_group(const struct osy_lbatch *a, const struct osy_lbatch *b)
 /* ---- load_org.c: what holds for all runs into one org ---- */
 struct osy_lorg *osy_load_org(const struct osy_lbatch *batch);
 struct osy_lorg *osy_load_org_of(struct osy_loader *loader, const struct osy_wrun *run);
+/* The same for the run's source, out of which files are read. */
+struct osy_lorg *osy_load_source_of(struct osy_loader *loader, const struct osy_wrun *run);
 /* Tells the budgets what is wanted, takes their turns, and takes back intents that no call is left
  * for. Each turn of the loader. */
 void osy_load_budget(struct osy_loader *loader);
@@ -623,7 +629,13 @@ void osy_load_send(struct osy_loader *loader);
 /* Whether the template passes duplicate rules that only alert. */
 bool osy_load_allows_duplicates(const struct osy_lbatch *batch);
 
+/* sent_at in Postgres is moved to now when it is older; false: to be tried again later. */
+bool osy_load_note_sent(struct osy_lbatch *batch);
+
 /* ---- load_settle.c ---- */
+void osy_load_doubt(struct osy_lbatch *batch, unsigned row); /* its reply is missing */
+/* What comes next for a batch after a call; failed: something of it got no answer row by row. */
+void osy_load_go_on(struct osy_lbatch *batch, bool failed);
 void osy_load_row_succeeded(
 	struct osy_lbatch *batch, unsigned row, const struct osy_sf_row_result *result);
 /* What the org's error means for the row: tried again, matched again, refused. */
@@ -643,6 +655,7 @@ enum osy_code osy_load_call_start(struct osy_lcall *call, const struct osy_http_
 void osy_load_call_drop(struct osy_lcall *call);     /* one that was not started */
 void osy_load_call_forget(struct osy_lbatch *batch); /* the call that it is in goes on without it */
 void osy_load_calls_drop(struct osy_loader *loader);
+void osy_load_count_call(struct osy_loader *loader, const char *run);
 /* The waits after a call that was not executed, or whose reply did not come. */
 unsigned osy_load_pause(struct osy_lbatch *batch, const struct osy_err *err);
 

@@ -90,7 +90,8 @@ static void add_found(struct look *look, struct osy_lrow *row, const struct osy_
 	struct osy_lfound *found = osy_arena_calloc(&batch->arena, 1, sizeof(*found));
 	found->id = *id;
 	found->exact = exact;
-	found->ours = batch->asks_maker && is_ours(batch, row, values + look->maker_at);
+	found->ours = batch->asks_maker &&
+		      (batch->object->no_maker || is_ours(batch, row, values + look->maker_at));
 	found->values = look->with_columns ? osy_load_values_kept(batch, values + 1) : NULL;
 	found->next = row->found;
 	row->found = found;

@@ -1,5 +1,5 @@
 /* Target orgs: what their budgets allow (osy/budget.h), and whose turn it is. */
-#include "load_internal.h"
+#include "load_file.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -23,10 +23,9 @@ static int reserve_of(const struct osy_wrun *run)
 	return run->aborting ? 0 : run->spec->api_reserve_percent;
 }
 
-struct osy_lorg *osy_load_org_of(struct osy_loader *loader, const struct osy_wrun *run)
+static struct osy_lorg *org_named(
+	struct osy_loader *loader, const char *id, const char *name, int reserve)
 {
-	const char *id = run->spec->target_org_id;
-	int reserve = reserve_of(run);
 	struct osy_lorg *org = loader->orgs;
 
 	while (org && (org->reserve_percent != reserve || strcmp(org->id, id) != 0))
@@ -34,7 +33,7 @@ struct osy_lorg *osy_load_org_of(struct osy_loader *loader, const struct osy_wru
 	if (!org) {
 		org = osy_xcalloc(1, sizeof(*org));
 		snprintf(org->id, sizeof(org->id), "%s", id);
-		snprintf(org->name, sizeof(org->name), "%s", run->spec->target);
+		snprintf(org->name, sizeof(org->name), "%s", name);
 		org->reserve_percent = reserve;
 		org->budget = osy_budget_org(loader->worker->budget, id, reserve);
 		org->narrow = osy_budget_locks(org->budget);
@@ -43,6 +42,16 @@ struct osy_lorg *osy_load_org_of(struct osy_loader *loader, const struct osy_wru
 		loader->orgs = org;
 	}
 	return org;
+}
+
+struct osy_lorg *osy_load_org_of(struct osy_loader *loader, const struct osy_wrun *run)
+{
+	return org_named(loader, run->spec->target_org_id, run->spec->target, reserve_of(run));
+}
+
+struct osy_lorg *osy_load_source_of(struct osy_loader *loader, const struct osy_wrun *run)
+{
+	return org_named(loader, run->spec->source_org_id, run->spec->source, reserve_of(run));
 }
 
 struct osy_lorg *osy_load_org(const struct osy_lbatch *batch)
@@ -157,8 +166,13 @@ struct wants {
 static void count_wants(const struct osy_loader *loader, const struct osy_lorg *org,
 	const struct osy_load *load, struct wants *wants)
 {
-	if (load->lane->lost ||
-		osy_load_org_of((struct osy_loader *)loader, load->lane->run) != org)
+	if (load->lane->lost)
+		return;
+	/* A file is on its way or waits for calls of its source. */
+	if (load->first && load->first->step == OSY_STEP_SEND && osy_file_is_next(load->first) &&
+		osy_load_source_of((struct osy_loader *)loader, load->lane->run) == org)
+		wants->requests++;
+	if (osy_load_org_of((struct osy_loader *)loader, load->lane->run) != org)
 		return;
 	wants->requests += osy_load_bulk_wants(load);
 	for (const struct osy_lbatch *batch = load->late ? load->late : load->first; batch;
@@ -176,7 +190,7 @@ static void tell_wants(const struct osy_loader *loader, const struct osy_lorg *o
 {
 	unsigned most = (unsigned)loader->worker->settings->worker_requests;
 	unsigned flying = osy_budget_flying(org->budget);
-	struct wants wants = {0};
+	struct wants wants = {.requests = osy_files_reading(loader, org)};
 
 	for (const struct osy_load *load = loader->loads; load; load = load->next)
 		count_wants(loader, org, load, &wants);

@@ -1,5 +1,5 @@
 /* Questions to the org: which fields, and SOQL by match keys within the longest address. */
-#include "load_internal.h"
+#include "load_file.h"
 
 #include "osy/banned.h"
 
@@ -21,7 +21,7 @@ const char **osy_load_asked(
 		names[n++] = batch->columns[c].field->target;
 	for (size_t k = 0; k < keys; k++)
 		names[n++] = osy_key_name(batch->object, k);
-	if (batch->asks_maker && with_keys) {
+	if (batch->asks_maker && with_keys && !batch->object->no_maker) {
 		names[n++] = "CreatedById";
 		names[n++] = "CreatedDate";
 		names[n++] = "SystemModstamp";
@@ -46,8 +46,10 @@ size_t osy_load_select_names(const struct osy_lbatch *batch, bool with_columns,
 	size_t n = 0, columns = with_columns ? batch->column_count : 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (i > 0 && i <= columns && !batch->columns[i - 1].field->updateable &&
-			!batch->object->deletes)
+		if (i > 0 && i <= columns &&
+			((!batch->columns[i - 1].field->updateable && !batch->object->deletes) ||
+				osy_file_is_body(batch, (unsigned)i - 1)) &&
+			!osy_file_is_told(batch, (unsigned)i - 1))
 			continue;
 		if (!is_listed(ret, n, names[i]))
 			ret[n++] = names[i];

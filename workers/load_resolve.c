@@ -128,7 +128,10 @@ static enum osy_lref_state unmapped(const struct osy_lbatch *batch,
 	const struct osy_spec_field *field, const struct osy_lref *ref)
 {
 	const struct osy_spec *spec = osy_lspec(batch);
+	const struct osy_spec_file *file = batch->object->file;
 
+	if (file && file->document >= 0 && field == &batch->object->fields[file->document])
+		return OSY_REF_OUT; /* the first version of its document */
 	if (!batch->head.links && field->link && !field->required &&
 		osy_spec_last_stage(spec, spec->objects[ref->parent].prefix) >= batch->head.stage)
 		return OSY_REF_DEFERRED;

@@ -1,5 +1,5 @@
 /* Send: collections of rows, up to five in a composite, one call after the other. */
-#include "load_internal.h"
+#include "load_file.h"
 
 #include "osy/clock.h"
 #include "osy/failpoint.h"
@@ -10,7 +10,7 @@
 
 unsigned osy_load_row_limit(const struct osy_lbatch *batch, const struct osy_lrow *row)
 {
-	int most = batch->object->batch_size;
+	int most = batch->object->file ? 1 : batch->object->batch_size;
 
 	if (most < 1 || most > OSY_SF_COLLECTION_MAX)
 		most = OSY_SF_COLLECTION_MAX;
@@ -80,6 +80,7 @@ void osy_load_plan(struct osy_lbatch *batch, const struct osy_lbatch *front)
 			&batch->arena, batch->row_count + 2, sizeof(*batch->starts));
 	}
 	batch->collections = batch->next_collection = 0;
+	batch->single |= batch->object->file != NULL;
 	bool shares = front && shares_collections(batch) && last_action(front) == first &&
 		      !any_of(batch, OSY_ACT_UNDELETE);
 	batch->tail = shares ? front->tail : 0;
@@ -114,8 +115,9 @@ static void add_insert(
 	osy_sf_send_record(send, NULL);
 	for (unsigned c = 0; c < batch->column_count; c++) {
 		const struct osy_spec_field *field = batch->columns[c].field;
-		if (field->createable && osy_lfits(row, field) && row->values[c].p &&
-			!osy_is_left_out(row->values[c]) && !osy_str_is(row->values[c], "null"))
+		if (field->createable && osy_lfits(row, field) && !osy_file_is_body(batch, c) &&
+			row->values[c].p && !osy_is_left_out(row->values[c]) &&
+			!osy_str_is(row->values[c], "null"))
 			osy_sf_send_field(send, field->target, row->values[c]);
 	}
 }
@@ -128,7 +130,8 @@ static void add_update(
 	osy_id_18(&row->target, id);
 	osy_sf_send_record(send, id);
 	for (unsigned c = 0; c < batch->column_count; c++) {
-		if (((row->written[c / 64] >> (c % 64)) & 1) && !osy_is_left_out(row->values[c]))
+		if (((row->written[c / 64] >> (c % 64)) & 1) && !osy_file_is_body(batch, c) &&
+			!osy_is_left_out(row->values[c]))
 			osy_sf_send_field(send, batch->columns[c].field->target, row->values[c]);
 	}
 }
@@ -195,7 +198,7 @@ static size_t headers_of(const struct osy_lbatch *batch, struct osy_http_header 
  * sent_at is when the org may have begun at the latest: a send that comes much later than it was
  * noted is noted again first.
  */
-static bool note_sent(struct osy_lbatch *batch)
+bool osy_load_note_sent(struct osy_lbatch *batch)
 {
 	const struct osy_wlane *lane = batch->load->lane;
 	struct osy_err err = OSY_ERR_NONE;
@@ -240,7 +243,7 @@ static bool is_ready(struct osy_lbatch *batch)
 	while (batch->next_collection < batch->collections &&
 		batch->starts[batch->next_collection] == batch->starts[batch->next_collection + 1])
 		batch->next_collection++;
-	return batch->next_collection == batch->collections || note_sent(batch);
+	return batch->next_collection == batch->collections || osy_load_note_sent(batch);
 }
 
 /* Puts a piece into the last part of the request, or into a new one; false: it has no room. */
@@ -445,6 +448,8 @@ static void send_batch(struct osy_lbatch *batch)
 		osy_load_next_round(batch);
 	else if (undeletes_next(batch))
 		send_undelete(batch);
+	else if (osy_file_is_next(batch))
+		osy_file_send(batch);
 	else
 		send_next(batch);
 }

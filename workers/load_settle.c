@@ -167,7 +167,7 @@ static enum osy_code on_row(unsigned part, size_t index, const struct osy_sf_row
 /* ---- Collections that got no answer row by row ---- */
 
 /* The reply is missing: updates are sent again, inserts may have happened. */
-static void doubt(struct osy_lbatch *batch, unsigned i)
+void osy_load_doubt(struct osy_lbatch *batch, unsigned i)
 {
 	struct osy_lrow *row = &batch->rows[i];
 
@@ -208,7 +208,7 @@ static void piece_failed(
 			err->code == OSY_E_SESSION || err->code == OSY_E_AUTH)
 			continue; /* not executed, for certain */
 		if (!refused)
-			doubt(batch, i);
+			osy_load_doubt(batch, i);
 		else if (err->cls == OSY_RETRY && ++batch->rows[i].tries < OSY_LOAD_TRIES)
 			continue;
 		else if (call->send.parts > 1 && !batch->single)
@@ -243,7 +243,7 @@ static bool has_doubt(const struct osy_lbatch *batch)
 }
 
 /* What comes next for a batch of the call. */
-static void go_on(struct osy_lbatch *batch, bool failed)
+void osy_load_go_on(struct osy_lbatch *batch, bool failed)
 {
 	if (!failed)
 		batch->waits = 0;
@@ -307,7 +307,7 @@ void osy_load_settle_reply(struct osy_lcall *call, struct osy_sf_reply *reply)
 		if (!batch)
 			continue;
 		batch->single |= slow;
-		go_on(batch, any);
+		osy_load_go_on(batch, any);
 	}
 }
 

@@ -39,7 +39,7 @@ static bool any_writes(const struct osy_load *load)
 
 bool osy_load_joins(const struct osy_lbatch *front, const struct osy_lbatch *batch)
 {
-	return !osy_load_goes_bulk(front) && !osy_load_goes_bulk(batch) &&
+	return !front->object->file && !osy_load_goes_bulk(front) && !osy_load_goes_bulk(batch) &&
 	       osy_lrun(front) == osy_lrun(batch) && front->head.object == batch->head.object &&
 	       front->head.stage == batch->head.stage && front->head.links == batch->head.links &&
 	       !front->single && !batch->single && !front->given_up && !batch->given_up;

@@ -69,9 +69,16 @@ static void free_run(struct osy_wrun *run)
 {
 	if (run->target)
 		org_unref(run->target);
+	if (run->source)
+		org_unref(run->source);
 	osy_spec_free(run->spec);
 	osy_undo_free(run->undo);
 	free(run);
+}
+
+enum osy_code osy_runs_source(struct osy_worker *worker, struct osy_wrun *run, struct osy_err *err)
+{
+	return run->source ? OSY_OK : org_ref(worker, run->spec->source, &run->source, err);
 }
 
 void osy_runs_unref(struct osy_worker *worker, struct osy_wrun *run)

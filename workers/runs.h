@@ -11,6 +11,9 @@
  * world's version moved. */
 enum osy_code osy_runs_refresh(struct osy_worker *worker, struct osy_err *err) OSY_CHECKED;
 struct osy_wrun *osy_runs_find(const struct osy_worker *worker, const char *id, int pass);
+/* Opens run->source where that was not done. */
+enum osy_code osy_runs_source(
+	struct osy_worker *worker, struct osy_wrun *run, struct osy_err *err) OSY_CHECKED;
 void osy_runs_unref(struct osy_worker *worker, struct osy_wrun *run);
 void osy_runs_done(struct osy_worker *worker);
 

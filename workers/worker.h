@@ -46,6 +46,7 @@ struct osy_wrun {
 	struct osy_spec *spec;
 	struct osy_undo *undo;	/* a rollback: what it undoes and how; NULL: it loads */
 	struct osy_org *target; /* shared by the runs of one org */
+	struct osy_org *source; /* out of which files are read; NULL: none was so far */
 	unsigned refs;
 	unsigned flying;   /* requests */
 	int64_t hungry_at; /* mono ms when a request of it last had to wait for others */

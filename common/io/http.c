@@ -86,7 +86,7 @@ static void detach(struct osy_http_call *call)
 		call->next->prev = call->prev;
 	call->prev = call->next = NULL;
 	http->in_flight--;
-	http->streams -= call->on_data != NULL;
+	http->streams -= call->silence_ms != 0;
 	http->resumes -= call->resumes;
 }
 
@@ -135,10 +135,17 @@ static size_t on_read(char *out, size_t size, size_t count, void *arg)
 		call->withheld = true;
 		return CURL_READFUNC_ABORT;
 	}
-	if (call->body.p)
+	if (call->read_body) {
+		n = call->read_body(call, out, (size_t)n, call->arg);
+		call->paused = n == 0;
+		if (n == 0)
+			return CURL_READFUNC_PAUSE;
+		call->withheld = n < 0;
+	} else if (call->body.p) {
 		memcpy(out, call->body.p + call->body_sent, (size_t)n);
-	else
+	} else {
 		n = pread(call->body_fd, out, (size_t)n, call->body_sent);
+	}
 	if (n <= 0) {
 		call->body_failed = true;
 		return CURL_READFUNC_ABORT;
@@ -288,6 +295,7 @@ static void set_method(struct osy_http_call *call, const struct osy_http_request
 		call->body = request->body;
 		call->body_fd = request->body_fd;
 		call->body_size = request->body.p ? (int64_t)request->body.len : request->body_size;
+		call->read_body = request->read_body;
 		call->on_body_sent = request->on_body_sent;
 		call->may_send = request->may_send;
 		SET(CURLOPT_POST, 1L);
@@ -304,7 +312,8 @@ static void set_limits(struct osy_http_call *call, const struct osy_http_request
 	unsigned timeout_ms = request->timeout_ms ? request->timeout_ms : call->http->timeout_ms;
 
 	SET(CURLOPT_NOSIGNAL, 1L);
-	if (request->on_data) /* curl's clock runs on in a pause: ours instead */
+	if (request->on_data ||
+		request->read_body) /* curl's clock runs on in a pause: ours instead */
 		call->silence_ms = timeout_ms;
 	else
 		SET(CURLOPT_TIMEOUT_MS, (long)timeout_ms);
@@ -367,7 +376,7 @@ static void attach(struct osy_http_call *call)
 		call->next->prev = call;
 	http->calls = call;
 	http->in_flight++;
-	http->streams += call->on_data != NULL;
+	http->streams += call->silence_ms != 0;
 	OSY_ASSERT(curl_multi_add_handle(http->multi, call->easy) == CURLM_OK);
 }
 

@@ -18,6 +18,7 @@ struct osy_http_call {
 	struct osy_str body; /* borrowed; p NULL: body_fd, when body_size > 0 */
 	int body_fd;
 	int64_t body_size, body_sent;
+	ssize_t (*read_body)(struct osy_http_call *call, char *out, size_t size, void *arg);
 	void (*on_body_sent)(void *arg); /* NULL: nobody waits for it */
 	bool (*may_send)(void *arg);	 /* NULL: always */
 	bool body_failed, withheld;
@@ -29,10 +30,10 @@ struct osy_http_call {
 	bool too_big;
 	bool head_ended; /* the blank line after the last reply's headers came */
 	struct osy_buf reply_body;
-	/* With on_data only. */
+	/* With on_data or read_body only. */
 	bool (*on_data)(struct osy_http_call *call, struct osy_str piece, void *arg);
 	uint64_t handed_out, max_handed_out; /* 0: no bound */
-	unsigned silence_ms;		     /* the longest; 0: without on_data */
+	unsigned silence_ms;		     /* the longest; 0: without them */
 	int64_t heard_ms;		     /* when something went to and fro */
 	bool paused, resumes;
 	char where[128];
@@ -45,7 +46,7 @@ struct osy_http {
 	struct osy_http_call *calls;
 	size_t in_flight;
 	unsigned timeout_ms;		/* of requests that name none */
-	size_t streams, resumes;	/* how many of them have on_data, are to go on */
+	size_t streams, resumes;	/* how many of them have silence_ms, are to go on */
 	struct osy_http_call *last_run; /* kept for the headers of the last reply of osy_http_run */
 	const char *ca_file;		/* of the environment; NULL: curl's own */
 };

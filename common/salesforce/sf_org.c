@@ -35,6 +35,7 @@ struct call {
 	int body_fd;
 	int64_t body_size;
 	bool (*on_data)(struct osy_http_call *call, struct osy_str piece, void *arg);
+	ssize_t (*read_body)(struct osy_http_call *call, char *out, size_t size, void *arg);
 	struct osy_str body; /* borrowed until done, or until on_body_sent */
 	bool soap;
 	struct osy_buf envelope; /* of SOAP: the body with the session in it */
@@ -187,6 +188,8 @@ static struct call *call_new(
 	call->body_fd = request->body_fd;
 	call->body_size = request->body_size;
 	call->on_data = request->on_data;
+	call->read_body = request->read_body;
+	call->body_gone = request->read_body != NULL; /* none is sent twice */
 	call->max_reply_bytes =
 		request->max_reply_bytes || request->on_data ? request->max_reply_bytes : REPLY_MAX;
 	call->on_body_sent = request->on_body_sent;
@@ -231,6 +234,13 @@ static bool on_piece(struct osy_http_call *http, struct osy_str piece, void *arg
 
 	call->got_page = type.p && begins_nocase(type, "text/html");
 	return call->got_page || call->on_data(http, piece, call->arg);
+}
+
+static ssize_t read_body(struct osy_http_call *http, char *out, size_t size, void *arg)
+{
+	struct call *call = arg;
+
+	return call->read_body(http, out, size, call->arg);
 }
 
 static void on_body_sent(void *arg)
@@ -310,6 +320,7 @@ static enum osy_code send_call(struct call *call, struct osy_err *err)
 		.body_fd = call->body_fd,
 		.body_size = call->body_size,
 		.on_data = call->on_data ? on_piece : NULL,
+		.read_body = call->read_body ? read_body : NULL,
 		.on_body_sent = call->on_body_sent ? on_body_sent : NULL,
 		.may_send = call->may_send ? may_send : NULL,
 		.max_reply_bytes = call->max_reply_bytes,
@@ -600,6 +611,32 @@ enum osy_code osy_sf_start(struct osy_org *org, const struct osy_sf_request *req
 		return osy_err_prefix(err, "org %s", org->name);
 	}
 	return OSY_OK;
+}
+
+/* One that waits for a session is in the queue of the login as well. */
+static void leave_queue(struct osy_org *org, const struct call *call)
+{
+	struct call **at = &org->waiting;
+
+	while (*at && *at != call)
+		at = &(*at)->next_waiting;
+	if (*at)
+		*at = call->next_waiting;
+	for (org->waiting_end = at; *org->waiting_end;)
+		org->waiting_end = &(*org->waiting_end)->next_waiting;
+}
+
+void osy_sf_cancel(struct osy_org *org, const void *arg)
+{
+	for (struct call *call = org->calls, *next; call; call = next) {
+		next = call->next;
+		if (call->arg != arg)
+			continue;
+		if (call->http)
+			osy_http_cancel(call->http);
+		leave_queue(org, call);
+		call_free(call);
+	}
 }
 
 /* ---- Calls on the spot ---- */

@@ -101,8 +101,8 @@ static bool sim_fault_fires(struct sim_fault *f, const struct sim_req *req)
 
 const char *sim_fault_pick(struct sim_req *req, int64_t *ret_ms)
 {
-	static const char *const transport[] = {
-		"drop-before", "drop-after", "slow-commit", "cut-body"};
+	static const char *const transport[] = {"drop-before", "drop-after", "slow-commit",
+		"cut-body", "short-body", "spoil-body", "spoil-request"};
 	const char *kind = NULL;
 	int64_t delay = 0;
 

@@ -1,5 +1,5 @@
 /* From a request to its handler: session, limits, latency, faults, routes. */
-#include "sim_http.h"
+#include "sim_file.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -116,6 +116,8 @@ const struct sim_json *sim_req_json(struct sim_req *req, struct sim_resp *resp)
 	const char *why = NULL;
 	char msg[300];
 
+	if (!req->json && sim_is_form(req))
+		return req->json = sim_form_json(req, resp);
 	if (!req->json)
 		req->json = sim_json_parse(req->arena, req->body, req->len, &why);
 	if (req->json && req->json->type == SIM_J_OBJ)
@@ -152,6 +154,7 @@ static const struct sim_route {
 	{"POST", "sobjects/*/Id", sim_row_create},
 	{"DELETE", "sobjects/*/*", sim_row_delete},
 	{"GET", "sobjects/*/*/Body", sim_row_blob},
+	{"GET", "sobjects/*/*/VersionData", sim_row_blob},
 	{"GET", "sobjects/*/*/*", sim_row_get_ext},
 	{"PATCH", "sobjects/*/*/*", sim_row_upsert},
 	{"DELETE", "sobjects/*/*/*", sim_row_delete_ext},

@@ -87,6 +87,9 @@ const struct sim_json *sim_req_json(struct sim_req *req, struct sim_resp *resp);
 /* counts the call against the org's limits; true: it is over them, and was told */
 bool sim_over_limit(struct sim_req *req, struct sim_resp *resp);
 struct sim_str sim_req_arg(struct sim_req *req, const char *name);
+/* part of the path as the id of a record that lives; false: replied */
+bool sim_id_of_object(struct sim_req *req, struct sim_resp *resp, const struct sim_object *o,
+	struct sim_str text, uint64_t *ret);
 struct sim_object *sim_req_object(struct sim_req *req, struct sim_resp *resp, struct sim_str name);
 void sim_req_done(struct sim_req *req);
 

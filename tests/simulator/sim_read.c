@@ -1,5 +1,5 @@
 /* Queries with pages, limits, counts, replication. */
-#include "sim_http.h"
+#include "sim_file.h"
 #include "sim_soql.h"
 
 #include <stdlib.h>
@@ -166,7 +166,7 @@ static void sim_run_soql(struct sim_req *req, struct sim_resp *resp, bool all, b
 	c = sim_zalloc(sizeof(*c));
 	pthread_rwlock_rdlock(&req->org->db);
 	c->q = tooling ? sim_soql_parse_tooling(req->org, &c->arena, text, &err)
-		       : sim_soql_parse(req->org, &c->arena, text, &err);
+		       : sim_soql_parse_call(req->org, &c->arena, text, &err);
 	pthread_rwlock_unlock(&req->org->db);
 	if (!c->q) {
 		sim_resp_err(resp, 400, &err);

@@ -35,7 +35,7 @@ static void sim_location(
 		row->obj->name, id);
 }
 
-static bool sim_id_of_object(struct sim_req *req, struct sim_resp *resp, const struct sim_object *o,
+bool sim_id_of_object(struct sim_req *req, struct sim_resp *resp, const struct sim_object *o,
 	struct sim_str text, uint64_t *ret)
 {
 	const struct sim_rec *r;
@@ -183,25 +183,6 @@ void sim_row_get(struct sim_req *req, struct sim_resp *resp)
 
 	if (o && sim_id_of_object(req, resp, o, req->part[1], &oid))
 		sim_send_record(req, resp, o, oid);
-}
-
-void sim_row_blob(struct sim_req *req, struct sim_resp *resp)
-{
-	struct sim_object *o = sim_req_object(req, resp, req->part[0]);
-	const struct sim_field *f = o ? sim_field_named(o, "Body") : NULL;
-	struct sim_str s = {NULL, 0};
-	struct sim_rec *r;
-	uint64_t oid;
-
-	if (!o || !sim_id_of_object(req, resp, o, req->part[1], &oid))
-		return;
-	r = sim_take_rec(req->org, oid);
-	if (r && f)
-		sim_rec_get(r, f->idx, &s, NULL);
-	s = sim_base64_decode(req->arena, s);
-	resp->type = "application/octet-stream";
-	sim_buf_s(&resp->body, s);
-	sim_rec_unref(r);
 }
 
 /* ---- by external id ---- */

@@ -409,6 +409,8 @@ void sim_schema_init(struct sim_org *org)
 		sim_def_object(org, &sim_std_sales[i]);
 	for (size_t i = 0; i < sim_std_custom_count; i++)
 		sim_def_object(org, &sim_std_custom[i]);
+	for (size_t i = 0; i < sim_std_files_count; i++)
+		sim_def_object(org, &sim_std_files[i]);
 	for (size_t i = 0; i < sim_std_meta_count; i++)
 		sim_def_object(org, &sim_std_meta[i]);
 	sim_schema_settle(org);

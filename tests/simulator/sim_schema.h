@@ -143,6 +143,8 @@ extern const struct sim_def_object sim_std_custom[];
 extern const size_t sim_std_custom_count;
 extern const struct sim_def_object sim_std_meta[];
 extern const size_t sim_std_meta_count;
+extern const struct sim_def_object sim_std_files[];
+extern const size_t sim_std_files_count;
 extern const struct sim_type_info sim_types[SIM_T_COUNT];
 
 #define SIM_HEAD                                      \

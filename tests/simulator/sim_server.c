@@ -235,7 +235,13 @@ static enum MHD_Result sim_serve(struct MHD_Connection *c, struct sim_req *req)
 		sim_later(req, ms);
 		return MHD_NO;
 	}
+	if (fault && !strcmp(fault, "spoil-request") && req->len)
+		req->body[req->len / 2] ^= 1;
 	sim_handle(req, &resp);
+	if (fault && !strcmp(fault, "short-body") && resp.body.len)
+		resp.body.len--;
+	if (fault && !strcmp(fault, "spoil-body") && resp.body.len)
+		resp.body.p[resp.body.len / 2] ^= 1;
 	if (fault &&
 		(!strcmp(fault, "drop-after") || (!resp.body.len && !strcmp(fault, "cut-body"))))
 		sim_buf_done(&resp.body);

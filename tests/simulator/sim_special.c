@@ -1,4 +1,5 @@
 /* What single objects check and fill in. Runs under the org's write lock. */
+#include "sim_file.h"
 #include "sim_number.h"
 #include "sim_write.h"
 
@@ -22,7 +23,7 @@ void sim_put_bool(struct sim_work *w, const char *name, bool on)
 			on ? sim_work_keep(w, (struct sim_val){.field = f->idx, .s = yes}) : NULL;
 }
 
-static void sim_put_num(struct sim_work *w, const char *name, double v)
+void sim_put_num(struct sim_work *w, const char *name, double v)
 {
 	const struct sim_field *f = sim_field_named(w->obj, name);
 
@@ -61,7 +62,7 @@ static uint64_t sim_ref_of(const struct sim_work *w, uint64_t oid, const char *n
 }
 
 /* another record of this object that agrees with this one in both lookups */
-static uint64_t sim_twin(const struct sim_work *w, const char *a, const char *b)
+uint64_t sim_twin(const struct sim_work *w, const char *a, const char *b)
 {
 	const struct sim_field *fa = sim_field_named(w->obj, a), *fb = sim_field_named(w->obj, b);
 	struct sim_str va = sim_work_text(w, a);
@@ -319,16 +320,6 @@ static void sim_derive_member(struct sim_work *w)
 	sim_put_bool(w, "HasResponded", sim_is(sim_work_text(w, "Status"), "Responded"));
 }
 
-static void sim_derive_attachment(struct sim_work *w)
-{
-	struct sim_str body = sim_work_text(w, "Body");
-	size_t pad = 0;
-
-	while (pad < 2 && body.len > pad && body.p[body.len - 1 - pad] == '=')
-		pad++;
-	sim_put_num(w, "BodyLength", (double)(body.len / 4 * 3 - pad));
-}
-
 static const struct sim_special {
 	const char *object;
 	bool (*check)(struct sim_work *w);
@@ -346,7 +337,10 @@ static const struct sim_special {
 	{"OpportunityLineItem", sim_check_oli, sim_derive_oli},
 	{"OrderItem", NULL, sim_derive_orderitem},
 	{"CampaignMember", sim_check_member, sim_derive_member},
-	{"Attachment", NULL, sim_derive_attachment},
+	{"Attachment", sim_check_attachment, sim_derive_attachment},
+	{"Document", NULL, sim_derive_document},
+	{"ContentVersion", sim_check_version, sim_derive_version},
+	{"ContentDocumentLink", sim_check_link, NULL},
 };
 
 static const struct sim_special *sim_special_of(const struct sim_object *o)

@@ -107,6 +107,12 @@ struct sim_str sim_work_text(const struct sim_work *w, const char *name);
 double sim_work_num(const struct sim_work *w, const char *name);
 uint64_t sim_work_ref(const struct sim_work *w, const char *name);
 void sim_work_set(struct sim_work *w, const struct sim_val *v); /* borrows v for the row */
+void sim_put_text(struct sim_work *w, const char *name, struct sim_str s);
+void sim_put_bool(struct sim_work *w, const char *name, bool on);
+void sim_put_num(struct sim_work *w, const char *name, double v);
+void sim_put_ref(struct sim_work *w, const char *name, uint64_t oid);
+/* another record of this object that agrees with this one in both lookups; 0: none */
+uint64_t sim_twin(const struct sim_work *w, const char *a, const char *b);
 const struct sim_val *sim_work_keep(struct sim_work *w, struct sim_val v);
 
 #endif

@@ -63,7 +63,9 @@ void osy_deadletter_topic(const char *prefix, char *ret_topic, size_t size);
 #define OSY_FAIL_CHANGED "CHANGED_MEANWHILE"	   /* by somebody else, or by a later run */
 #define OSY_FAIL_HAS_CHILDREN "HAS_CHILDREN"	   /* which are not the run's, and would go along */
 #define OSY_FAIL_NO_SNAPSHOT "NO_SNAPSHOT"	   /* the values before were not kept */
-#define OSY_FAIL_EXPRESSION "EXPRESSION"   /* an expression of the template cannot be made of it */
-#define OSY_FAIL_UNDECODABLE "UNDECODABLE" /* dead-lettered */
+#define OSY_FAIL_EXPRESSION "EXPRESSION" /* an expression of the template cannot be made of it */
+#define OSY_FAIL_FILE_TOO_LARGE "FILE_TOO_LARGE" /* for the template */
+#define OSY_FAIL_FILE_DIFFERS "FILE_DIFFERS"	 /* the target's is not the one that was sent */
+#define OSY_FAIL_UNDECODABLE "UNDECODABLE"	 /* dead-lettered */
 
 #endif

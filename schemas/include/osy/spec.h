@@ -96,6 +96,17 @@ struct osy_spec_child {
 	const char *where; /* only these of them; "": all */
 };
 
+/* Of an object whose records hold a file: indexes of its fields, -1: none. What its body field has
+ * in a batch is only where the body can be read. */
+struct osy_spec_file {
+	int body;	   /* type OSY_T_BASE64 */
+	int size;	   /* bytes of the body; not written */
+	int sum;	   /* its MD5 in hex digits; not written */
+	int changed;	   /* when it was last changed, where there is no sum; not written */
+	int document;	   /* what the record is a version of; not written as other lookups are */
+	int64_t max_bytes; /* a larger file is not sent */
+};
+
 struct osy_spec_object {
 	int index;
 	const char *name, *target; /* objects in the source and in the target */
@@ -125,7 +136,9 @@ struct osy_spec_object {
 	const char *match_field; /* target field of EXTERNAL_ID and SOURCE_ID, NULL otherwise */
 	bool match_unique; /* that field is unique in the target: an insert can be found again for
 			      certain */
+	bool no_maker;	   /* its records do not tell who made them */
 	bool claim;	   /* two source records may share a key: claims are needed */
+	const struct osy_spec_file *file; /* its records hold a file each; NULL: they do not */
 	/*
 	 * Records that wait for a parent since earlier runs are read by their ids, as an object of
 	 * their own: waiting_of names the one that they are records of, waiting_leg is that one's

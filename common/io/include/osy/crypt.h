@@ -20,6 +20,12 @@ enum osy_code osy_sign_rs256(const struct osy_secret *pem, struct osy_str text, 
 	struct osy_err *err) OSY_CHECKED;
 void osy_sha256(struct osy_str text, unsigned char ret[32]);
 void osy_sha256_hex(struct osy_str text, char ret[65]);
+/* MD5 of what comes in pieces: what an org calls a file's checksum. */
+struct osy_md5;
+struct osy_md5 *osy_md5_new(void);
+struct osy_md5 *osy_md5_free(struct osy_md5 *md5);
+void osy_md5_add(struct osy_md5 *md5, struct osy_str piece);
+void osy_md5_hex(struct osy_md5 *md5, char ret[33]); /* once, at the end */
 bool osy_equal_in_constant_time(struct osy_str a, struct osy_str b);
 
 /*

@@ -16,6 +16,8 @@
 #ifndef OSY_HTTP_H
 #define OSY_HTTP_H
 
+#include <sys/types.h>
+
 #include "osy/str.h"
 
 struct osy_http;
@@ -71,6 +73,14 @@ struct osy_http_request {
 	int body_fd;
 	int64_t body_size;
 	/*
+	 * May be NULL. A body of body_size bytes that is made as it goes up: fills out with at most
+	 * size bytes and returns how many. 0: there are none yet; the call pauses until
+	 * osy_http_resume(). -1: there will be no more; the call ends with OSY_E_UNREACHABLE, and
+	 * no server has the whole of it. What on_data must not do it must not either; a pause does
+	 * not count as a slow server here too.
+	 */
+	ssize_t (*read_body)(struct osy_http_call *call, char *out, size_t size, void *arg);
+	/*
 	 * With on_data the reply's body is handed out in pieces as it comes (decoded) instead of
 	 * being gathered; status and headers are there by then (osy_http_call_status,
 	 * osy_http_call_header). Bodies of replies that are not 2xx are gathered all the same. It
@@ -104,7 +114,8 @@ enum osy_code osy_http_start(struct osy_http *http, const struct osy_http_reques
 /* Of a request with on_data, from its first piece on. */
 int osy_http_call_status(const struct osy_http_call *call);
 struct osy_str osy_http_call_header(const struct osy_http_call *call, const char *name);
-/* Lets a paused reply go on; its pieces come from osy_http_poll. Nothing when it is not paused. */
+/* Lets a paused call go on; its pieces come (or are asked for) from osy_http_poll. Nothing when it
+ * is not paused. */
 void osy_http_resume(struct osy_http_call *call);
 /* Before its own done is called; also from within another's done. */
 void osy_http_cancel(struct osy_http_call *call);

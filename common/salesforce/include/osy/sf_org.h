@@ -120,11 +120,16 @@ struct osy_sf_request {
 	int body_fd;
 	int64_t body_size;
 	bool (*on_data)(struct osy_http_call *call, struct osy_str piece, void *arg);
+	/* As there, with done's arg: a body that is made as it goes. A session that is refused is
+	 * told (OSY_E_SESSION): such a body cannot be made again. */
+	ssize_t (*read_body)(struct osy_http_call *call, char *out, size_t size, void *arg);
 };
 
 /* done is called from osy_http_poll, exactly once. */
 enum osy_code osy_sf_start(struct osy_org *org, const struct osy_sf_request *request,
 	osy_sf_done done, void *arg, struct osy_err *err) OSY_CHECKED;
+/* Breaks off the calls with this arg; done is not called. Not from on_data or read_body. */
+void osy_sf_cancel(struct osy_org *org, const void *arg);
 /* A whole call on the spot, without on_data (polls). out gets the body; the code is returned. */
 enum osy_code osy_sf_run(struct osy_org *org, const struct osy_sf_request *request,
 	struct osy_buf *out, struct osy_err *err) OSY_CHECKED;

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# Files: bodies are streamed from org to org, compared, and never cut.
+. "$(dirname "$0")/lib.sh"
+export ORGSYNC_REQUEST_LIMIT_MS=5000
+e2e_begin
+simulators
+coordinator
+worker
+add_orgs
+
+files() { # URL COMMAND...: files.py
+	python3 "$ROOT/tests/e2e/files.py" "$@"
+}
+MOST_KIB=${ORGSYNC_TEST_MEMORY_KIB:-65536} # more with a sanitizer
+
+stays_small() { # PID NAME: the most that it ever had in memory
+	local kib
+	kib=$(sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$1/status")
+	ok $((${kib:-$MOST_KIB} >= MOST_KIB)) "$2 stays below 64 MiB"
+	diag "$2: $kib KiB"
+}
+totals() { # RUN: inserted, updated, existing, skipped, failed
+	run_get "$1" '[d["totals"][k] for k in ("inserted","updated","existing","skipped","failed")]'
+}
+faults() { # URL JSON
+	curl -sf --data-binary "$2" "$1/__sim/faults" >/dev/null || bail "no fault"
+}
+
+# ---- attachments of accounts and contacts -----------------------------------------------------------------------
+cat >"$T/people.jsonl" <<'JSON'
+{"attributes":{"type":"Account"},"Id":"@a","Name":"Acme","Ext_Id__c":"A-1"}
+{"attributes":{"type":"Contact"},"Id":"@c","LastName":"Roe","Ext_Id__c":"C-1","AccountId":"@a"}
+JSON
+seed "$SRC" "$T/people.jsonl"
+files "$SRC" attach Account 1000 small.bin Contact 70000 middle.bin Account 8000000 large.bin Account 1 one.bin ||
+	bail "no attachments"
+cat >"$T/attachments.yaml" <<'YAML'
+name: attachments
+objects:
+  - name: Account
+    match: {externalId: Ext_Id__c}
+  - name: Contact
+    match: {externalId: Ext_Id__c}
+  - name: Attachment
+YAML
+runs "a template with attachments" orgsync template apply -f "$T/attachments.yaml"
+run=$(create_run attachments)
+runs "the run goes through" orgsync run start "$run" --wait
+is "$(totals "$run")" "[6, 0, 0, 0, 0]" "all are inserted"
+runs "and the bodies are the same" files "$SRC" same "$DST" Attachment
+run=$(create_run attachments)
+runs "a second run goes through" orgsync run start "$run" --wait
+is "$(totals "$run")" "[0, 0, 6, 0, 0]" "and changes nothing"
+files "$SRC" change Attachment middle.bin 70000 small.bin 900 || bail "no change"
+run=$(create_run attachments)
+runs "two bodies changed, one of them of the same length" orgsync run start "$run" --wait
+is "$(totals "$run")" "[0, 2, 4, 0, 0]" "are sent again"
+runs "and the bodies are the same again" files "$SRC" same "$DST" Attachment
+
+# ---- files, their links and versions ------------------------------------------------------------------------------
+files "$SRC" publish Account 5000 plan.pdf Contact 300000 photo.jpg Account 52428800 film.mp4 || bail "no files"
+files "$SRC" link plan.pdf Contact C InternalUsers || bail "no link"
+cat >"$T/content.yaml" <<'YAML'
+name: content
+objects:
+  - name: Account
+    match: {externalId: Ext_Id__c}
+  - name: Contact
+    match: {externalId: Ext_Id__c}
+  - name: ContentVersion
+  - name: ContentDocumentLink
+YAML
+runs "a template with files" orgsync template apply -f "$T/content.yaml"
+run=$(create_run content)
+runs "the run goes through" orgsync run start "$run" --wait
+diag "$(orgsync run show "$run")"
+diag "$(orgsync run errors "$run" 2>&1 | head -20)"
+runs "the files are the same" files "$SRC" same "$DST" ContentVersion
+runs "and their links" files "$SRC" links "$DST"
+stays_small "$COORDINATOR_PID" "with a file of 50 MB the coordinator"
+stays_small "$WORKER_PID" "with a file of 50 MB the worker"
+run=$(create_run content)
+runs "a second run goes through" orgsync run start "$run" --wait
+is "$(totals "$run")" "[0, 0, 12, 0, 0]" "and changes nothing"
+files "$SRC" version plan.pdf 6000 || bail "no version"
+run=$(create_run content)
+runs "a new version of a file" orgsync run start "$run" --wait
+is "$(totals "$run")" "[1, 0, 11, 0, 0]" "is sent"
+is "$(files "$DST" versions plan.pdf)" "1 2" "and becomes one of the target's"
+
+# ---- bodies that are cut, or are not what they should be ------------------------------------------------------------
+fails() { # RUN: what became of its failures
+	orgsync run errors "$1" -o json | json '[(e["code"], e["message"]) for e in d["items"]]'
+}
+faults "$SRC" '{"match": "GET /VersionData", "kind": "cut-body", "count": 1}'
+files "$SRC" publish Account 900000 cut.bin || bail "no file"
+run=$(create_run content)
+runs "a body that is cut off" orgsync run start "$run" --wait
+is "$(totals "$run")" "[1, 0, 14, 0, 0]" "is read again"
+runs "and whole in the end" files "$SRC" same "$DST" ContentVersion
+
+faults "$SRC" '{"match": "GET /VersionData", "kind": "short-body", "count": 3}'
+files "$SRC" publish Account 900001 short.bin || bail "no file"
+run=$(create_run content)
+orgsync run start "$run" --wait >/dev/null 2>&1
+is $? 1 "a body that is always one byte short"
+like "$(fails "$run")" "the source says that the file has 900001 bytes, and sent 900000" "fails, with both lengths"
+is "$(files "$DST" versions short.bin 2>/dev/null)" "" "and nothing of it is in the target"
+runs "a retry" orgsync run retry "$run" --wait
+runs "brings it in" files "$SRC" same "$DST" ContentVersion
+
+faults "$SRC" '{"match": "GET /VersionData", "kind": "spoil-body", "count": 3}'
+files "$SRC" publish Account 900002 spoilt.bin || bail "no file"
+run=$(create_run content)
+orgsync run start "$run" --wait >/dev/null 2>&1
+is $? 1 "a body with another checksum than its record's"
+like "$(fails "$run")" "the file has the checksum [0-9a-f]{32}, and what the source sent has [0-9a-f]{32}" "fails, with both"
+is "$(files "$DST" versions spoilt.bin 2>/dev/null)" "" "and nothing of it is in the target"
+runs "a retry" orgsync run retry "$run" --wait
+runs "brings it in" files "$SRC" same "$DST" ContentVersion
+
+faults "$DST" '{"match": "POST v60.0/sobjects/ContentVersion", "kind": "spoil-request", "count": 1}'
+files "$SRC" publish Account 900003 other.bin || bail "no file"
+run=$(create_run content)
+orgsync run start "$run" --wait >/dev/null 2>&1
+is $? 1 "a body that is another one in the target"
+like "$(fails "$run")" "FILE_DIFFERS" "fails"
+runs "a retry" orgsync run retry "$run" --wait
+is "$(files "$DST" versions other.bin)" "1 2" "sends it as a new version"
+run=$(create_run content)
+runs "and the run after that" orgsync run start "$run" --wait
+is "$(run_get "$run" 'd["totals"]["inserted"], d["totals"]["updated"]')" "(0, 0)" "finds nothing to do"
+
+faults "$DST" '{"match": "POST v60.0/sobjects/ContentVersion", "kind": "drop-after", "count": 1}'
+files "$SRC" publish Account 900004 lost.bin || bail "no file"
+run=$(create_run content)
+runs "a file whose reply is lost" orgsync run start "$run" --wait
+is "$(files "$DST" versions lost.bin)" "1" "is there once"
+
+# ---- too large ------------------------------------------------------------------------------------------------------
+sed -e 's/name: attachments/name: small/' -e '1a files: {maxBytes: 1000}' "$T/attachments.yaml" >"$T/small.yaml"
+runs "a template with a limit" orgsync template apply -f "$T/small.yaml"
+files "$SRC" attach Account 1001 larger.bin Account 1000 fits.bin || bail "no attachments"
+run=$(create_run small)
+orgsync run start "$run" --wait >/dev/null 2>&1
+is $? 1 "a file above the limit"
+like "$(fails "$run")" "FILE_TOO_LARGE.*1001 bytes and the template takes files of 1000 at most" "is a failure that says so"
+is "$(totals "$run")" "[1, 0, 6, 0, 1]" "the others pass"
+e2e_end

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Files of simulated orgs, by plain REST.
+
+  files.py URL attach PARENT BYTES NAME ...   attachments of the first record of an object
+  files.py URL change OBJECT NAME BYTES ...   other bodies
+  files.py URL publish PARENT BYTES TITLE ... files, published at the first record of an object
+  files.py URL version TITLE BYTES ...        new versions of files
+  files.py URL versions TITLE                 the numbers of a file's versions
+  files.py URL link TITLE PARENT SHARE VISIBILITY
+  files.py URL links URL                      whether both orgs have the same links
+  files.py URL same URL OBJECT                whether both orgs hold the same bodies, by name and parent's name
+"""
+import hashlib
+import json
+import random
+import sys
+import urllib.parse
+import urllib.request
+
+ROOT = "/services/data/v60.0/"
+BODY = {"Attachment": "Body", "Document": "Body", "ContentVersion": "VersionData"}
+
+
+class Org:
+    def __init__(self, url):
+        self.url = url
+        form = urllib.parse.urlencode({"grant_type": "client_credentials", "client_id": "orgsync", "client_secret": "orgsync-secret"})
+        with urllib.request.urlopen(url + "/services/oauth2/token", form.encode()) as reply:
+            self.token = json.load(reply)["access_token"]
+
+    def call(self, method, path, body=None, kind="application/json"):
+        request = urllib.request.Request(self.url + ROOT + path, body, {"Authorization": "Bearer " + self.token, "Content-Type": kind},
+                                         method=method)
+        with urllib.request.urlopen(request) as reply:
+            return reply.read()
+
+    def query(self, soql):
+        return json.loads(self.call("GET", "query?" + urllib.parse.urlencode({"q": soql})))["records"]
+
+    def form(self, method, path, fields, name, body):
+        mark = "form-%016x" % random.getrandbits(64)
+        head = ('--%s\r\nContent-Disposition: form-data; name="entity"\r\nContent-Type: application/json\r\n\r\n%s\r\n--%s\r\n'
+                'Content-Disposition: form-data; name="%s"; filename="x"\r\nContent-Type: application/octet-stream\r\n\r\n'
+                % (mark, json.dumps(fields), mark, name)).encode()
+        reply = self.call(method, path, head + body + ("\r\n--%s--\r\n" % mark).encode(), 'multipart/form-data; boundary="%s"' % mark)
+        return json.loads(reply)["id"] if reply else None
+
+    def digest(self, kind, record):
+        return hashlib.sha256(self.call("GET", "sobjects/%s/%s/%s" % (kind, record, BODY[kind]))).hexdigest()
+
+
+def body_of(size, name):
+    return random.Random(name).randbytes(size)
+
+
+def attach(org, *args):
+    for parent, size, name in zip(args[::3], args[1::3], args[2::3]):
+        record = org.query("SELECT Id FROM %s ORDER BY Id LIMIT 1" % parent)[0]["Id"]
+        org.form("POST", "sobjects/Attachment", {"Name": name, "ParentId": record, "Ext_Id__c": name}, "Body", body_of(int(size), name))
+
+
+def change(org, kind, *args):
+    for name, size in zip(args[::2], args[1::2]):
+        field = "Title" if kind == "ContentVersion" else "Name"
+        record = org.query("SELECT Id FROM %s WHERE %s = '%s'" % (kind, field, name))[0]["Id"]
+        org.form("PATCH", "sobjects/%s/%s" % (kind, record), {}, BODY[kind], body_of(int(size), name + " changed"))
+
+
+def document(org, title):
+    return org.query("SELECT ContentDocumentId FROM ContentVersion WHERE Title = '%s' LIMIT 1" % title)[0]["ContentDocumentId"]
+
+
+def publish(org, *args):
+    for parent, size, name in zip(args[::3], args[1::3], args[2::3]):
+        record = org.query("SELECT Id FROM %s ORDER BY Id LIMIT 1" % parent)[0]["Id"]
+        org.form("POST", "sobjects/ContentVersion", {"Title": name, "PathOnClient": name, "FirstPublishLocationId": record}, "VersionData",
+                 body_of(int(size), name))
+
+
+def version(org, *args):
+    for name, size in zip(args[::2], args[1::2]):
+        org.form("POST", "sobjects/ContentVersion", {"Title": name, "PathOnClient": name, "ContentDocumentId": document(org, name)},
+                 "VersionData", body_of(int(size), name + " changed"))
+
+
+def link(org, title, parent, share, visibility):
+    record = org.query("SELECT Id FROM %s ORDER BY Id LIMIT 1" % parent)[0]["Id"]
+    fields = {"ContentDocumentId": document(org, title), "LinkedEntityId": record, "ShareType": share, "Visibility": visibility}
+    org.call("POST", "sobjects/ContentDocumentLink", json.dumps(fields).encode())
+
+
+def versions(org, title):
+    print(*[row["VersionNumber"] for row in org.query("SELECT VersionNumber FROM ContentVersion WHERE ContentDocumentId = '%s' ORDER BY Id" %
+                                                      document(org, title))])
+
+
+def links_of(org):
+    rows = org.query("SELECT ContentDocument.Title, LinkedEntity.Name, ShareType, Visibility FROM ContentDocumentLink WHERE "
+                     "LinkedEntity.Type != 'User' AND ContentDocumentId IN (SELECT Id FROM ContentDocument)")
+    return sorted((r["ContentDocument"]["Title"], r["LinkedEntity"]["Name"], r["ShareType"], r["Visibility"]) for r in rows)
+
+
+def links(org, other):
+    mine, theirs = links_of(org), links_of(Org(other))
+    print(mine, theirs, sep="\n")
+    sys.exit(mine != theirs or not mine)
+
+
+def bodies(org, kind):
+    parent = {"Attachment": "Parent.Name", "Document": "Folder.Name", "ContentVersion": "VersionNumber"}[kind]
+    name = "Title" if kind == "ContentVersion" else "Name"
+    found = []
+    for row in org.query("SELECT Id, %s, %s FROM %s" % (name, parent, kind)):
+        where = row
+        for part in parent.split("."):
+            where = where and where[part]
+        found.append((row[name], where or "", org.digest(kind, row["Id"])))
+    return sorted(found)
+
+
+def same(org, other, kind):
+    mine, theirs = bodies(org, kind), bodies(Org(other), kind)
+    for row in sorted(set(mine) ^ set(theirs)):
+        print("source" if row in mine else "target", *row)
+    sys.exit(mine != theirs or not mine)
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[2]](Org(sys.argv[1]), *sys.argv[3:])
