@@ -3,7 +3,7 @@
 # another one takes the lane over and clears up what it finds; then the first one wakes up, before the org has committed or after it,
 # and has its reply.
 . "$(dirname "$0")/lib.sh"
-export ORGSYNC_LEASE_MS=2000 ORGSYNC_REQUEST_LIMIT_MS=${ORGSYNC_REQUEST_LIMIT_MS:-9000}
+export ORGSYNC_LEASE_MS=2000 ORGSYNC_REQUEST_LIMIT_MS=9000 # longer than the org takes: see delay
 faults_begin
 sql() { psql -qtA "$ORGSYNC_POSTGRES_URL" -c "$1" 2>/dev/null; }
 hits() { curl -sf "$DST/__sim/faults" | json 'sum(f["hits"] for f in d)'; }
