@@ -135,6 +135,12 @@ static bool is_person(const struct plan_build *build, struct plan_field *field)
 	return field->to_users || field->to_queues;
 }
 
+/* A document's folder, which is a pin as well. */
+static bool is_folder(const struct plan_node *node, const struct plan_field *field)
+{
+	return strcasecmp(node->source->name, "Document") == 0 && refers_to(field->source, "Folder");
+}
+
 enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err)
 {
 	for (size_t n = 0; n < build->node_count; n++) {
@@ -147,8 +153,9 @@ enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err)
 			field->document = strcasecmp(node->source->name, "ContentVersion") == 0 &&
 					  strcasecmp(field->source->name, "ContentDocumentId") == 0;
 			field->lock = lock_of(build, node, field);
-			/* Record types are mapped by name, as pins of the spec. */
+			/* Record types and folders are mapped by name, as pins of the spec. */
 			if (field->parent_count || refers_to(field->source, "RecordType") ||
+				is_folder(node, field) ||
 				is_person(build, field))
 				continue;
 			enum osy_code rc = drop_orphan(build, node, field, err);

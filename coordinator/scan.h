@@ -38,6 +38,8 @@ enum osy_code scan_missing(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 enum osy_code scan_pins(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* An unset target: nobody. */
 void scan_add_pin(struct scan *scan, const struct osy_id *source, const struct osy_id *target);
+/* scan_folders.c: folders of documents, by name. */
+enum osy_code scan_folders(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_users.c: users and queues, when the template maps them. */
 enum osy_code scan_users(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_api.c: REST or Bulk, by what both orgs have left today. */

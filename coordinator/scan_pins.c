@@ -1,7 +1,7 @@
 /*
  * Pins: mappings that nobody has to write, because the records are there in both orgs: the standard
  * price book, which nobody can create, record types, which are the same by object and developer
- * name, and users and queues (scan_users.c).
+ * name, folders (scan_folders.c), and users and queues (scan_users.c).
  */
 #include <stdlib.h>
 #include <strings.h>
@@ -224,6 +224,8 @@ enum osy_code scan_pins(struct scan *scan, struct osy_err *err)
 
 	if (!rc)
 		rc = pin_record_types(scan, err);
+	if (!rc)
+		rc = scan_folders(scan, err);
 	if (!rc)
 		rc = scan_users(scan, err);
 	if (!rc && scan->plan.spec.pin_count)

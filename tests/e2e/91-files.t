@@ -137,6 +137,30 @@ run=$(create_run content)
 runs "a file whose reply is lost" orgsync run start "$run" --wait
 is "$(files "$DST" versions lost.bin)" "1" "is there once"
 
+# ---- documents and their folders --------------------------------------------------------------------------------------
+for org in SRC DST; do
+	printf '{"attributes":{"type":"Folder"},"Name":"Plans","DeveloperName":"Plans","Type":"Document","AccessType":"Shared"}\n' >"$T/folder.jsonl"
+	seed "${!org}" "$T/folder.jsonl"
+done
+printf '{"attributes":{"type":"Folder"},"Name":"Ours","DeveloperName":"Ours","Type":"Document","AccessType":"Shared"}\n' >"$T/folder.jsonl"
+seed "$SRC" "$T/folder.jsonl"
+files "$SRC" document Plans 4000 here.bin Ours 5000000 there.bin || bail "no documents"
+printf 'name: documents\nobjects:\n  - name: Document\n    match: {keys: [DeveloperName]}\n' >"$T/documents.yaml"
+runs "a template with documents" orgsync template apply -f "$T/documents.yaml"
+run=$(create_run documents)
+runs "the run goes through" orgsync run start "$run" --wait
+is "$(totals "$run")" "[2, 0, 0, 0, 0]" "both are inserted"
+is "$(files "$DST" folders)" "here.bin:Plans there.bin:own" "in the folder of the same name, or in our user's own"
+is "$(files "$SRC" digests Document)" "$(files "$DST" digests Document)" "and the bodies are the same"
+run=$(create_run documents)
+runs "a second run" orgsync run start "$run" --wait
+is "$(totals "$run")" "[0, 0, 2, 0, 0]" "changes nothing"
+files "$SRC" change Document here.bin 4001 || bail "no change"
+run=$(create_run documents)
+runs "another body" orgsync run start "$run" --wait
+is "$(totals "$run")" "[0, 1, 1, 0, 0]" "is sent"
+is "$(files "$SRC" digests Document)" "$(files "$DST" digests Document)" "as it is"
+
 # ---- too large ------------------------------------------------------------------------------------------------------
 sed -e 's/name: attachments/name: small/' -e '1a files: {maxBytes: 1000}' "$T/attachments.yaml" >"$T/small.yaml"
 runs "a template with a limit" orgsync template apply -f "$T/small.yaml"

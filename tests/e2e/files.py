@@ -7,6 +7,9 @@
   files.py URL version TITLE BYTES ...        new versions of files
   files.py URL versions TITLE                 the numbers of a file's versions
   files.py URL link TITLE PARENT SHARE VISIBILITY
+  files.py URL document FOLDER BYTES NAME ... documents
+  files.py URL folders                        where documents lie
+  files.py URL digests OBJECT                 SHA-256 of each body
   files.py URL links URL                      whether both orgs have the same links
   files.py URL same URL OBJECT                whether both orgs hold the same bodies, by name and parent's name
 """
@@ -66,7 +69,7 @@ def change(org, kind, *args):
         org.form("PATCH", "sobjects/%s/%s" % (kind, record), {}, BODY[kind], body_of(int(size), name + " changed"))
 
 
-def document(org, title):
+def document_of(org, title):
     return org.query("SELECT ContentDocumentId FROM ContentVersion WHERE Title = '%s' LIMIT 1" % title)[0]["ContentDocumentId"]
 
 
@@ -79,19 +82,36 @@ def publish(org, *args):
 
 def version(org, *args):
     for name, size in zip(args[::2], args[1::2]):
-        org.form("POST", "sobjects/ContentVersion", {"Title": name, "PathOnClient": name, "ContentDocumentId": document(org, name)},
+        org.form("POST", "sobjects/ContentVersion", {"Title": name, "PathOnClient": name, "ContentDocumentId": document_of(org, name)},
                  "VersionData", body_of(int(size), name + " changed"))
 
 
 def link(org, title, parent, share, visibility):
     record = org.query("SELECT Id FROM %s ORDER BY Id LIMIT 1" % parent)[0]["Id"]
-    fields = {"ContentDocumentId": document(org, title), "LinkedEntityId": record, "ShareType": share, "Visibility": visibility}
+    fields = {"ContentDocumentId": document_of(org, title), "LinkedEntityId": record, "ShareType": share, "Visibility": visibility}
     org.call("POST", "sobjects/ContentDocumentLink", json.dumps(fields).encode())
+
+
+def document(org, *args):
+    for folder, size, name in zip(args[::3], args[1::3], args[2::3]):
+        record = org.query("SELECT Id FROM Folder WHERE DeveloperName = '%s'" % folder)[0]["Id"]
+        org.form("POST", "sobjects/Document", {"Name": name, "DeveloperName": name.replace(".", "_"), "FolderId": record, "Type": "bin"},
+                 "Body", body_of(int(size), name))
+
+
+def folders(org):
+    rows = org.query("SELECT Name, FolderId, Folder.Name FROM Document ORDER BY Name")
+    print(*["%s:%s" % (r["Name"], "own" if r["FolderId"].startswith("005") else r["Folder"]["Name"]) for r in rows])
+
+
+def digests(org, kind):
+    rows = org.query("SELECT Id, Name FROM %s ORDER BY Name" % kind)
+    print(*["%s:%s" % (r["Name"], org.digest(kind, r["Id"])) for r in rows])
 
 
 def versions(org, title):
     print(*[row["VersionNumber"] for row in org.query("SELECT VersionNumber FROM ContentVersion WHERE ContentDocumentId = '%s' ORDER BY Id" %
-                                                      document(org, title))])
+                                                      document_of(org, title))])
 
 
 def links_of(org):
