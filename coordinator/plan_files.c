@@ -152,7 +152,8 @@ const struct osy_spec_file *plan_spec_file(
 		.sum = place_of(node, place, kind->sum),
 		.changed = place_of(node, place, kind->changed),
 		.document = document_of(node, place),
-		.max_bytes = build->template->file_max_bytes};
+		.max_bytes = build->template->file_max_bytes,
+		.all = build->template->all_versions};
 	return file;
 }
 

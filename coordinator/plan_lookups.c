@@ -138,7 +138,8 @@ static bool is_person(const struct plan_build *build, struct plan_field *field)
 /* A document's folder, which is a pin as well. */
 static bool is_folder(const struct plan_node *node, const struct plan_field *field)
 {
-	return strcasecmp(node->source->name, "Document") == 0 && refers_to(field->source, "Folder");
+	return strcasecmp(node->source->name, "Document") == 0 &&
+	       refers_to(field->source, "Folder");
 }
 
 enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err)
@@ -152,11 +153,13 @@ enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err)
 			find_parents(build, field);
 			field->document = strcasecmp(node->source->name, "ContentVersion") == 0 &&
 					  strcasecmp(field->source->name, "ContentDocumentId") == 0;
-			field->lock = lock_of(build, node, field);
+			/* versions of one document in one lane, in their order */
+			field->lock = field->document && build->template->all_versions
+					      ? 1
+					      : lock_of(build, node, field);
 			/* Record types and folders are mapped by name, as pins of the spec. */
 			if (field->parent_count || refers_to(field->source, "RecordType") ||
-				is_folder(node, field) ||
-				is_person(build, field))
+				is_folder(node, field) || is_person(build, field))
 				continue;
 			enum osy_code rc = drop_orphan(build, node, field, err);
 			if (rc)

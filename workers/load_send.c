@@ -25,7 +25,8 @@ static void plan_action(struct osy_lbatch *batch, enum osy_action action, unsign
 		if (osy_is_pending(&batch->rows[i]) && batch->rows[i].action == action)
 			batch->order[end++] = i;
 	}
-	osy_load_order(batch, batch->order + begin, end - begin);
+	if (!batch->object->file) /* they go one by one, in their order */
+		osy_load_order(batch, batch->order + begin, end - begin);
 	for (; *at < end; ++*at) {
 		struct osy_lrow *row = &batch->rows[batch->order[*at]];
 		unsigned own = osy_load_row_limit(batch, row);

@@ -105,6 +105,7 @@ struct osy_spec_file {
 	int changed;	   /* when it was last changed, where there is no sum; not written */
 	int document;	   /* what the record is a version of; not written as other lookups are */
 	int64_t max_bytes; /* a larger file is not sent */
+	bool all;	   /* versions of a document, in their order */
 };
 
 struct osy_spec_object {

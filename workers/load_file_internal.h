@@ -1,0 +1,94 @@
+/*
+ * Between the files of what load_file.h tells.
+ */
+#ifndef OSY_LOAD_FILE_INTERNAL_H
+#define OSY_LOAD_FILE_INTERNAL_H
+
+#include "load_file.h"
+#include "osy/crypt.h"
+
+#define OSY_FILE_RING 65536 /* bytes of a body on their way */
+
+enum osy_lfile_phase {
+	OSY_FILE_LOOKING,  /* whether a new version is there already */
+	OSY_FILE_BEFORE,   /* which version was before it */
+	OSY_FILE_DOCUMENT, /* whose document is to be asked for */
+	OSY_FILE_READING,
+	OSY_FILE_READY, /* the first bytes are there, or none will come */
+	OSY_FILE_STREAMING,
+	OSY_FILE_CHECKING,
+	OSY_FILE_ASKING, /* a question of one of the others is under way */
+};
+
+struct osy_lfile {
+	struct osy_loader *loader;
+	struct osy_wrun *run;	  /* a reference */
+	struct osy_lbatch *batch; /* NULL: dropped */
+	unsigned row;
+	enum osy_lfile_phase phase, asks; /* asks: what is asked for */
+	int64_t wait_until;
+	/* from the source */
+	struct osy_lorg *payer; /* whose budget its call uses; NULL: none is under way */
+	struct osy_budget_call budget;
+	struct osy_http_call *from, *to; /* to let them go on */
+	int64_t size, got, sent;
+	struct osy_md5 *md5;
+	char sum[33];
+	bool whole;	    /* all of it came, and it is what it should be */
+	struct osy_err err; /* it is not */
+	/* to the target */
+	struct osy_id before; /* the target's record of a version before it */
+	char document[24];    /* the target's document, as JSON; "": as the row says */
+	char boundary[40];
+	struct osy_buf head; /* what goes before the body */
+	char tail[64];
+	size_t head_sent, tail_sent;
+	bool released; /* the end may go out */
+	struct osy_id made;
+	size_t begin, len; /* of the ring */
+	char ring[OSY_FILE_RING];
+	struct osy_lfile *next;
+};
+
+/* ---- load_file.c ---- */
+int osy_lfile_column(const struct osy_lbatch *batch, int field); /* -1: none */
+/* The body of such a record cannot be changed: another one is a new version of its document. */
+bool osy_lfile_has_versions(const struct osy_lbatch *batch);
+/* p NULL for null, or when the batch does not have the field. */
+struct osy_str osy_lfile_value(
+	const struct osy_lbatch *batch, const struct osy_str *values, int field);
+struct osy_str osy_lfile_plain(struct osy_str json); /* the text of a string without escapes */
+int64_t osy_lfile_size(const struct osy_lbatch *batch, const struct osy_str *values); /* -1: none */
+/* The document of which the record is to be a new version, as JSON; p NULL: none that the row tells
+ * of. */
+struct osy_str osy_lfile_document(const struct osy_lbatch *batch, const struct osy_lrow *row);
+
+/* ---- load_file_turn.c ---- */
+void osy_lfile_free(struct osy_lfile *file);
+void osy_lfile_wake(const struct osy_lfile *file);
+/* The call to the source has ended; reply: NULL when it was given up. */
+void osy_lfile_read_over(struct osy_lfile *file, const struct osy_sf_reply *reply);
+void osy_lfile_read_began(struct osy_lfile *file);
+/* Over for this time: the row has its outcome, or its round is made again. */
+void osy_lfile_leave(struct osy_lfile *file, bool failed);
+/* The source did not give it, or not all of it: nothing happened in the target. */
+void osy_lfile_source_failed(struct osy_lfile *file);
+bool osy_lfile_not_executed(const struct osy_err *err);
+
+/* ---- load_file_read.c ---- */
+/* Asks for the bytes; a failure is that of the file. */
+void osy_lfile_read_now(struct osy_lfile *file);
+size_t osy_lfile_take(struct osy_lfile *file, char *out, size_t size); /* out of the ring */
+
+/* ---- load_file_send.c ---- */
+void osy_lfile_post(struct osy_lfile *file);
+
+/* ---- load_file_look.c ---- */
+void osy_lfile_look(struct osy_lfile *file); /* asks the target what the phase says */
+
+/* ---- load_file_before.c ---- */
+/* Whether the version that goes before this one has to be found. */
+bool osy_lfile_follows(const struct osy_lbatch *batch, unsigned row);
+void osy_lfile_find_before(struct osy_lfile *file);
+
+#endif

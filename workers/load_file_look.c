@@ -1,0 +1,181 @@
+/* Files: what the target has, and what became of a row. See load_file.h. */
+#include "load_file_internal.h"
+
+#include <stdio.h>
+
+#include "osy/clock.h"
+
+#include "osy/banned.h"
+
+/* ---- What the target has now ---- */
+struct check {
+	const struct osy_lfile *file;
+	bool told_sum, seen, same;
+	struct osy_id id;
+	int64_t size;
+	char sum[40];
+};
+
+static enum osy_code on_checked_row(const struct osy_str *values, void *arg, struct osy_err *err)
+{
+	struct check *check = arg;
+	struct osy_str sum = check->told_sum ? osy_lfile_plain(values[2]) : OSY_STR_NULL;
+	struct osy_err ignored = OSY_ERR_NONE;
+
+	(void)err;
+	check->seen = values[0].p && osy_id_parse_json(values[0], &check->id);
+	check->size = -1;
+	if (values[1].p)
+		(void)!osy_parse_i64(values[1], 0, INT64_MAX, &check->size, &ignored);
+	snprintf(check->sum, sizeof(check->sum), "%.*s", (int)(sum.len < 39 ? sum.len : 39),
+		sum.p ? sum.p : "");
+	check->same = check->size == check->file->size &&
+		      (!sum.p || osy_str_equal_nocase(sum, osy_str(check->file->sum)));
+	return OSY_OK;
+}
+
+static void settle(struct osy_lfile *file, const struct check *check)
+{
+	struct osy_lbatch *batch = file->batch;
+	struct osy_lrow *row = &batch->rows[file->row];
+	char id[19];
+
+	osy_id_18(&file->made, id);
+	const struct osy_sf_row_result result = {.success = true, .id = osy_str(id)};
+	osy_load_row_succeeded(batch, file->row, &result);
+	row->put |= !osy_id_equal(&row->target, &file->made);
+	row->target = file->made; /* mapped in any case: a retry sends the body again */
+	if (!check->seen || !check->same) {
+		osy_load_fail(batch, file->row, OSY_FAIL_FILE_DIFFERS, OSY_STR(""),
+			"%s was sent with %lld bytes (MD5 %s), but the target has %lld%s%s%s; "
+			"retry "
+			"the run's failures to send it again",
+			id, (long long)file->size, file->sum,
+			(long long)(check->seen ? check->size : 0), check->sum[0] ? " (MD5 " : "",
+			check->sum, check->sum[0] ? ")" : "");
+	}
+	osy_lfile_leave(file, false);
+}
+
+/* A new version whose reply was lost is there, or is sent again. */
+static void looked(struct osy_lfile *file, const struct check *check)
+{
+	const struct osy_lrow *row = &file->batch->rows[file->row];
+
+	if (check->seen && check->same && !osy_id_equal(&check->id, &row->target)) {
+		file->made = check->id;
+		settle(file, check);
+	} else {
+		osy_lfile_read_now(file);
+	}
+}
+
+/* ---- Questions ---- */
+static size_t names_of(const struct osy_lfile *file, const char **ret)
+{
+	const struct osy_spec_object *object = file->batch->object;
+
+	ret[0] = file->asks == OSY_FILE_DOCUMENT ? "ContentDocumentId" : "Id";
+	ret[1] = object->fields[object->file->size].target;
+	if (object->file->sum < 0)
+		return 2;
+	ret[2] = object->fields[object->file->sum].target;
+	return 3;
+}
+
+static void answered(struct osy_lfile *file, const struct check *check)
+{
+	switch (file->asks) {
+	case OSY_FILE_LOOKING:
+		looked(file, check);
+		break;
+	case OSY_FILE_DOCUMENT:
+		if (check->seen) {
+			file->document[0] = '"';
+			osy_id_18(&check->id, file->document + 1);
+			file->document[19] = '"';
+		}
+		osy_lfile_read_now(file);
+		break;
+	case OSY_FILE_CHECKING:
+	case OSY_FILE_BEFORE:
+	case OSY_FILE_READING:
+	case OSY_FILE_READY:
+	case OSY_FILE_STREAMING:
+	case OSY_FILE_ASKING:
+		settle(file, check);
+		break;
+	}
+}
+
+static void on_answer(struct osy_lcall *call, struct osy_sf_reply *reply)
+{
+	struct osy_lfile *file = call->file;
+	struct check check = {.file = file};
+	struct osy_sf_page page = {.done = true};
+	struct osy_str body = OSY_STR_NULL;
+	struct osy_err err = OSY_ERR_NONE;
+	const char *names[3];
+	int status = 0;
+
+	if (!call->batch)
+		return;
+	enum osy_code rc = reply->code;
+	if (rc)
+		err = reply->err;
+	else
+		rc = osy_sf_send_bodies(
+			&call->send, osy_buf_str(reply->body), &status, &body, &err, &err);
+	size_t count = names_of(file, names);
+	check.told_sum = count > 2;
+	if (!rc && body.p)
+		rc = osy_sf_page_read(
+			body, false, names, count, on_checked_row, &check, &page, &err);
+	if (rc || !body.p) {
+		file->phase = file->asks;
+		file->wait_until = osy_mono_ms() + osy_load_pause(file->batch, &err);
+		return;
+	}
+	answered(file, &check);
+}
+
+/* The id that the question is about. */
+static void id_of(const struct osy_lfile *file, char ret[19])
+{
+	struct osy_str document =
+		osy_lfile_plain(osy_lfile_document(file->batch, &file->batch->rows[file->row]));
+
+	if (file->asks == OSY_FILE_LOOKING)
+		snprintf(ret, 19, "%.*s", (int)document.len, document.p ? document.p : "");
+	else
+		osy_id_18(file->asks == OSY_FILE_DOCUMENT ? &file->before : &file->made, ret);
+}
+
+void osy_lfile_look(struct osy_lfile *file)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(4096);
+	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(8192);
+	struct osy_lcall *call = osy_load_call_new(file->batch, file->loader, file->run, on_answer);
+	struct osy_err err = OSY_ERR_NONE;
+	const char *names[3];
+	char id[19];
+
+	file->asks = file->phase;
+	size_t count = names_of(file, names);
+	id_of(file, id);
+	osy_buf_addf(&soql, "SELECT %s,%s%s%s FROM %s WHERE ", names[0], names[1],
+		count > 2 ? "," : "", count > 2 ? names[2] : "", file->batch->object->target);
+	if (file->asks == OSY_FILE_LOOKING)
+		osy_buf_addf(&soql, "ContentDocumentId = '%s' AND IsLatest = true", id);
+	else
+		osy_buf_addf(&soql, "Id = '%s'", id);
+	osy_soql_path(osy_buf_str(&soql), false, &path);
+	osy_sf_send_begin(&call->send, 1);
+	osy_sf_send_get(&call->send, osy_buf_str(&path));
+	call->file = file;
+	if (osy_load_call_start(call, NULL, 0, &err)) {
+		file->wait_until = osy_mono_ms() + osy_load_pause(file->batch, &err);
+		return;
+	}
+	file->phase = OSY_FILE_ASKING;
+}
