@@ -102,7 +102,8 @@ static void pin(struct scan *scan, const struct osy_id *used, const struct folde
 
 enum osy_code scan_folders(struct scan *scan, struct osy_err *err)
 {
-	static const char folders[] = "SELECT Id, DeveloperName FROM Folder WHERE Type = 'Document'";
+	static const char folders[] =
+		"SELECT Id, DeveloperName FROM Folder WHERE Type = 'Document'";
 	struct folders used, sources, targets;
 
 	if (!has_folders(scan))

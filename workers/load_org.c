@@ -164,8 +164,8 @@ struct wants {
 };
 
 /* A file that waits for calls of its source. */
-static unsigned file_wants(const struct osy_loader *loader, const struct osy_lorg *org,
-	const struct osy_lbatch *batch)
+static unsigned file_wants(
+	const struct osy_loader *loader, const struct osy_lorg *org, const struct osy_lbatch *batch)
 {
 	return batch && batch->step == OSY_STEP_SEND && osy_file_is_next(batch) &&
 	       osy_load_source_of((struct osy_loader *)loader, osy_lrun(batch)) == org;
@@ -176,7 +176,8 @@ static void count_wants(const struct osy_loader *loader, const struct osy_lorg *
 {
 	if (load->lane->lost)
 		return;
-	wants->requests += file_wants(loader, org, load->late) + file_wants(loader, org, load->first);
+	wants->requests +=
+		file_wants(loader, org, load->late) + file_wants(loader, org, load->first);
 	if (osy_load_org_of((struct osy_loader *)loader, load->lane->run) != org)
 		return;
 	wants->requests += osy_load_bulk_wants(load);

@@ -1,5 +1,5 @@
 /* What Postgres keeps of a batch before it is sent: intent and snapshot. */
-#include "load_file.h"
+#include "load_internal.h"
 
 #include <stdlib.h>
 
@@ -94,7 +94,7 @@ static unsigned snapshot_columns(const struct osy_lbatch *batch, struct osy_snap
 			all[w] |= batch->rows[i].written[w];
 	}
 	for (unsigned c = 0; c < batch->column_count; c++) {
-		if (!is_bit(all, c) || osy_file_is_body(batch, c))
+		if (!is_bit(all, c))
 			continue;
 		names[n] = osy_str(batch->columns[c].field->target);
 		columns[n++] = c;

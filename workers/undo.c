@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "load_file.h"
 #include "load_internal.h"
 #include "osy/clock.h"
 #include "osy/failpoint.h"
@@ -344,12 +345,23 @@ static void inserted_changes(
 	for (unsigned c = 0; c < batch->column_count; c++) {
 		const struct osy_spec_field *field = batch->columns[c].field;
 		struct osy_str left = row->values[c], now = row->before[c];
-		if (!field->createable || !field->updateable || is_null(left) ||
-			osy_is_left_out(left) || is_same(field, left, now) ||
+		if (!field->createable || !field->updateable || osy_file_is_body(batch, c) ||
+			is_null(left) || osy_is_left_out(left) || is_same(field, left, now) ||
 			(field->link && is_null(now)))
 			continue;
 		name_field(fields, field->target);
 	}
+}
+
+/* Files are not among the values that are kept. */
+static void say_kept(struct osy_lbatch *batch, unsigned i, const struct osy_spec_field *field)
+{
+	char id[19];
+
+	osy_id_18(&batch->undo->targets[i], id);
+	osy_load_note(batch, i, "rollback", OSY_FAIL_FILE_NOT_KEPT, osy_str(field->target),
+		"the file of %s is the one that the run has sent: the one before it was not kept",
+		id);
 }
 
 /* Fields of an updated record that hold neither what was sent nor what was there before; those that
@@ -365,6 +377,11 @@ static void updated_changes(
 		uint64_t bit = 1ull << (c % 64);
 		if (!(row->written[c / 64] & bit))
 			continue;
+		if (osy_file_is_body(batch, c)) {
+			row->written[c / 64] &= ~bit;
+			say_kept(batch, i, field);
+			continue;
+		}
 		struct osy_str left = row->values[c], now = row->before[c];
 		if (is_same(field, now, old[c]))
 			row->written[c / 64] &= ~bit;

@@ -160,6 +160,9 @@ run=$(create_run documents)
 runs "another body" orgsync run start "$run" --wait
 is "$(totals "$run")" "[0, 1, 1, 0, 0]" "is sent"
 is "$(files "$SRC" digests Document)" "$(files "$DST" digests Document)" "as it is"
+orgsync run rollback "$run" --yes --wait >"$T/rollback.out" 2>&1
+is $? 0 "a rollback of it"
+like "$(fails "$run")" "FILE_NOT_KEPT" "says that the body before was not kept"
 
 # ---- all versions ---------------------------------------------------------------------------------------------------------
 for size in 7000 8000 9000; do files "$SRC" version photo.jpg $size || bail "no version"; done
@@ -190,4 +193,6 @@ orgsync run start "$run" --wait >/dev/null 2>&1
 is $? 1 "a file above the limit"
 like "$(fails "$run")" "FILE_TOO_LARGE.*1001 bytes and the template takes files of 1000 at most" "is a failure that says so"
 is "$(totals "$run")" "[3, 0, 2, 0, 3]" "the smaller ones pass"
+runs "a rollback" orgsync run rollback "$run" --yes --wait
+is "$(curl -sf "$DST/__sim/count" | json 'd.get("Attachment", 0)')" 0 "takes them out again"
 e2e_end

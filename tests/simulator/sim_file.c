@@ -243,9 +243,10 @@ static int sim_end_latest(struct sim_work *w, uint64_t document)
 	if (!old)
 		return 0;
 	sim_rec_get(old, sim_field_named(w->obj, "VersionNumber")->idx, &number, NULL);
-	int n = number.len ? (int)strtol(sim_arena_dup(w->t->arena, number).p, NULL, 10) : 0;
+	int64_t n = 0;
+	(void)sim_to_i64(number, &n);
 	sim_put_other(w, w->row->obj, last, old, &off, 1);
-	return n;
+	return (int)n;
 }
 
 static void sim_new_version(struct sim_work *w)

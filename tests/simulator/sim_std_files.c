@@ -92,7 +92,7 @@ const struct sim_def_object sim_std_files[] = {
 	SIM_OBJECT("Document", "Document", "Documents", "015", "", sim_document),
 	SIM_OBJECT("ContentDocument", "Content Document", "Content Documents", "069", "c",
 		sim_contentdocument),
-	SIM_OBJECT("ContentVersion", "Content Version", "Content Versions", "068", "",
+	SIM_OBJECT("ContentVersion", "Content Version", "Content Versions", "068", "d",
 		sim_contentversion),
 	SIM_OBJECT("ContentDocumentLink", "Content Document Link", "Content Document Links", "06A",
 		"n", sim_contentdocumentlink),
