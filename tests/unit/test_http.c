@@ -926,6 +926,77 @@ static void test_withheld(void **state)
 	close(fd);
 }
 
+/* ---- A body that is made as it goes ---- */
+
+struct made {
+	struct osy_http_call *call;
+	size_t given, ends_at; /* ends_at: there it breaks off */
+	unsigned asked, pauses;
+	uint64_t hash;
+	bool done;
+	enum osy_code code;
+};
+
+static ssize_t make_piece(struct osy_http_call *call, char *out, size_t size, void *arg)
+{
+	struct made *made = arg;
+	size_t n = size < 7000 ? size : 7000;
+
+	made->call = call;
+	if (made->given >= made->ends_at)
+		return -1;
+	if (made->asked++ % 3 == 2) {
+		made->pauses++;
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		out[i] = (char)((made->given + i) * 7);
+		made->hash = made->hash * 31 + (unsigned char)out[i];
+	}
+	made->given += n;
+	return (ssize_t)n;
+}
+
+static void made_done(struct osy_http_reply *reply, void *arg)
+{
+	struct made *made = arg;
+
+	made->done = true;
+	made->code = reply->code;
+}
+
+static void send_made(struct made *made, int64_t size)
+{
+	struct osy_http_request request = request_of("POST", "/ok");
+
+	request.read_body = make_piece;
+	request.body_size = size;
+	assert_int_equal(osy_http_start(http, &request, made_done, made, NULL, &err), OSY_OK);
+	while (!made->done) {
+		osy_http_poll(http, 5, NULL, 0, NULL);
+		if (made->call && !made->done)
+			osy_http_resume(made->call);
+	}
+}
+
+static void test_made_body(void **state)
+{
+	struct made made = {.ends_at = SIZE_MAX}, broken = {.ends_at = 100000};
+
+	(void)state;
+	seen = 0;
+	send_made(&made, 700000);
+	assert_int_equal(made.code, OSY_OK);
+	assert_true(made.pauses > 10);
+	assert_int_equal(last_body, 700000);
+	assert_true(last_hash == made.hash);
+	assert_non_null(strstr(last_head, "Content-Length: 700000\r\n"));
+	assert_int_equal(seen, 1);
+	send_made(&broken, 700000);
+	assert_int_equal(broken.code, OSY_E_UNREACHABLE); /* no server has the whole of it */
+	assert_int_equal(seen, 1);
+}
+
 /* ---- Replies in pieces ---- */
 
 struct stream {
@@ -1135,6 +1206,7 @@ int main(void)
 		TEST(test_body_from_file),
 		TEST(test_file_is_sent_once),
 		TEST(test_withheld),
+		TEST(test_made_body),
 		TEST(test_stream),
 		TEST(test_long_pause),
 		TEST(test_stream_is_cut),
