@@ -147,6 +147,15 @@ static bool lock(struct osy_loader *loader, int64_t key, bool *ret_got)
 	return true;
 }
 
+/*
+ * An intent of a former owner of its lane is in doubt itself, be it taken up again or not: several
+ * batches of a lane go in one request, and the next one is not taken before the first is cleared
+ * up, which would wait for it for ever.
+ */
+#define IS_ORPHAN                                                               \
+	"EXISTS (SELECT 1 FROM lane l WHERE l.run = b.run AND l.pass = b.pass " \
+	"AND l.lane = b.lane AND l.epoch > b.epoch)"
+
 /* Whether inserts of the group are under way whose replies may still come. */
 static bool ask_under_way(struct osy_loader *loader, const struct osy_lbatch *batch, bool *ret)
 {
@@ -156,9 +165,8 @@ static bool ask_under_way(struct osy_loader *loader, const struct osy_lbatch *ba
 	size_t n = osy_load_same_target(batch, objects, OSY_COUNT(objects));
 
 	if (osy_pg_do(loader->worker->pg, &result, &err,
-		    "SELECT 1 FROM batch WHERE run = $1 AND object = ANY($2) AND state = 'intent' "
-		    "AND "
-		    "keyless LIMIT 1",
+		    "SELECT 1 FROM batch b WHERE run = $1 AND object = ANY($2) AND state = "
+		    "'intent' AND keyless AND NOT " IS_ORPHAN " LIMIT 1",
 		    OSY_PG_Z(osy_lrun(batch)->id), OSY_PG_I32S(objects, n)))
 		return osy_load_trouble(loader, "reconcile.look", &err);
 	*ret = osy_pg_rows(result) > 0;
@@ -222,10 +230,9 @@ static bool ask_others(
 	*ret = (struct osy_lothers){.alone = true, .youngest_ms = INT64_MAX};
 	if (osy_pg_do(loader->worker->pg, &result, &err,
 		    "SELECT lane, at_offset, coalesce(extract(epoch FROM clock_timestamp() - "
-		    "sent_at) "
-		    "* 1000, 0)::bigint FROM batch WHERE run = $1 AND object = ANY($2) AND state "
-		    "IN "
-		    "('doubt', 'aside') AND keyless",
+		    "sent_at) * 1000, 0)::bigint FROM batch b WHERE run = $1 AND object = ANY($2) "
+		    "AND keyless AND (state IN ('doubt', 'aside') OR (state = 'intent' "
+		    "AND " IS_ORPHAN "))",
 		    OSY_PG_Z(osy_lrun(batch)->id), OSY_PG_I32S(objects, n)))
 		return osy_load_trouble(loader, "reconcile.others", &err);
 	for (size_t i = 0; i < osy_pg_rows(result); i++) {
