@@ -83,6 +83,16 @@ void cli_print_rows(
 /* A paged list, up to --limit (of the command's options, default 100; 0: all). */
 enum osy_code cli_print_pages(struct cli *cli, const char *path, const struct cli_column *columns,
 	const char *id_key, struct osy_err *err) OSY_CHECKED;
+/*
+ * All of a list into a CSV file ("-": stdout), page by page: neither side holds more than a page,
+ * however many there are. A file that could not be written whole is removed. The last column has no
+ * head.
+ */
+struct cli_csv_column {
+	const char *head, *key;
+};
+enum osy_code cli_export_csv(struct cli *cli, const char *path, const char *file,
+	const struct cli_csv_column *columns, struct osy_err *err) OSY_CHECKED;
 size_t cli_terminal_width(int fd); /* 0: no terminal */
 /* One line on stderr, "orgsync: ..."; text from outside is made safe. */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));

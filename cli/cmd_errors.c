@@ -1,5 +1,4 @@
 /* run errors, run why, and the summary of a run */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,11 +18,10 @@ static const struct cli_column error_columns[] = {
 };
 
 /* The columns and the form of the API's own CSV. */
-static const struct {
-	const char *head, *key;
-} csv_columns[] = {{"source_id", "sourceId"}, {"target_id", "targetId"}, {"object", "object"},
-	{"kind", "kind"}, {"code", "code"}, {"message", "message"}, {"fields", "fields"},
-	{"attempt", "attempt"}, {"pass", "pass"}, {"at", "at"}};
+static const struct cli_csv_column csv_columns[] = {{"source_id", "sourceId"},
+	{"target_id", "targetId"}, {"object", "object"}, {"kind", "kind"}, {"code", "code"},
+	{"message", "message"}, {"fields", "fields"}, {"attempt", "attempt"}, {"pass", "pass"},
+	{"at", "at"}, {NULL, NULL}};
 
 static void errors_path(const struct cli *cli, const char *pattern, struct osy_buf *path)
 {
@@ -32,58 +30,6 @@ static void errors_path(const struct cli *cli, const char *pattern, struct osy_b
 	cli_path(path, pattern, cli->words.args[0]);
 	for (size_t i = 0; i < OSY_COUNT(filters); i++)
 		cli_query(path, filters[i], cli_value(&cli->words, filters[i]));
-}
-
-static void csv_row(const struct osy_json *item, FILE *out)
-{
-	OSY_AUTO(osy_buf_done) struct osy_buf line = OSY_BUF(16u * 1024 * 1024);
-
-	for (size_t i = 0; i < OSY_COUNT(csv_columns); i++) {
-		const struct osy_json *value = osy_json_get(item, csv_columns[i].key);
-		if (i)
-			osy_buf_addc(&line, ',');
-		if (osy_json_type(value) == OSY_JSON_INT)
-			osy_buf_add_str(&line, osy_json_number(value));
-		else
-			cli_csv(osy_json_str(value), true, &line);
-	}
-	osy_buf_addz(&line, "\r\n");
-	fwrite(line.p, 1, line.len, out);
-}
-
-static enum osy_code csv_page(void *arg, const struct osy_json *items, struct osy_err *err)
-{
-	FILE *out = arg;
-
-	for (size_t i = 0; i < osy_json_count(items); i++)
-		csv_row(osy_json_at(items, i), out);
-	if (fflush(out) != 0 || ferror(out))
-		return osy_fail(err, OSY_E_INTERNAL, "cannot write the CSV file: %m");
-	return OSY_OK;
-}
-
-/*
- * Page by page: neither side holds more than a page, however many there are. A file that could not
- * be written whole is removed.
- */
-static enum osy_code export(struct cli *cli, const char *file, struct osy_err *err) {
-	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
-	OSY_AUTO_FREE char *next = NULL;
-	bool to_stdout = strcmp(file, "-") == 0;
-	FILE *out = to_stdout ? stdout : fopen(file, "we");
-	enum osy_code rc = OSY_OK;
-
-	if (!out) return osy_fail(err, OSY_E_USAGE, "cannot write %s: %m", file);
-	for (size_t i = 0; i < OSY_COUNT(csv_columns); i++)
-		fprintf(out, "%s%s", i ? "," : "", csv_columns[i].head);
-	fprintf(out, "\r\n");
-	errors_path(cli, "/runs/{}/errors", &path);
-	rc = cli_pages(cli, path.p, 0, csv_page, out, &next, err);
-	if (to_stdout) return rc;
-	if (fclose(out) != 0 && !rc)
-		rc = osy_fail(err, OSY_E_INTERNAL, "cannot write %s: %m", file);
-	if (rc) remove(file);
-	return rc;
 }
 
 static enum osy_code print_summary(struct cli *cli, struct osy_err *err)
@@ -111,11 +57,11 @@ enum osy_code cli_run_errors(struct cli *cli, struct osy_err *err)
 	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
 	const char *file = cli_value(&cli->words, "csv");
 
-	if (file)
-		return export(cli, file, err);
-	if (cli_value(&cli->words, "summary"))
+	if (!file && cli_value(&cli->words, "summary"))
 		return print_summary(cli, err);
 	errors_path(cli, "/runs/{}/errors", &path);
+	if (file)
+		return cli_export_csv(cli, path.p, file, csv_columns, err);
 	return cli_print_pages(cli, path.p, error_columns, "sourceId", err);
 }
 

@@ -13,11 +13,9 @@
 
 #include "scan.h"
 
-/* delta_scan.c: what is read of each object, before anything is counted; the orgs are identified.
- */
-enum osy_code osy_delta_plan(struct scan *scan, struct osy_err *err) OSY_CHECKED;
-/* since of one object more, which is in the plan already. */
-enum osy_code osy_delta_since(struct scan *scan, size_t index, struct osy_err *err) OSY_CHECKED;
+/* delta_scan.c: what is read of the plan's objects from this one on, before anything of them is
+ * counted; the orgs are identified. */
+enum osy_code osy_delta_plan(struct scan *scan, size_t first, struct osy_err *err) OSY_CHECKED;
 /* delta_deletes.c: objects that delete, once stages, counts and ways of the others are known. */
 enum osy_code osy_delta_deletes(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* In the transaction that writes run_object down: what the marks need. */

@@ -154,14 +154,12 @@ static enum osy_code count_deleted(
 	return rc;
 }
 
-static enum osy_code add_object(struct scan *scan, size_t i, struct osy_arena *arena,
-	struct osy_children_known **known, struct osy_err *err)
+static void add_object(struct scan *scan, size_t i)
 {
 	struct osy_spec *spec = &scan->plan.spec;
 	const struct osy_spec_object *of = &scan->plan.objects[i];
-	size_t at = spec->object_count, from = scan->plan.deltas[i].from;
+	size_t at = spec->object_count++, from = scan->plan.deltas[i].from;
 	struct osy_spec_object *object = &scan->plan.objects[at];
-	struct osy_spec_child *children = NULL;
 
 	*object = (struct osy_spec_object){.index = (int)at,
 		.name = of->name,
@@ -181,11 +179,17 @@ static enum osy_code add_object(struct scan *scan, size_t i, struct osy_arena *a
 	add_fields(scan, scan->targets[from], object);
 	scan->plan.deltas[at] =
 		(struct osy_plan_delta){.from = from, .deletes = true, .since = -1, .mark = -1};
-	spec->object_count++;
-	enum osy_code rc = osy_delta_since(scan, at, err);
-	if (!rc)
-		rc = osy_children_find(scan->drive, scan->targets[from], spec, arena, known,
-			&children, &object->child_count, err);
+}
+
+/* Once it is known since when. */
+static enum osy_code ask_object(
+	struct scan *scan, size_t at, struct osy_children_known **known, struct osy_err *err)
+{
+	struct osy_spec_object *object = &scan->plan.objects[at];
+	struct osy_spec_child *children = NULL;
+	enum osy_code rc = osy_children_find(scan->drive, scan->targets[scan->plan.deltas[at].from],
+		&scan->plan.spec, &scan->plan.arena, known, &children, &object->child_count, err);
+
 	object->children = children;
 	if (rc)
 		return rc;
@@ -218,14 +222,16 @@ enum osy_code osy_delta_deletes(struct scan *scan, struct osy_err *err)
 {
 	size_t count = scan->plan.spec.object_count;
 	struct osy_children_known *known = NULL;
-	enum osy_code rc = OSY_OK;
 
 	if (!scan->template->include_deleted)
 		return OSY_OK;
-	for (size_t i = 0; !rc && i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (is_deleted_from(scan, i))
-			rc = add_object(scan, i, &scan->plan.arena, &known, err);
+			add_object(scan, i);
 	}
+	enum osy_code rc = osy_delta_plan(scan, count, err);
+	for (size_t i = count; !rc && i < scan->plan.spec.object_count; i++)
+		rc = ask_object(scan, i, &known, err);
 	if (!rc)
 		place(scan, count);
 	scan->plan.spec.revives = true;

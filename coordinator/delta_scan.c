@@ -161,7 +161,7 @@ static void plan_object(
 		restrict_object(scan, i);
 }
 
-enum osy_code osy_delta_plan(struct scan *scan, struct osy_err *err)
+enum osy_code osy_delta_plan(struct scan *scan, size_t first, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *marks = NULL;
 	struct asked asked = {.since = -1};
@@ -171,27 +171,11 @@ enum osy_code osy_delta_plan(struct scan *scan, struct osy_err *err)
 	enum osy_code rc = read_asked(scan, &asked, err);
 	if (!rc)
 		rc = read_marks(scan, &marks, err);
-	for (size_t i = 0; !rc && i < scan->plan.spec.object_count; i++)
+	for (size_t i = first; !rc && i < scan->plan.spec.object_count; i++)
 		plan_object(scan, &asked, marks, i);
 	osy_json_free(asked.doc);
 	if (!rc)
 		scan->plan.spec.delta = true;
-	return rc;
-}
-
-enum osy_code osy_delta_since(struct scan *scan, size_t index, struct osy_err *err)
-{
-	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *marks = NULL;
-	struct asked asked = {.since = -1};
-
-	if (!scan->template->delta_sync)
-		return OSY_OK;
-	enum osy_code rc = read_asked(scan, &asked, err);
-	if (!rc)
-		rc = read_marks(scan, &marks, err);
-	if (!rc)
-		plan_object(scan, &asked, marks, index);
-	osy_json_free(asked.doc);
 	return rc;
 }
 

@@ -8,7 +8,7 @@
 
 #include "plan_build.h"
 
-#define TODO                                                                              \
+#define HOW_TO_ALLOW                                                                      \
 	"switch on 'Enable \"Set Audit Fields upon Record Creation\"' in the org's User " \
 	"Interface settings, and grant our user the permission of that name"
 
@@ -69,8 +69,9 @@ enum osy_code plan_audit_check(struct plan_build *build, struct osy_err *err)
 		any |= has_any(&build->nodes[i]);
 	}
 	if (first && !any)
-		return plan_fail(build, first, PLAN_TODO("permission", names[0], true, TODO), err,
-			"org '%s' lets our user set no audit fields; " TODO
+		return plan_fail(build, first,
+			PLAN_TODO("permission", names[0], true, HOW_TO_ALLOW), err,
+			"org '%s' lets our user set no audit fields; " HOW_TO_ALLOW
 			", or set auditFields: false",
 			build->target_org);
 	for (size_t i = 0; any && i < build->node_count; i++) {

@@ -222,7 +222,7 @@ static enum osy_code do_scan(struct scan *scan, struct osy_err *err)
 	if (!rc && OSY_FAILPOINT("coordinator.plan"))
 		rc = osy_fail(err, OSY_E_UNREACHABLE, "failpoint coordinator.plan");
 	if (!rc)
-		rc = osy_delta_plan(scan, err);
+		rc = osy_delta_plan(scan, 0, err);
 	if (!rc)
 		rc = check_queries(scan, err);
 	if (!rc)

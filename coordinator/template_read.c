@@ -78,37 +78,23 @@ static const char *const *names(
 	return items;
 }
 
-/* {target field: expression} */
-static void read_expressions(
-	struct osy_arena *arena, const struct osy_json *map, struct osy_template_object *object)
+/* {source field: target field}; reversed: {target field: expression}, which is the source then. */
+static const struct osy_template_pair *read_pairs(
+	struct osy_arena *arena, const struct osy_json *map, bool reversed, size_t *ret_count)
 {
 	struct osy_template_pair *pairs =
 		osy_arena_calloc(arena, osy_json_count(map) + 1, sizeof(*pairs));
 	struct osy_str key;
 	struct osy_json *value;
 
+	*ret_count = 0;
 	for (size_t i = 0; osy_json_member(map, i, &key, &value); i++) {
-		pairs[i].target = text(arena, key);
-		pairs[i].source = text(arena, osy_json_str(value));
-		object->expression_count = i + 1;
+		const char *left = text(arena, key), *right = text(arena, osy_json_str(value));
+		pairs[i].source = reversed ? right : left;
+		pairs[i].target = reversed ? left : right;
+		*ret_count = i + 1;
 	}
-	object->expressions = pairs;
-}
-
-static void read_map(
-	struct osy_arena *arena, const struct osy_json *map, struct osy_template_object *object)
-{
-	struct osy_template_pair *pairs =
-		osy_arena_calloc(arena, osy_json_count(map) + 1, sizeof(*pairs));
-	struct osy_str key;
-	struct osy_json *value;
-
-	for (size_t i = 0; osy_json_member(map, i, &key, &value); i++) {
-		pairs[i].source = text(arena, key);
-		pairs[i].target = text(arena, osy_json_str(value));
-		object->map_count = i + 1;
-	}
-	object->map = pairs;
+	return pairs;
 }
 
 static void read_match(
@@ -160,8 +146,9 @@ static void read_object(
 		&object->all_fields);
 	object->exclude =
 		names(arena, osy_json_get(fields, "exclude"), &object->exclude_count, NULL);
-	read_map(arena, osy_json_get(json, "map"), object);
-	read_expressions(arena, osy_json_get(json, "expressions"), object);
+	object->map = read_pairs(arena, osy_json_get(json, "map"), false, &object->map_count);
+	object->expressions = read_pairs(
+		arena, osy_json_get(json, "expressions"), true, &object->expression_count);
 	read_match(arena, osy_json_get(json, "match"), object);
 	osy_template_read_rules(arena, json, object);
 	osy_template_read_parents(arena, osy_json_get(json, "missingParents"), object);

@@ -236,6 +236,17 @@ enum osy_code osy_load_call_request(
 	return OSY_OK;
 }
 
+enum osy_code osy_load_call_bodies(struct osy_lcall *call, const struct osy_sf_reply *reply,
+	int *ret_status, struct osy_str *ret_bodies, struct osy_err *ret_errs, struct osy_err *err)
+{
+	if (reply->code) {
+		*err = reply->err;
+		return reply->code;
+	}
+	return osy_sf_send_bodies(
+		&call->send, osy_buf_str(reply->body), ret_status, ret_bodies, ret_errs, err);
+}
+
 unsigned osy_load_pause(struct osy_lbatch *batch, const struct osy_err *err)
 {
 	unsigned ms = FIRST_PAUSE_MS / 2 +

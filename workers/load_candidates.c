@@ -299,12 +299,7 @@ static void on_page(struct osy_lcall *call, struct osy_sf_reply *reply)
 	if (!rec || rec->call != call)
 		return;
 	rec->call = NULL;
-	enum osy_code rc = reply->code;
-	if (rc)
-		err = reply->err;
-	else
-		rc = osy_sf_send_bodies(
-			&call->send, osy_buf_str(reply->body), &status, &body, &part_err, &err);
+	enum osy_code rc = osy_load_call_bodies(call, reply, &status, &body, &part_err, &err);
 	if (!rc && !body.p) {
 		err = part_err;
 		rc = err.code;

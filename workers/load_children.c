@@ -125,12 +125,7 @@ static void on_children(struct osy_lcall *call, struct osy_sf_reply *reply)
 
 	if (!batch)
 		return;
-	enum osy_code rc = reply->code;
-	if (rc)
-		err = reply->err;
-	else
-		rc = osy_sf_send_bodies(
-			&call->send, osy_buf_str(reply->body), &status, &body, &err, &err);
+	enum osy_code rc = osy_load_call_bodies(call, reply, &status, &body, &err, &err);
 	if (!rc && body.p) {
 		const char *names[] = {"Id", plan_of(batch).children[batch->undo->child].field};
 		rc = osy_sf_page_read(body, false, names, 2, on_child, batch, &page, &err);

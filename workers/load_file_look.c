@@ -120,12 +120,7 @@ static void on_answer(struct osy_lcall *call, struct osy_sf_reply *reply)
 
 	if (!call->batch)
 		return;
-	enum osy_code rc = reply->code;
-	if (rc)
-		err = reply->err;
-	else
-		rc = osy_sf_send_bodies(
-			&call->send, osy_buf_str(reply->body), &status, &body, &err, &err);
+	enum osy_code rc = osy_load_call_bodies(call, reply, &status, &body, &err, &err);
 	size_t count = names_of(file, names);
 	check.told_sum = count > 2;
 	if (!rc && body.p)

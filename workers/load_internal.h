@@ -652,6 +652,10 @@ struct osy_lcall *osy_load_call_new(struct osy_lbatch *batch, struct osy_loader 
 /* Starts what call->send holds. On failure the call is gone. */
 enum osy_code osy_load_call_start(struct osy_lcall *call, const struct osy_http_header *headers,
 	size_t header_count, struct osy_err *err);
+/* What came of a call that asks: why the org did not answer, or osy_sf_send_bodies(). */
+enum osy_code osy_load_call_bodies(struct osy_lcall *call, const struct osy_sf_reply *reply,
+	int *ret_status, struct osy_str *ret_bodies, struct osy_err *ret_errs,
+	struct osy_err *err) OSY_CHECKED;
 void osy_load_call_drop(struct osy_lcall *call);     /* one that was not started */
 void osy_load_call_forget(struct osy_lbatch *batch); /* the call that it is in goes on without it */
 void osy_load_calls_drop(struct osy_loader *loader);

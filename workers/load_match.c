@@ -219,12 +219,7 @@ static void on_look(struct osy_lcall *call, struct osy_sf_reply *reply)
 
 	if (!batch)
 		return;
-	enum osy_code rc = reply->code;
-	if (rc)
-		err = reply->err;
-	else
-		rc = osy_sf_send_bodies(
-			&call->send, osy_buf_str(reply->body), status, bodies, errs, &err);
+	enum osy_code rc = osy_load_call_bodies(call, reply, status, bodies, errs, &err);
 	if (rc) {
 		osy_load_ask_refused(batch, &err);
 		return;

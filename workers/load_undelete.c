@@ -138,12 +138,7 @@ static void on_targets(struct osy_lcall *call, struct osy_sf_reply *reply)
 
 	if (!batch)
 		return;
-	enum osy_code rc = reply->code;
-	if (rc)
-		err = reply->err;
-	else
-		rc = osy_sf_send_bodies(
-			&call->send, osy_buf_str(reply->body), status, bodies, errs, &err);
+	enum osy_code rc = osy_load_call_bodies(call, reply, status, bodies, errs, &err);
 	for (unsigned p = 0; !rc && p < call->send.parts; p++) {
 		struct osy_sf_page page;
 		if (bodies[p].p)
