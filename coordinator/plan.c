@@ -420,41 +420,37 @@ static int lanes_of_group(const struct osy_plan *plan, const struct osy_spec_obj
 	return (int)(any_bulk ? bulk : rest);
 }
 
-/* Lanes of the groups of the object's stage that come before its own; all: of all its groups. */
-static int64_t lanes_before(
-	const struct osy_plan *plan, const struct osy_spec_object *object, bool all)
+/* Objects that lock the same are a group; its first one speaks for it. */
+static size_t first_of_group(const struct osy_plan *plan, size_t index)
 {
-	int64_t lanes = 0;
+	size_t first = 0;
 
-	for (size_t i = 0; i < plan->spec.object_count; i++) {
-		const struct osy_spec_object *other = &plan->objects[i];
-		size_t first = 0;
-		if (other->stage != object->stage)
-			continue;
-		if (!all && lock_the_same(plan, object, other))
-			return lanes;
-		while (!lock_the_same(plan, &plan->objects[first], other))
-			first++;
-		if (first == i)
-			lanes += other->lanes;
-	}
-	return lanes;
+	while (!lock_the_same(plan, &plan->objects[first], &plan->objects[index]))
+		first++;
+	return first;
 }
 
 void osy_plan_lanes(struct osy_plan *plan, int most)
 {
+	int64_t *used = osy_arena_calloc(/* of each stage, from 1 */
+		&plan->arena, (size_t)plan->spec.stages + 1, sizeof(*used));
 	int64_t lanes = 1;
 
 	for (size_t i = 0; i < plan->spec.object_count; i++) {
-		int group = lanes_of_group(plan, &plan->objects[i]);
-		plan->objects[i].lanes = group > most ? most : group;
-	}
-	for (size_t i = 0; i < plan->spec.object_count; i++) {
-		int64_t stage = lanes_before(plan, &plan->objects[i], true);
-		lanes = stage > lanes ? stage : lanes;
+		struct osy_spec_object *object = &plan->objects[i];
+		const struct osy_spec_object *first = &plan->objects[first_of_group(plan, i)];
+		if (first == object) {
+			int group = lanes_of_group(plan, object);
+			object->lanes = group > most ? most : group;
+			object->first_lane = (int)used[object->stage];
+			used[object->stage] += object->lanes;
+			lanes = used[object->stage] > lanes ? used[object->stage] : lanes;
+		} else {
+			object->lanes = first->lanes;
+			object->first_lane = first->first_lane;
+		}
 	}
 	plan->spec.lanes = lanes > most ? most : (int)lanes;
 	for (size_t i = 0; i < plan->spec.object_count; i++)
-		plan->objects[i].first_lane =
-			(int)(lanes_before(plan, &plan->objects[i], false) % plan->spec.lanes);
+		plan->objects[i].first_lane %= plan->spec.lanes;
 }

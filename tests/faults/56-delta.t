@@ -9,7 +9,7 @@ ACCOUNTS=${ACCOUNTS:-600} CONTACTS=${CONTACTS:-3000}
 simulators --latency 10
 coordinator
 worker w1
-WORKERS=("$WORKER_PID")
+TRIAL_WORKERS=("$WORKER_PID")
 add_orgs
 generate() { curl -sf -d "$1" "$SRC/__sim/generate" >/dev/null || bail "no records"; }
 generate "{\"object\":\"Account\",\"count\":$ACCOUNTS,\"seed\":56,\"fields\":4,\"spreadSeconds\":86400}"
@@ -95,7 +95,7 @@ kill9 "$WORKER_PID"
 kill9 "$COORDINATOR_PID"
 coordinator again
 worker w3
-WORKERS=("$WORKER_PID")
+TRIAL_WORKERS=("$WORKER_PID")
 wait_ended "$RUN"
 curl -sf -X DELETE "$DST/__sim/faults" >/dev/null
 for url in "$SRC" "$DST"; do curl -sf -d '{"ms":10}' "$url/__sim/latency" >/dev/null; done
@@ -106,30 +106,6 @@ runs "the orgs are equal" judge
 is "$(sql "SELECT count(*), count(DISTINCT at), min(run) = '$RUN' FROM mark")" "4|1|t" "all four marks have moved, to one moment"
 
 # ---- At each step -------------------------------------------------------------------------------------------
-stop_all() {
-	for pid in "${WORKERS[@]-}"; do [[ -n $pid ]] && kill9 "$pid"; done
-	WORKERS=()
-	kill9 "$COORDINATOR_PID"
-}
-start_worker() { # [FAILPOINTS]
-	ORGSYNC_FAILPOINTS=${1:-} worker w$((${#WORKERS[@]} + 4))
-	WORKERS+=("$WORKER_PID")
-}
-start_coordinator() { # [FAILPOINTS]
-	export ORGSYNC_FAILPOINTS=${1:-}
-	coordinator again
-	export ORGSYNC_FAILPOINTS=
-}
-arm() { # POINT
-	stop_all
-	if [[ $1 == coordinator.* ]]; then
-		start_coordinator "$1"
-		start_worker
-	else
-		start_coordinator
-		start_worker "$1"
-	fi
-}
 mend() { # POINT: who was hit comes back
 	[[ $1 == *=kill* ]] || return 0
 	if [[ $1 == coordinator.* ]]; then

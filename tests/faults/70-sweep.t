@@ -47,20 +47,6 @@ sql() { psql -qtA "$ORGSYNC_POSTGRES_URL" -c "$1" 2>/dev/null; }
 dead() { ! kill -0 "$1" 2>/dev/null; }
 stopped() { [[ $(ps -o state= -p "$1") == T ]]; }
 state_is() { [[ $(run_get "$RUN" 'd["state"]' 2>/dev/null) == "$1" ]]; }
-stop_all() {
-	for pid in "${WORKERS[@]-}"; do [[ -n $pid ]] && kill9 "$pid"; done
-	WORKERS=()
-	kill9 "$COORDINATOR_PID"
-}
-start_worker() { # [FAILPOINTS]
-	ORGSYNC_FAILPOINTS=${1:-} worker w$((${#WORKERS[@]} + 1))
-	WORKERS+=("$WORKER_PID")
-}
-start_coordinator() { # [FAILPOINTS]
-	export ORGSYNC_FAILPOINTS=${1:-}
-	coordinator
-	export ORGSYNC_FAILPOINTS=
-}
 fresh() { # KIND: half of it in the target
 	stop_all
 	curl -sf -X POST "$DST/__sim/reset" >/dev/null || bail "the target cannot be emptied"
@@ -98,16 +84,6 @@ disturb() { # POINT STATE: at which the run is over
 		fi
 		;;
 	esac
-}
-arm() { # POINT
-	stop_all
-	if [[ $1 == coordinator.* ]]; then
-		start_coordinator "$1"
-		start_worker
-	else
-		start_coordinator
-		start_worker "$1"
-	fi
 }
 judge_load() { # NAME KIND
 	local key=(--key Ext_Id__c)

@@ -110,3 +110,29 @@ judge() { # NAME TEMPLATE: the end of a trial
 	runs "$name: no loss, no duplicate" check_orgs "$RUN" --template "$file" "${key[@]}"
 	runs "$name: the summary is exact" python3 "$ROOT/tests/e2e/expect.py" "$T/run.json" "$T/errors.csv" "$T/demo.jsonl.expect.json"
 }
+
+# ---- Trials with failpoints: all programs anew, one of them with the point ----------------------------------------------------------
+stop_all() {
+	for pid in "${TRIAL_WORKERS[@]-}"; do [[ -n $pid ]] && kill9 "$pid"; done
+	TRIAL_WORKERS=()
+	kill9 "$COORDINATOR_PID"
+}
+start_worker() { # [FAILPOINTS]
+	ORGSYNC_FAILPOINTS=${1:-} worker w$((${#TRIAL_WORKERS[@]} + 1))
+	TRIAL_WORKERS+=("$WORKER_PID")
+}
+start_coordinator() { # [FAILPOINTS]
+	export ORGSYNC_FAILPOINTS=${1:-}
+	coordinator
+	export ORGSYNC_FAILPOINTS=
+}
+arm() { # POINT
+	stop_all
+	if [[ $1 == coordinator.* ]]; then
+		start_coordinator "$1"
+		start_worker
+	else
+		start_coordinator
+		start_worker "$1"
+	fi
+}
