@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "osy/sf_collection.h"
 #include "plan_build.h"
 
 void osy_plan_notice(struct osy_plan *plan, const char *format, ...)
@@ -357,7 +358,6 @@ void osy_plan_done(struct osy_plan *plan)
 
 /* ---- Lanes ---- */
 #define REQUESTS_PER_LANE 5
-#define COLLECTIONS_PER_REQUEST 5
 #define LANES_AT_LEAST 8
 #define RECORDS_PER_BULK_LANE 100000
 #define FILES_PER_LANE 8 /* they go one by one in a lane */
@@ -375,7 +375,7 @@ static const char *lock_parent(const struct osy_plan *plan, const struct osy_spe
 /* One lane for so many full requests; of a few requests each has its own. */
 static int64_t lanes_for(const struct osy_spec_object *object)
 {
-	int64_t request = (int64_t)COLLECTIONS_PER_REQUEST * object->batch_size;
+	int64_t request = (int64_t)OSY_SF_COMPOSITE_MAX * object->batch_size;
 	int64_t full = object->selected / request;
 	int64_t lanes = (object->selected + REQUESTS_PER_LANE * request - 1) /
 			(REQUESTS_PER_LANE * request);

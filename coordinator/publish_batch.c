@@ -2,6 +2,7 @@
 
 #include "osy/log.h"
 #include "osy/mem.h"
+#include "osy/sf_collection.h"
 #include "publish.h"
 #include "read.h"
 #include "transform.h"
@@ -15,12 +16,11 @@
 
 /* A worker holds a batch until its last request is over: no more than a request takes, then, but
  * not a row in Postgres for a handful of records either. */
-#define COLLECTIONS 5
 #define ROWS_LEAST 200
 
 static int64_t rows_most(const struct osy_spec_object *object)
 {
-	int64_t request = (int64_t)COLLECTIONS * object->batch_size;
+	int64_t request = (int64_t)OSY_SF_COMPOSITE_MAX * object->batch_size;
 
 	if (object->load_bulk || request > OSY_BATCH_MAX_RECORDS)
 		return OSY_BATCH_MAX_RECORDS;
