@@ -387,10 +387,25 @@ static void wait_row(struct osy_lbatch *batch, unsigned i)
 	row->ask = row->doubt = false;
 }
 
+/*
+ * Of a record that a former attempt has sent no lookup fails any more. What that attempt left out,
+ * and had to say of it, went with its worker, and is said again.
+ */
+static void judge_sent(struct osy_lbatch *batch, unsigned i, const struct osy_spec_field *field,
+	struct osy_lref *ref, bool failed)
+{
+	if (failed || field->required || field->missing == OSY_MISSING_FAIL ||
+		(may_wait(field, ref) && !batch->rows[i].mapped))
+		ref->state = OSY_REF_OUT;
+	else
+		say_missing(batch, i, field, ref);
+}
+
 static void judge_row(struct osy_lbatch *batch, unsigned i, const struct osy_pg_result *result,
 	const struct osy_lindex *index)
 {
 	struct osy_lrow *row = &batch->rows[i];
+	bool sent = (row->lost || row->was_update) && !batch->head.links;
 
 	for (unsigned c = 0; c < batch->column_count; c++) {
 		const struct osy_lcolumn *column = &batch->columns[c];
@@ -399,16 +414,14 @@ static void judge_row(struct osy_lbatch *batch, unsigned i, const struct osy_pg_
 		struct osy_lref *ref = &osy_lrefs(batch, i)[column->lookup];
 		if (ref->state != OSY_REF_SEEK)
 			continue;
-		/* A former attempt has sent it: that this lookup fails now changes nothing. */
-		if (row->lost || row->was_update) {
-			ref->state = OSY_REF_OUT;
-			continue;
-		}
 		/* The record itself is not in the target: nothing is linked. */
 		if (batch->head.links && !row->mapped)
 			continue;
 		int64_t failure = find_failure(result, index, &ref->source);
-		if (failure >= 0 && ref->parent >= 0) {
+		bool failed = failure >= 0 && ref->parent >= 0;
+		if (sent) {
+			judge_sent(batch, i, column->field, ref, failed);
+		} else if (failed) {
 			ref->state = OSY_REF_OUT;
 			say_failed(batch, i, column->field, ref,
 				osy_pg_str(result, (size_t)failure, 2));
