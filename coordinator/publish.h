@@ -47,6 +47,7 @@ struct publish_object {
 	struct osy_reader *reader;
 	struct osy_transform *transform; /* NULL: values pass as they are */
 	struct osy_batch_writer *lanes;	 /* object->lanes */
+	int64_t request_rows;		 /* what a request or a batch of a job takes */
 	int64_t rows_most;		 /* of a batch */
 	struct publish_ready *ready, **ready_end;
 	size_t bytes;	    /* of ready and open batches */

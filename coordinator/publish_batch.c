@@ -16,15 +16,14 @@
 
 /* A worker holds a batch until its last request is over: no more than a request takes, then, but
  * not a row in Postgres for a handful of records either. */
-#define ROWS_LEAST 200
+#define ROWS_LEAST 100
 
-static int64_t rows_most(const struct osy_spec_object *object)
+static int64_t request_rows(const struct osy_spec_object *object)
 {
 	int64_t request = (int64_t)OSY_SF_COMPOSITE_MAX * object->batch_size;
 
-	if (object->load_bulk || request > OSY_BATCH_MAX_RECORDS)
-		return OSY_BATCH_MAX_RECORDS;
-	return request < ROWS_LEAST ? ROWS_LEAST : request;
+	return object->load_bulk || request > OSY_BATCH_MAX_RECORDS ? OSY_BATCH_MAX_RECORDS
+								    : request;
 }
 
 enum osy_code publish_object_init(struct publish_object *object, struct osy_drive *drive,
@@ -32,6 +31,7 @@ enum osy_code publish_object_init(struct publish_object *object, struct osy_driv
 	struct osy_err *err)
 {
 	struct osy_transform *transform;
+	int64_t request = request_rows(spec);
 	enum osy_code rc = osy_transform_new(
 		spec, &drive->settings->secret_key, drive->expressions_ms, &transform, err);
 
@@ -40,7 +40,8 @@ enum osy_code publish_object_init(struct publish_object *object, struct osy_driv
 	*object = (struct publish_object){.drive = drive,
 		.object = spec,
 		.transform = transform,
-		.rows_most = rows_most(spec),
+		.request_rows = request,
+		.rows_most = request < ROWS_LEAST ? ROWS_LEAST : request,
 		.published = from->published};
 	object->ready_end = &object->ready;
 	object->reader = osy_reader_new(drive, spec, from);
@@ -129,14 +130,19 @@ struct publish_ready *publish_object_next(struct publish_object *object)
 	return ready;
 }
 
+/*
+ * Records that lock no parent may go anywhere: lanes get a request's worth of them in turn. So
+ * requests are full, and lanes have equally much to do and end together.
+ */
 static int lane_of(
 	const struct publish_object *object, const struct osy_id *id, const struct osy_str *values)
 {
 	const struct osy_spec_object *spec = object->object;
 	struct osy_id parent;
 
-	if (spec->lock_field >= 0 && values[spec->lock_field].p &&
-		osy_id_parse_json(values[spec->lock_field], &parent))
+	if (spec->lock_field < 0)
+		return (int)(object->published / object->request_rows % spec->lanes);
+	if (values[spec->lock_field].p && osy_id_parse_json(values[spec->lock_field], &parent))
 		id = &parent;
 	return (int)(osy_hash(id->c, 15, 0) % (uint64_t)spec->lanes);
 }

@@ -159,12 +159,12 @@ while len(taken) < int(sys.argv[1]):
 print(*[s.getsockname()[1] for s in taken])' "$1"
 }
 
-wait_for() { # SECONDS COMMAND...: until it succeeds
-	local end=$((SECONDS + $1))
+wait_for() { # SECONDS COMMAND...: until it succeeds; asked seldom once it takes long, as asking takes a core from what is waited for
+	local end=$((SECONDS + $1)) asked=0
 	shift
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < end)) || return 1
-		sleep 0.05
+		sleep "$((asked++ < 10 ? 5 : 25))e-2"
 	done
 }
 

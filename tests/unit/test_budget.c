@@ -251,6 +251,29 @@ static void test_a_refusal_shows_the_bound(void **state)
 	finish_all(1);
 }
 
+/* Few flew by chance when a refusal came: the org bears much more, and that is found out soon. */
+static void test_a_false_bound_is_soon_left(void **state)
+{
+	int64_t begun = 0;
+
+	(void)state;
+	want(0, 24);
+	UNTIL(1, slots(0) == 24);
+	for (int i = 0; i < 4; i++)
+		assert_true(start(0));
+	refuse(0);
+	turn_now(0);
+	assert_int_equal(width(0), 3);
+	begun = osy_mono_ms();
+	while (width(0) < 20) {
+		while (start(0))
+			continue;
+		turn(0);
+		assert_true(osy_mono_ms() - begun < 6000); /* one by one it would take nine */
+	}
+	finish_all(0);
+}
+
 static void test_busy_halves_once_and_all_wait(void **state)
 {
 	struct osy_sf_reply reply = {.code = OSY_E_LIMIT, .status = 429};
@@ -691,6 +714,7 @@ int main(void)
 		TEST(test_from_one_to_what_is_wanted),
 		TEST(test_shares_are_even_as_wants_allow),
 		TEST(test_a_refusal_shows_the_bound),
+		TEST(test_a_false_bound_is_soon_left),
 		TEST(test_busy_halves_once_and_all_wait),
 		TEST(test_one_place_goes_round),
 		TEST(test_the_dead_leave_nothing),
