@@ -1,52 +1,13 @@
 /* orgsync-coordinator: plans, reads, publishes, opens stages; HTTP API. */
-#include <stdio.h>
-#include <string.h>
-
 #include "serve.h"
-#include "osy/log.h"
-#include "osy/mem.h"
 #include "osy/settings_file.h"
-
-static int help(void)
-{
-	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(64 * 1024);
-
-	osy_settings_help(OSY_IN_COORDINATOR, &text);
-	printf("usage: orgsync-coordinator [--config FILE] [--SETTING VALUE ...]\n\n%s", text.p);
-	return 0;
-}
-
-static enum osy_level level_of(const char *name)
-{
-	static const char *const names[] = {"error", "warn", "info", "debug"};
-
-	for (size_t i = 0; i < OSY_COUNT(names); i++) {
-		if (strcmp(name, names[i]) == 0)
-			return (enum osy_level)i;
-	}
-	return OSY_INFO;
-}
 
 int main(int argc, char **argv)
 {
-	OSY_AUTO(osy_settings_done) struct osy_settings settings;
-	struct osy_err err = OSY_ERR_NONE;
-	enum osy_code rc = osy_settings_load(&settings, OSY_IN_COORDINATOR, &argc, argv, &err);
+	static const struct osy_server server = {.name = "orgsync-coordinator",
+		.program = OSY_IN_COORDINATOR,
+		.large_bytes = 384u * 1024,
+		.run = osy_coordinator_run};
 
-	if (argc > 1 && strcmp(argv[1], "--help") == 0)
-		return help();
-	if (!rc && argc > 1)
-		rc = osy_fail(&err, OSY_E_USAGE,
-			"there is no setting %s; see orgsync-coordinator --help", argv[1]);
-	if (!rc) {
-		if (!settings.core_dumps)
-			osy_secret_shut_process();
-		osy_mem_tune(384u * 1024);
-		osy_log_init(
-			"orgsync-coordinator", level_of(settings.log_level), settings.log_format);
-		rc = osy_coordinator_run(&settings, &err);
-	}
-	if (rc)
-		fprintf(stderr, "orgsync-coordinator: %s\n", err.msg);
-	return osy_code_exit(rc);
+	return osy_server_main(&server, argc, argv);
 }

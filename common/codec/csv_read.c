@@ -5,7 +5,6 @@
  */
 #include "osy/csv.h"
 
-#include <endian.h>
 #include <stdlib.h>
 
 #include "osy/mem.h"
@@ -41,29 +40,6 @@ static struct osy_csv_cell *cell_at(struct osy_csv *csv, size_t index)
 
 /* ---- Cells ---- */
 
-/* As in json_pull.c: moves over printable ASCII but quote and backslash, eight bytes at a time; the
- * lowest byte that is a hit is always right. */
-static inline const char *skip_plain(const char *p, const char *end)
-{
-	const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-
-	for (; end - p >= 8; p += 8) {
-		uint64_t w, hit;
-
-		memcpy(&w, p, 8);
-		w = le64toh(w);
-		hit = (((w ^ ones * '"') - ones) | ((w ^ ones * '\\') - ones) | (w - ones * 0x20) |
-			      w) &
-		      tops;
-		if (hit)
-			return p + (__builtin_ctzll(hit) >> 3);
-	}
-	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' &&
-		*p != '\\')
-		p++;
-	return p;
-}
-
 /* Moves over text of other scripts; NULL: it is not UTF-8. One that is cut counts as the latter
  * only where four bytes could have come. */
 static const char *skip_utf8(const char *p, const char *end, const char **wrong)
@@ -88,7 +64,7 @@ static inline const char *take_quoted(
 	bool plain = true;
 
 	for (;;) {
-		p = skip_plain(p, end);
+		p = osy_utf8_skip_plain(p, end);
 		if (end - p < 2)
 			return NULL;
 		if (*p == '"') {

@@ -1,7 +1,5 @@
 #include "osy/json_pull.h"
 
-#include <endian.h>
-
 #include "osy/utf8.h"
 
 #include "osy/banned.h"
@@ -44,33 +42,6 @@ static void skip_space(struct osy_json_pull *pull)
 	pull->p = p;
 }
 
-/*
- * Moves over the bytes of a string that need no look: printable ASCII but quote and backslash.
- * Eight at a time: the top bit of each byte of `hit` says that it is a quote, a backslash, below
- * 0x20 or above 0x7f. A borrow can only come out of a byte that is a hit itself, so the lowest hit,
- * the first in the text, is always right.
- */
-static const char *skip_plain(const char *p, const char *end)
-{
-	const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-
-	for (; end - p >= 8; p += 8) {
-		uint64_t w, hit;
-
-		memcpy(&w, p, 8);
-		w = le64toh(w);
-		hit = (((w ^ ones * '"') - ones) | ((w ^ ones * '\\') - ones) | (w - ones * 0x20) |
-			      w) &
-		      tops;
-		if (hit)
-			return p + (__builtin_ctzll(hit) >> 3);
-	}
-	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' &&
-		*p != '\\')
-		p++;
-	return p;
-}
-
 static bool is_hex(char c)
 {
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
@@ -96,7 +67,7 @@ static const char *scan_string(struct osy_json_pull *pull, const char *p)
 	unsigned n;
 
 	p++;
-	while ((p = skip_plain(p, end)) < end) {
+	while ((p = osy_utf8_skip_plain(p, end)) < end) {
 		if (*p == '"')
 			return p + 1;
 		n = *p == '\\'		       ? escape_len(p, end)

@@ -4,7 +4,37 @@
 #ifndef OSY_UTF8_H
 #define OSY_UTF8_H
 
+#include <endian.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/*
+ * Moves over the bytes of a string that need no look: printable ASCII but quote and backslash.
+ * Eight at a time: the top bit of each byte of `hit` says that it is a quote, a backslash, below
+ * 0x20 or above 0x7f. A borrow can only come out of a byte that is a hit itself, so the lowest hit,
+ * the first in the text, is always right.
+ */
+static inline const char *osy_utf8_skip_plain(const char *p, const char *end)
+{
+	const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+
+	for (; end - p >= 8; p += 8) {
+		uint64_t w, hit;
+
+		memcpy(&w, p, 8);
+		w = le64toh(w);
+		hit = (((w ^ ones * '"') - ones) | ((w ^ ones * '\\') - ones) | (w - ones * 0x20) |
+			      w) &
+		      tops;
+		if (hit)
+			return p + (__builtin_ctzll(hit) >> 3);
+	}
+	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' &&
+		*p != '\\')
+		p++;
+	return p;
+}
 
 static inline bool osy_utf8_is_tail(unsigned char c)
 {

@@ -14,4 +14,17 @@
 enum osy_code osy_settings_load(struct osy_settings *settings, enum osy_program program, int *argc,
 	char **argv, struct osy_err *err) OSY_CHECKED;
 
+/*
+ * What main() of a server does: the settings, --help, the log, core dumps off unless they are
+ * wanted, then run. What is wrong goes to stderr; returns the exit status. name is the program's,
+ * large_bytes as osy_mem_tune() has it.
+ */
+struct osy_server {
+	const char *name;
+	enum osy_program program;
+	size_t large_bytes;
+	enum osy_code (*run)(const struct osy_settings *settings, struct osy_err *err);
+};
+int osy_server_main(const struct osy_server *server, int argc, char **argv);
+
 #endif
