@@ -141,6 +141,13 @@ bench_template() { # FILE [SED-EXPRESSION...]: the template with the API that is
 	orgsync template apply -f "$T/template.yaml" >/dev/null || die "the template is refused"
 }
 
+# A run of no records: the broker makes the log of its transactions with the first one, which takes some two seconds.
+bench_warm() {
+	printf 'name: warm\nobjects: [{name: Lead, fields: {include: [LastName]}, match: none}]\n' >"$T/warm.yaml"
+	orgsync template apply -f "$T/warm.yaml" >/dev/null || die "the template is refused"
+	RUN=$(create_run warm) && orgsync run start "$RUN" --wait >/dev/null 2>&1 || die "a run of no records does not end"
+}
+
 # A worker tells its calls twice a second, the last ones when it is idle.
 calls_told() {
 	local told

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # An abort after a worker was killed: what it left open is cleared up first, then the run is Aborted.
 . "$(dirname "$0")/lib.sh"
-LATENCY=150
+LATENCY=400 # so long that the run cannot end before the abort
 faults_begin
 worker one
 for template in demo demo-nokey; do
