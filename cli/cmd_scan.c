@@ -57,6 +57,34 @@ static enum osy_code by_stage(
 	return rc;
 }
 
+/* Objects below the one that has selected them, or that they point to. */
+static void print_hierarchy(const struct osy_json *hierarchy)
+{
+	static const struct cli_column columns[] = {
+		{"HIERARCHY", "shown", CLI_TEXT},
+		{"SELECTED", "selected", CLI_COUNT},
+		{"BY", "field", CLI_TEXT},
+		{"RELATED", "related", CLI_FLAG},
+		{NULL, NULL, CLI_TEXT},
+	};
+	struct cli table = {.words = {.format = CLI_TABLE}};
+	bool any = false;
+
+	for (size_t i = 0; i < osy_json_count(hierarchy); i++) {
+		struct osy_json *item = osy_json_at(hierarchy, i);
+		OSY_AUTO(osy_buf_done) struct osy_buf shown = OSY_BUF(4096);
+		int64_t level = osy_json_get_i64(item, "level", 0);
+		any |= level > 0;
+		osy_buf_addf(&shown, "%*s", (int)(level < 100 ? 2 * level : 200), "");
+		osy_buf_add_str(&shown, osy_json_get_str(item, "object"));
+		osy_json_put(item, "shown", osy_json_new_str(osy_buf_str(&shown)));
+	}
+	if (!any)
+		return;
+	printf("\n");
+	cli_print_rows(&table, hierarchy, columns);
+}
+
 static void print_missing(const struct osy_json *missing)
 {
 	static const struct cli_column columns[] = {
@@ -144,6 +172,7 @@ static enum osy_code print_report(struct cli *cli, struct osy_err *err)
 	} else {
 		cli_print_rows(cli, objects, object_columns);
 		if (cli->words.format == CLI_TABLE) {
+			print_hierarchy(osy_json_get(report, "hierarchy"));
 			print_missing(osy_json_get(report, "missingParents"));
 			print_waiting(objects);
 			print_cost(report);

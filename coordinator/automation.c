@@ -56,17 +56,21 @@ static bool is_to_switch(const struct auto_switch *item)
 }
 
 /* ---- Off ---- */
-/* Objects that the run writes, and the kinds that its template names. */
-static enum osy_code find(struct auto_work *work, const struct osy_template *template,
-	const bool kinds[AUTO_KIND_COUNT], struct osy_err *err)
+/* Objects that the run writes, each once: also those that the scan has found. */
+static enum osy_code find(
+	struct auto_work *work, const bool kinds[AUTO_KIND_COUNT], struct osy_err *err)
 {
+	const struct osy_spec *spec = work->drive->spec;
 	OSY_AUTO_FREE const char **objects =
-		osy_xcalloc(template->object_count + 1, sizeof(const char *));
+		osy_xcalloc(spec->object_count + 1, sizeof(const char *));
 	size_t count = 0;
 
-	for (size_t i = 0; i < template->object_count; i++) {
-		if (!template->objects[i].match_only)
-			objects[count++] = template->objects[i].target;
+	for (size_t i = 0; i < spec->object_count; i++) {
+		bool told = spec->objects[i].match_only;
+		for (size_t k = 0; !told && k < count; k++)
+			told = strcmp(objects[k], spec->objects[i].target) == 0;
+		if (!told)
+			objects[count++] = spec->objects[i].target;
 	}
 	return auto_find(work, kinds, objects, count, err);
 }
@@ -154,7 +158,7 @@ static void tell(const struct auto_work *work, const char *event)
 }
 
 static enum osy_code begin_off(struct auto_work *work, const char *state,
-	const struct osy_template *template, const bool kinds[AUTO_KIND_COUNT], struct osy_err *err)
+	const bool kinds[AUTO_KIND_COUNT], struct osy_err *err)
 {
 	enum osy_code rc = osy_drive_orgs(work->drive, err);
 
@@ -162,7 +166,7 @@ static enum osy_code begin_off(struct auto_work *work, const char *state,
 		return rc;
 	if (strcmp(state, "off") == 0)
 		return auto_load(work, err);
-	rc = find(work, template, kinds, err);
+	rc = find(work, kinds, err);
 	return rc ? rc : auto_record(work, err);
 }
 
@@ -180,7 +184,7 @@ enum osy_code osy_automation_off(struct osy_drive *drive, struct osy_err *err)
 		rc = osy_automation_back(drive, &left, err);
 	if (rc || (!kinds_of(template, kinds) && strcmp(state, "off") != 0))
 		return rc;
-	rc = begin_off(&work, state, template, kinds, err);
+	rc = begin_off(&work, state, kinds, err);
 	if (!rc)
 		rc = switch_off(&work, err);
 	if (!rc)

@@ -8,6 +8,7 @@
 #include "osy/clock.h"
 #include "osy/log.h"
 #include "osy/org_store.h"
+#include "related.h"
 
 #define FINDINGS_MAX 10000
 #define TEXT_BYTES (64u * 1024)
@@ -176,12 +177,12 @@ struct purse {
 };
 
 static enum osy_code take_calls(struct purse *purse, const char *org, const char *org_id,
-	const struct osy_template *template, struct osy_err *err)
+	const struct osy_template *template, size_t objects, struct osy_err *err)
 {
 	struct osy_budget_org *budget =
 		osy_budget_org(purse->budget, org_id, template->api_reserve_percent);
 	/* describes; and of currencies that differ a question each */
-	unsigned calls = 2 * (unsigned)template->object_count + CALLS_BESIDE;
+	unsigned calls = 2 * (unsigned)objects + CALLS_BESIDE;
 	struct osy_budget_usage usage;
 	bool taken = false;
 	enum osy_code rc = osy_budget_take(budget, calls, BUDGET_MS, &taken, err);
@@ -222,6 +223,19 @@ static void subject_done(struct subject *subject)
 	free(subject->names[0]);
 	free(subject->names[1]);
 	osy_template_free(subject->template);
+}
+
+static enum osy_code take_all(
+	struct purse *purse, const struct subject *subject, size_t objects, struct osy_err *err)
+{
+	enum osy_code rc = OSY_OK;
+
+	for (int side = 0; !rc && side < OSY_CHECK_SIDES; side++) {
+		if (subject->ids[side][0])
+			rc = take_calls(purse, subject->names[side], subject->ids[side],
+				subject->template, objects, err);
+	}
+	return rc;
 }
 
 static enum osy_code load(
@@ -275,15 +289,43 @@ static enum osy_code keep(struct osy_pg *pg, struct osy_check *check, const char
 		OSY_PG_I64(calls[OSY_CHECK_SOURCE]), OSY_PG_I64(calls[OSY_CHECK_TARGET]));
 }
 
+/* Children join the template, and what there is to say of them the findings. */
+static enum osy_code find_related(const struct subject *subject, struct osy_http *http,
+	struct osy_org *const orgs[OSY_CHECK_SIDES], struct osy_check *check, struct osy_err *err)
+{
+	OSY_AUTO(osy_related_done) struct osy_related related = {0};
+	enum osy_code rc = osy_related_ask(subject->template, http, orgs[OSY_CHECK_SOURCE],
+		orgs[OSY_CHECK_TARGET], &related, err);
+
+	osy_check_init(check, subject->template, subject->names[0], subject->names[1]);
+	for (size_t i = 0; related.sources && i < subject->template->object_count; i++)
+		check->describes[OSY_CHECK_SOURCE][i] = related.sources[i];
+	for (size_t i = 0; !rc && i < related.note_count; i++) {
+		const struct osy_related_note *note = &related.notes[i];
+		const char *cut = strrchr(note->text, ';');
+		size_t len = cut ? (size_t)(cut - note->text) : strlen(note->text);
+		osy_check_add(check, note->refuses,
+			&(struct osy_check_at){.kind = "lookup",
+				.side = OSY_CHECK_SOURCE,
+				.place = note->place},
+			cut ? cut + 2 : "", "%.*s", (int)len, note->text);
+	}
+	return rc;
+}
+
 static enum osy_code check_orgs(struct osy_pg *pg, const struct osy_settings *settings,
-	const struct subject *subject, const char *run, struct osy_err *err)
+	const struct subject *subject, struct purse *purse, const char *run, struct osy_err *err)
 {
 	struct osy_http *http = osy_http_new(CONNECTIONS);
 	struct osy_org *orgs[OSY_CHECK_SIDES] = {NULL};
-	struct osy_check check;
+	size_t listed = subject->template->object_count;
+	struct osy_check check = {0};
 	enum osy_code rc = open_orgs(pg, settings, subject, http, orgs, err);
 
-	osy_check_init(&check, subject->template, subject->names[0], subject->names[1]);
+	if (!rc)
+		rc = find_related(subject, http, orgs, &check, err);
+	if (!rc && subject->template->object_count > listed)
+		rc = take_all(purse, subject, subject->template->object_count - listed, err);
 	if (!rc)
 		rc = osy_check_ask(&check, http, orgs, err);
 	if (!rc)
@@ -297,7 +339,8 @@ static enum osy_code check_orgs(struct osy_pg *pg, const struct osy_settings *se
 		osy_log(OSY_INFO, "run.checked", OSY_KV("run", run),
 			OSY_KV_INT("findings", check.count),
 			OSY_KV_INT("blocking", osy_check_blocking(&check)));
-	osy_check_done(&check);
+	if (check.template)
+		osy_check_done(&check);
 	for (int side = 0; side < OSY_CHECK_SIDES; side++)
 		osy_org_free(orgs[side]);
 	osy_http_free(http);
@@ -314,13 +357,9 @@ enum osy_code osy_check_run(struct osy_pg *pg, const struct osy_settings *settin
 	if (rc)
 		return rc;
 	purse_open(&purse, settings);
-	for (int side = 0; !rc && side < OSY_CHECK_SIDES; side++) {
-		if (subject.ids[side][0])
-			rc = take_calls(&purse, subject.names[side], subject.ids[side],
-				subject.template, err);
-	}
+	rc = take_all(&purse, &subject, subject.template->object_count, err);
 	if (!rc)
-		rc = check_orgs(pg, settings, &subject, run, err);
+		rc = check_orgs(pg, settings, &subject, &purse, run, err);
 	purse_close(&purse);
 	return rc;
 }

@@ -35,6 +35,12 @@ static void want(struct osy_check *check, size_t n, struct osy_org *const orgs[]
 		.body = OSY_BUF(1)};
 }
 
+/* The n-th question is answered already. */
+static bool is_known(const struct osy_check *check, size_t n)
+{
+	return check->describes[n % OSY_CHECK_SIDES][n / OSY_CHECK_SIDES] != NULL;
+}
+
 static enum osy_code take(struct osy_check *check, const struct wanted *wanted,
 	const struct osy_sf_many *call, struct osy_err *err)
 {
@@ -57,11 +63,16 @@ static enum osy_code describe_some(struct osy_check *check, struct osy_http *htt
 	struct wanted wanted[AT_ONCE];
 	struct osy_sf_many calls[AT_ONCE];
 	enum osy_code rc = OSY_OK;
+	size_t n = 0;
 
-	for (size_t i = 0; i < count; i++)
-		want(check, from + i, orgs, &wanted[i], &calls[i]);
-	osy_sf_run_many(http, calls, count, IN_FLIGHT);
 	for (size_t i = 0; i < count; i++) {
+		if (!is_known(check, from + i)) {
+			want(check, from + i, orgs, &wanted[n], &calls[n]);
+			n++;
+		}
+	}
+	osy_sf_run_many(http, calls, n, IN_FLIGHT);
+	for (size_t i = 0; i < n; i++) {
 		if (!rc)
 			rc = take(check, &wanted[i], &calls[i], err);
 		osy_buf_done(&calls[i].body);

@@ -2,6 +2,7 @@
  * Filters and orders, tried in the source: a query of each for one record, five in a call.
  */
 #include "check_internal.h"
+#include "soql.h"
 
 #define SOQL_BYTES (100u * 1000)
 #define QUERIES_MAX 5 /* of a composite */
@@ -18,8 +19,10 @@ static void put_query(struct check_parts *parts, const struct osy_template_objec
 	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(SOQL_BYTES);
 
 	osy_buf_addf(&soql, "SELECT Id FROM %s WHERE ", object->name);
-	if (object->where)
-		osy_buf_addf(&soql, "(%s) AND ", object->where);
+	if (object->where) {
+		osy_soql_nest(object->where, &soql);
+		osy_buf_addz(&soql, " AND ");
+	}
 	osy_buf_addf(&soql, "Id > '000000000000000AAA' ORDER BY %s LIMIT 1",
 		object->order_by ? object->order_by : "Id");
 	check_parts_query(parts, osy_buf_str(&soql));

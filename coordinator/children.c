@@ -5,8 +5,7 @@
 #include "osy/mem.h"
 #include "osy/sf_query.h"
 
-/* Shadows of the record itself: they have no life of their own. */
-static bool is_shadow(const char *name)
+bool osy_is_shadow(const char *name)
 {
 	static const char *const ends[] = {"Feed", "History", "Share", "ChangeEvent", "Tag"};
 	size_t len = strlen(name);
@@ -85,7 +84,7 @@ enum osy_code osy_children_find(struct osy_drive *drive, const struct osy_sf_obj
 	for (size_t i = 0; !rc && i < target->child_count; i++) {
 		const struct osy_sf_child *child = &target->children[i];
 		bool any = is_of(with, child->object);
-		if (!child->cascade_delete || is_shadow(child->object))
+		if (!child->cascade_delete || osy_is_shadow(child->object))
 			continue;
 		if (!any)
 			rc = has_records(drive, known, child->object, arena, &any, err);

@@ -8,6 +8,9 @@
 #include "drive_run.h"
 #include "osy/sf_describe.h"
 
+/* Shadows of the record itself, as X__History: they have no life of their own. */
+bool osy_is_shadow(const char *name);
+
 struct osy_children_known; /* objects that were asked already; in the arena */
 
 /* with: objects of this spec may get records yet; NULL: none does. ret and its texts: in the arena.

@@ -5,6 +5,7 @@
 #include "osy/clock.h"
 #include "osy/json.h"
 #include "osy/mem.h"
+#include "soql.h"
 
 #define WHERE_MAX (64u * 1024)
 
@@ -129,8 +130,10 @@ static void restrict_object(struct scan *scan, size_t i)
 	char since[32];
 
 	osy_wall_text(delta->since, since);
-	if (object->where)
-		osy_buf_addf(&where, "(%s) AND ", object->where);
+	if (object->where) {
+		osy_soql_nest(object->where, &where);
+		osy_buf_addz(&where, " AND ");
+	}
 	osy_buf_addf(&where, "%s >= %s", delta->field, since);
 	object->where = osy_arena_strndup(&scan->plan.arena, where.p, where.len);
 }

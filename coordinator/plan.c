@@ -5,6 +5,7 @@
 
 #include "osy/sf_collection.h"
 #include "plan_build.h"
+#include "soql.h"
 
 void osy_plan_notice(struct osy_plan *plan, const char *format, ...)
 {
@@ -252,8 +253,10 @@ static const char *spec_where(struct plan_build *build, const struct plan_node *
 	if (!node->leg_where)
 		return node->template->where;
 	osy_buf_addz(&where, node->leg_where);
-	if (node->template->where)
-		osy_buf_addf(&where, " AND (%s)", node->template->where);
+	if (node->template->where) {
+		osy_buf_addz(&where, " AND ");
+		osy_soql_nest(node->template->where, &where);
+	}
 	return osy_arena_strndup(&build->plan->arena, where.p, where.len);
 }
 

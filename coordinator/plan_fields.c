@@ -166,6 +166,26 @@ struct plan_field *plan_add_field(struct plan_build *build, struct plan_node *no
 	return field;
 }
 
+/* Whether the template says to leave a field out by its name. */
+static bool is_excluded(const struct osy_template_object *object, const char *name)
+{
+	return is_one_of(name, object->exclude, object->exclude_count) ||
+	       is_one_of(name, object->no_parent, object->no_parent_count);
+}
+
+/* A lookup to a parent; record types and people are none. */
+static bool is_parent(const struct osy_sf_field *field)
+{
+	if (field->type != OSY_T_REFERENCE)
+		return false;
+	for (size_t i = 0; i < field->reference_count; i++) {
+		if (strcasecmp(field->reference_to[i], "RecordType") == 0 ||
+			strcasecmp(field->reference_to[i], "User") == 0)
+			return false;
+	}
+	return true;
+}
+
 /* A field that the template names, by include or map. */
 static enum osy_code take_named(
 	struct plan_build *build, struct plan_node *node, const char *name, struct osy_err *err)
@@ -173,7 +193,7 @@ static enum osy_code take_named(
 	const struct osy_template_object *object = node->template;
 	bool lenient = build->template->skip_missing_fields;
 
-	if (is_one_of(name, object->exclude, object->exclude_count))
+	if (is_excluded(object, name))
 		return OSY_OK;
 	const struct osy_sf_field *source = osy_sf_find_field(node->source, name);
 	if (!source && !lenient)
@@ -272,7 +292,7 @@ static void take_any(
 	const struct osy_template_object *object = node->template;
 	bool real = source->createable || source->updateable;
 
-	if (is_one_of(source->name, object->exclude, object->exclude_count))
+	if (is_excluded(object, source->name) || (object->no_parents && is_parent(source)))
 		return;
 	node->wants_body |= plan_is_body(node, source);
 	if (mapped(object, source->name) || is_audit(source->name) || no_value(source) ||
@@ -408,11 +428,34 @@ static enum osy_code check_excluded(
 	return OSY_OK;
 }
 
+static enum osy_code check_no_parents(
+	struct plan_build *build, struct plan_node *node, struct osy_err *err)
+{
+	const struct osy_template_object *object = node->template;
+
+	for (size_t i = 0; i < object->no_parent_count; i++) {
+		const char *name = object->no_parent[i];
+		const struct osy_sf_field *field = osy_sf_find_field(node->source, name);
+		if (!field && !build->template->skip_missing_fields)
+			return unknown_field(
+				build, node, node->source, build->source_org, name, err);
+		if (field && field->type != OSY_T_REFERENCE)
+			return plan_fail(build, node,
+				PLAN_TODO("lookup", name, false, "put it into fields.exclude"), err,
+				"excludeParents names '%s', which is no lookup; put it into "
+				"fields.exclude",
+				name);
+	}
+	return OSY_OK;
+}
+
 enum osy_code plan_fields(struct plan_build *build, struct plan_node *node, struct osy_err *err)
 {
 	const struct osy_template_object *object = node->template;
 	enum osy_code rc = check_excluded(build, node, err);
 
+	if (!rc)
+		rc = check_no_parents(build, node, err);
 	for (size_t i = 0; !rc && i < object->expression_count; i++)
 		rc = take_expression(build, node, &object->expressions[i], err);
 	for (size_t i = 0; !rc && i < object->map_count; i++)

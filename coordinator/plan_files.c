@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "plan_build.h"
+#include "soql.h"
 
 static const struct kind {
 	const char *object, *body, *size;
@@ -99,7 +100,7 @@ static void add_documents(const struct osy_template *template, struct osy_buf *o
 	if (!template->all_versions)
 		osy_buf_addf(out, "IsLatest = true%s", where ? " AND " : "");
 	if (where)
-		osy_buf_addf(out, "(%s)", where);
+		osy_soql_nest(where, out);
 }
 
 const char *plan_file_where(struct plan_build *build, const struct plan_node *node)

@@ -6,6 +6,7 @@
 #include "osy/log.h"
 #include "osy/mem.h"
 #include "read_internal.h"
+#include "soql.h"
 
 #define ATTEMPTS 8
 #define JOBS_MOST 3
@@ -97,8 +98,10 @@ void read_soql(const struct osy_spec_object *object, struct osy_buf *soql)
 			osy_buf_addf(soql, ",%s", name);
 	}
 	osy_buf_addf(soql, " FROM %s", object->name);
-	if (object->where)
-		osy_buf_addf(soql, " WHERE (%s)", object->where);
+	if (object->where) {
+		osy_buf_addz(soql, " WHERE ");
+		osy_soql_nest(object->where, soql);
+	}
 }
 
 /* ---- A reader ---- */

@@ -3,6 +3,7 @@
 #include "osy/mem.h"
 #include "osy/sf_query.h"
 #include "read.h"
+#include "soql.h"
 
 #define ID_LEN 15
 #define CHUNK 10000
@@ -97,8 +98,10 @@ enum osy_code osy_read_list_make(
 	if (rc || kept)
 		return rc;
 	osy_buf_addf(&soql, "SELECT Id FROM %s", object->name);
-	if (object->where)
-		osy_buf_addf(&soql, " WHERE (%s)", object->where);
+	if (object->where) {
+		osy_buf_addz(&soql, " WHERE ");
+		osy_soql_nest(object->where, &soql);
+	}
 	osy_buf_addf(&soql, " ORDER BY %s LIMIT %lld", object->order_by ? object->order_by : "Id",
 		(long long)object->limit);
 	rc = osy_sf_query(drive->source, osy_buf_str(&soql), fields, 1, OSY_READ_LIST_MOST,

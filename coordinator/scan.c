@@ -215,10 +215,14 @@ static enum osy_code do_scan(struct scan *scan, struct osy_err *err)
 	if (!rc)
 		rc = may_ask(scan, scan->source.org_id, scan->target.org_id, err);
 	if (!rc)
+		rc = scan_related(scan, err);
+	if (!rc)
 		rc = scan_describe(scan, err);
 	if (!rc)
 		rc = osy_plan_build(&scan->plan, scan->template, scan->sources, scan->targets,
 			drive->source_name, drive->target_name, err);
+	if (!rc)
+		scan_tell_related(scan);
 	if (!rc && OSY_FAILPOINT("coordinator.plan"))
 		rc = osy_fail(err, OSY_E_UNREACHABLE, "failpoint coordinator.plan");
 	if (!rc)
@@ -254,7 +258,7 @@ static void scan_done(struct scan *scan)
 		if (scan->targets)
 			osy_sf_object_free(scan->targets[i]);
 	}
-	free(scan->sources);
+	osy_related_done(&scan->related);
 	free(scan->targets);
 	free(scan->missing);
 	osy_plan_done(&scan->plan);

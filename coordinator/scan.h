@@ -6,6 +6,7 @@
 
 #include "drive_run.h"
 #include "plan.h"
+#include "related.h"
 
 /* Lookups of a field to records of a parent that the run does not select; parent -1: of objects
  * that are not in the template. */
@@ -20,12 +21,17 @@ struct scan {
 	int order_version; /* of the order that a user has given; 0: none */
 	struct osy_org_identity source, target;
 	struct osy_sf_object **sources, **targets; /* describes, in the template's order */
+	struct osy_related related;
 	struct osy_plan plan;
 	size_t pin_cap;
 	struct scan_missing *missing;
 	size_t missing_count;
 };
 
+/* scan_related.c: children of the template's objects join it, with their describes in the source;
+ * then what there is to say of it, in the plan. */
+enum osy_code scan_related(struct scan *scan, struct osy_err *err) OSY_CHECKED;
+void scan_tell_related(struct scan *scan);
 /* scan_describe.c: describes of all objects in both orgs; an unknown one is an error that names the
  * nearest. */
 enum osy_code scan_describe(struct scan *scan, struct osy_err *err) OSY_CHECKED;
@@ -50,6 +56,9 @@ enum osy_code scan_currency(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 enum osy_code scan_waiting(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 enum osy_code scan_list_waiting(
 	struct scan *scan, const struct osy_spec_object *object, struct osy_err *err) OSY_CHECKED;
+/* scan_hierarchy.c: parents, and below each its children. */
+struct osy_json_writer;
+void scan_hierarchy(const struct scan *scan, struct osy_json_writer *w);
 /* scan_report.c */
 void scan_report(const struct scan *scan, struct osy_buf *out);
 /* Ends the scan in time when the program stops or the run is aborted. */

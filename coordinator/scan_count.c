@@ -6,6 +6,7 @@
 #include "osy/sf_query.h"
 #include "read.h"
 #include "scan.h"
+#include "soql.h"
 
 #define MAX_SOQL (100 * 1024)
 
@@ -31,8 +32,10 @@ static void ask_count(struct osy_org *org, const char *object, const char *where
 	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(MAX_SOQL);
 
 	osy_buf_addf(&soql, "SELECT COUNT() FROM %s", object);
-	if (where)
-		osy_buf_addf(&soql, " WHERE (%s)", where);
+	if (where) {
+		osy_buf_addz(&soql, " WHERE ");
+		osy_soql_nest(where, &soql);
+	}
 	ask(org, osy_buf_str(&soql), path, call);
 }
 

@@ -81,13 +81,14 @@ enum osy_code scan_describe(struct scan *scan, struct osy_err *err)
 	OSY_AUTO_FREE struct osy_sf_many *calls = osy_xcalloc(2 * count + 1, sizeof(*calls));
 	enum osy_code rc = scan_may_go_on(scan, err);
 
-	scan->sources = osy_xcalloc(count + 1, sizeof(*scan->sources));
 	scan->targets = osy_xcalloc(count + 1, sizeof(*scan->targets));
 	for (size_t i = 0; !rc && i < count; i++) {
 		const struct osy_template_object *object = &scan->template->objects[i];
-		rc = want(scan, scan->drive->source, object->name, object->name, &scan->sources[i],
-			&wanted[n], &calls[n], err);
-		n += !rc;
+		if (!scan->sources[i]) {
+			rc = want(scan, scan->drive->source, object->name, object->name,
+				&scan->sources[i], &wanted[n], &calls[n], err);
+			n += !rc;
+		}
 		if (!rc)
 			rc = want(scan, scan->drive->target, object->target, object->name,
 				&scan->targets[i], &wanted[n], &calls[n], err);

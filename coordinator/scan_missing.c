@@ -7,6 +7,7 @@
 #include "osy/mem.h"
 #include "osy/sf_query.h"
 #include "scan.h"
+#include "soql.h"
 
 #define MAX_SOQL (100 * 1024)
 
@@ -61,9 +62,11 @@ static enum osy_code count_one(struct scan *scan, const struct osy_spec_object *
 	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(MAX_SOQL);
 	int64_t count = 0;
 
-	osy_buf_addf(&soql, "SELECT COUNT() FROM %s WHERE %s%s%s%s != null", object->name,
-		object->where ? "(" : "", object->where ? object->where : "",
-		object->where ? ") AND " : "", field->name);
+	osy_buf_addf(&soql, "SELECT COUNT() FROM %s WHERE %s != null", object->name, field->name);
+	if (object->where) {
+		osy_buf_addz(&soql, " AND ");
+		osy_soql_nest(object->where, &soql);
+	}
 	if (field->to_several || parent < 0)
 		add_types(scan, field, parent, &soql);
 	if (parent >= 0)
@@ -97,7 +100,8 @@ static bool can_ask(const struct scan *scan, const struct osy_spec_object *objec
 			return false;
 	}
 	/* parents that an earlier run has brought are not missing */
-	return scan->plan.deltas[parent].where && !other->limit && other != object;
+	const char *where = scan->plan.deltas[parent].where;
+	return where && !osy_soql_has_query(where) && !other->limit && other != object;
 }
 
 static enum osy_code count_field(struct scan *scan, const struct osy_spec_object *object,

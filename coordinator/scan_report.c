@@ -120,6 +120,7 @@ void scan_report(const struct scan *scan, struct osy_buf *out)
 	estimate(scan, &source, &target, &seconds);
 	osy_jw_object(&w);
 	write_objects(scan, &w);
+	scan_hierarchy(scan, &w);
 	write_missing(scan, &w);
 	osy_jw_key(&w, "apiCalls");
 	osy_jw_object(&w);

@@ -67,6 +67,14 @@ struct osy_template_users {
 
 enum osy_template_api { OSY_API_AUTO, OSY_API_REST, OSY_API_BULK };
 
+struct osy_template_related { /* children that join the run with the object's records */
+	int depth;		    /* 0: none */
+	const char *const *include; /* "Contact" or "Case.ContactId"; none: all */
+	size_t include_count;
+	const char *const *exclude;
+	size_t exclude_count;
+};
+
 struct osy_template_object {
 	const char *name, *target;    /* objects in the source and in the target */
 	const char *where, *order_by; /* NULL: none */
@@ -95,6 +103,13 @@ struct osy_template_object {
 		match_fields; /* names in the target: EXTERNAL_ID and SOURCE_ID one, KEYS several */
 	size_t match_count;
 	bool insert, update, match_only;
+	struct osy_template_related related;
+	bool select_related; /* only what is related to the records of another object */
+	/* related.h: found there, or joined by it: its parent and the lookup; NULL: neither */
+	const char *related_parent, *related_field;
+	bool no_parents; /* lookups are left out, but for those that are named */
+	const char *const *no_parent; /* lookups that are */
+	size_t no_parent_count;
 	int batch_size;
 	enum osy_template_api api;
 };
@@ -110,6 +125,8 @@ struct osy_template {
 	bool all_versions;	/* of files; else the latest one */
 	int64_t file_max_bytes; /* larger files are not sent */
 	const char *duplicate_rules;
+	const char *const *transactional; /* objects that related does not find by itself */
+	size_t transactional_count;
 	const char *const
 		*order; /* names of all objects in the order wanted; computed when empty */
 	size_t order_count;
@@ -139,6 +156,11 @@ void osy_template_read_users(
 /* template_parents.c: `missingParents` of a normalised object. */
 void osy_template_read_parents(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object);
+/* template_related.c: `related`, `select`, `excludeParents` of a normalised object; the option. */
+void osy_template_read_related(
+	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object);
+void osy_template_read_transactional(
+	struct osy_arena *arena, const struct osy_json *json, struct osy_template *template);
 /* template_rules.c: `values` and `mask` of a normalised object. */
 void osy_template_read_rules(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object);

@@ -30,12 +30,23 @@ static const struct key fields_keys[] = {
 	{0},
 };
 
+#define DEPTH_MAX 100
+static const struct key related_keys[] = {
+	NUMBER("depth", "1", 1, DEPTH_MAX),
+	{"include", KEY_CHILDREN, "[]", 1, 0, NULL, NULL},
+	{"exclude", KEY_CHILDREN, "[]", 1, 0, NULL, NULL},
+	{0},
+};
+
 const struct key template_object_keys[] = {
 	{"name", KEY_NAME, NULL, 0, 0, NULL, NULL},
 	{"target", KEY_NAME, NULL, 0, 0, "name", NULL},
 	TEXT("where", 20000),
 	TEXT("orderBy", 2000),
 	NUMBER("limit", NULL, 1, 1000000),
+	CHOICE("select", "\"all\"", "all|related"),
+	{"related", KEY_OBJECT, NULL, 0, 0, NULL, related_keys},
+	{"excludeParents", KEY_LOOKUPS, "[]", 0, 0, NULL, NULL},
 	{"fields", KEY_OBJECT, "{\"include\":[\"*\"],\"exclude\":[]}", 0, 0, NULL, fields_keys},
 	{"map", KEY_MAP, "{}", 0, 0, NULL, NULL},
 	{"expressions", KEY_EXPRESSIONS, NULL, 0, 0, NULL, NULL},
@@ -62,6 +73,7 @@ static const struct key option_keys[] = {
 	NUMBER("apiReservePercent", "10", 0, 100),
 	CHOICE("duplicateRules", "\"allow-save\"", "allow-save|block|respect"),
 	FLAG("auditFields", "false"),
+	{"skipTransactional", KEY_TRANSACTIONAL, "false", 0, 0, NULL, NULL},
 	NUMBER("lanes", "64", 1, 512),
 	{"automationOff", KEY_CHOICES, "[]", 0, 0,
 		"validationRules|workflowRules|flows|triggers|duplicateRules", NULL},
@@ -72,7 +84,7 @@ static const struct key option_keys[] = {
 	"{\"continueOnError\":true,\"skipMissingFields\":false,\"deltaSync\":false," \
 	"\"deltaOverlapMinutes\":5,\"includeDeleted\":false,\"snapshots\":true,"     \
 	"\"apiReservePercent\":10,\"duplicateRules\":\"allow-save\","                \
-	"\"auditFields\":false,\"lanes\":64,\"automationOff\":[]}"
+	"\"auditFields\":false,\"skipTransactional\":false,\"lanes\":64,\"automationOff\":[]}"
 
 /* An org takes files of 2 GB at most. */
 static const struct key file_keys[] = {
@@ -173,7 +185,7 @@ static enum osy_code check_together(const struct check *check, const struct osy_
 			"object %s has neither insert nor update; use mode: match-only to map ids "
 			"without writing",
 			name);
-	return OSY_OK;
+	return check_related(check, object, out, name, err);
 }
 
 static enum osy_code check_one(const struct check *check, const struct osy_json *list, size_t index,
@@ -243,6 +255,12 @@ static enum osy_code check_order(const struct check *check, const struct osy_jso
 	const struct osy_json *order = osy_json_get(out, "order");
 	const struct osy_json *objects = osy_json_get(out, "objects");
 
+	for (size_t i = 0; order && i < osy_json_count(objects); i++) {
+		if (osy_json_get(osy_json_at(objects, i), "related"))
+			return check_fail(check, root, "order", 0, err,
+				"order must name every object, but related finds some; give the "
+				"order of a scanned run by `orgsync run order --set` instead");
+	}
 	for (size_t i = 0; i < osy_json_count(order); i++) {
 		struct osy_str name = osy_json_str(osy_json_at(order, i));
 		if (!has_name(objects, "name", name))

@@ -29,6 +29,9 @@ enum key_kind {
 	KEY_USERS,	 /* template_users.c */
 	KEY_TEXTS,	 /* text: text or null; template_users.c */
 	KEY_MASK,	 /* name: style; template_rules.c */
+	KEY_CHILDREN,	 /* names of objects, with min 1 of their lookups; template_related.c */
+	KEY_LOOKUPS,	 /* "all" or names of lookups; template_related.c */
+	KEY_TRANSACTIONAL, /* true, false or names of objects; template_related.c */
 	KEY_OBJECT,	 /* a mapping with keys of its own: keys */
 	KEY_OBJECTS,	 /* the list of objects */
 	KEY_ONLY, /* known, but nothing else than its default (JSON text in choices) works yet */
@@ -66,6 +69,15 @@ enum osy_code check_texts(const struct check *check, const struct osy_json *cont
 /* template_parents.c */
 enum osy_code check_parents(const struct check *check, const struct osy_json *container,
 	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+/* template_related.c; check_related: what the table cannot say of it. */
+enum osy_code check_children(const struct check *check, const struct osy_json *container,
+	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+enum osy_code check_lookups(const struct check *check, const struct osy_json *container,
+	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+enum osy_code check_transactional(const struct check *check, const struct osy_json *container,
+	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+enum osy_code check_related(const struct check *check, const struct osy_json *object,
+	const struct osy_json *out, const char *name, struct osy_err *err) OSY_CHECKED;
 /* template_expressions.c */
 enum osy_code check_expressions(const struct check *check, const struct osy_json *container,
 	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;

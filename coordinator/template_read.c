@@ -152,6 +152,7 @@ static void read_object(
 	read_match(arena, osy_json_get(json, "match"), object);
 	osy_template_read_rules(arena, json, object);
 	osy_template_read_parents(arena, osy_json_get(json, "missingParents"), object);
+	osy_template_read_related(arena, json, object);
 	object->insert = osy_json_get_bool(json, "insert", true);
 	object->update = osy_json_get_bool(json, "update", true);
 	object->match_only = osy_str_is(osy_json_get_str(json, "mode"), "match-only");
@@ -194,6 +195,8 @@ enum osy_code osy_template_read(struct osy_str doc, struct osy_template **ret, s
 	template->file_max_bytes = osy_json_get_i64(files, "maxBytes", OSY_TEMPLATE_FILE_BYTES);
 	const char *rules = text(arena, osy_json_get_str(options, "duplicateRules"));
 	template->duplicate_rules = rules ? rules : "allow-save";
+	osy_template_read_transactional(
+		arena, osy_json_get(options, "skipTransactional"), template);
 	template->automation_off = names(arena, osy_json_get(options, "automationOff"),
 		&template->automation_off_count, NULL);
 	template->order = names(arena, osy_json_get(json, "order"), &template->order_count, NULL);

@@ -314,6 +314,12 @@ enum osy_code check_value(const struct check *check, const struct osy_json *cont
 		return check_values(check, container, key, ret, err);
 	case KEY_MASK:
 		return check_mask(check, container, key, ret, err);
+	case KEY_CHILDREN:
+		return check_children(check, container, key, ret, err);
+	case KEY_LOOKUPS:
+		return check_lookups(check, container, key, ret, err);
+	case KEY_TRANSACTIONAL:
+		return check_transactional(check, container, key, ret, err);
 	case KEY_OBJECT:
 		return take_object(check, container, key, value, where, ret, err);
 	case KEY_ONLY:

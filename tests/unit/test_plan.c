@@ -159,6 +159,44 @@ static void assert_plan_fails(const char *yaml, struct osy_sf_object *source,
 	osy_template_free(template);
 }
 
+/* Lookups by name, or all but those that are named and those that are no parents. */
+static void exclude_parents(void **state)
+{
+	static const struct {
+		const char *body;
+		size_t count;
+		const char *left; /* the only lookup to Account that is left; NULL: all or none */
+	} cases[] = {
+		{"", 5, NULL},
+		{"excludeParents: [ParentId]", 4, "Other__c"},
+		{"excludeParents: all", 3, NULL},
+		{"excludeParents: all, fields: {include: [\"*\", Other__c]}", 4, "Other__c"},
+	};
+	struct osy_sf_field account[] = {text("Name"), lookup("ParentId", TO("Account")),
+		lookup("Other__c", TO("Account")), lookup("OwnerId", TO("User")),
+		lookup("RecordTypeId", TO("RecordType"))};
+
+	(void)state;
+	for (size_t i = 0; i < OSY_COUNT(cases); i++) {
+		OSY_AUTO(osy_buf_done) struct osy_buf yaml = OSY_BUF(4096);
+		struct osy_sf_object a = OBJECT("Account", "001", account);
+		struct osy_template *template;
+		struct osy_plan plan;
+		struct osy_err err = OSY_ERR_NONE;
+		osy_buf_addf(&yaml, "name: x\nobjects: [{name: Account, %s}]\nusers: {}\n",
+			cases[i].body);
+		if (plan_of(yaml.p, (struct osy_sf_object *[]){&a}, (struct osy_sf_object *[]){&a},
+			    &plan, &template, &err))
+			fail_msg("%s", err.msg);
+		const struct osy_spec_object *object = &plan.spec.objects[0];
+		assert_int_equal(object->field_count, cases[i].count);
+		if (cases[i].left)
+			assert_true(field_of(object, cases[i].left) >= 0);
+		osy_plan_done(&plan);
+		osy_template_free(template);
+	}
+}
+
 static void refusals(void **state)
 {
 	struct osy_sf_field fields[] = {text("Name"), text("Formula__c"), text("Body"),
@@ -178,6 +216,11 @@ static void refusals(void **state)
 	assert_plan_fails(T("fields: {include: [Need__c]}"), &thing, &less,
 		"field 'Need__c' is not on Thing__c in org 'dst'");
 	assert_plan_fails(T("fields: {exclude: [Nix]}"), &thing, &thing, "field 'Nix'");
+	assert_plan_fails(T("excludeParents: [Self]"), &thing, &thing,
+		"field 'Self' is not on Thing__c in org 'src' (or our user may not see it); did you "
+		"mean 'Self__c'?");
+	assert_plan_fails(T("excludeParents: [Name]"), &thing, &thing,
+		"excludeParents names 'Name', which is no lookup; put it into fields.exclude");
 	assert_plan_fails(
 		T("fields: {include: [Formula__c]}"), &thing, &thing, "is calculated in org 'dst'");
 	assert_plan_fails(T("fields: {include: [Body]}"), &thing, &thing, "holds a file");
@@ -919,6 +962,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields_and_lookups),
+		cmocka_unit_test(exclude_parents),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(skip_missing),
 		cmocka_unit_test(rules),

@@ -189,6 +189,31 @@ static void users(void **state)
 	osy_template_free(t);
 }
 
+static void related(void **state)
+{
+	(void)state;
+	struct osy_template *t = assert_taken(
+		"name: r\nobjects:\n  - name: Account\n    related: {include: [Contact, "
+		"Case.ContactId], exclude: [Task]}\n    excludeParents: [ParentId]\n  - name: Case\n"
+		"    select: related\n    excludeParents: all\noptions: {skipTransactional: [Order]}\n");
+	const struct osy_template_object *o = t->objects;
+	assert_int_equal(o[0].related.depth, 1);
+	assert_int_equal(o[0].related.include_count, 2);
+	assert_string_equal(o[0].related.include[1], "Case.ContactId");
+	assert_string_equal(o[0].related.exclude[0], "Task");
+	assert_string_equal(o[0].no_parent[0], "ParentId");
+	assert_false(o[0].select_related || o[0].no_parents || o[1].related.depth);
+	assert_true(o[1].select_related && o[1].no_parents);
+	assert_int_equal(t->transactional_count, 1);
+	osy_template_free(t);
+	t = assert_taken("name: r\nobjects: [{name: A}]\noptions: {skipTransactional: true}\n");
+	assert_string_equal(t->transactional[0], "Opportunity");
+	osy_template_free(t);
+	t = assert_taken("name: r\nobjects: [{name: A}]\n");
+	assert_int_equal(t->transactional_count, 0);
+	osy_template_free(t);
+}
+
 #define ONE(body) "name: x\nobjects:\n  - name: Account\n    " body "\n"
 
 static void refusals(void **state)
@@ -253,6 +278,23 @@ static void refusals(void **state)
 		{ONE("values: {A: {}}"), "values of A must be a mapping"},
 		{ONE("values: {A: {b: [c]}}"), "values of A: what 'b' becomes must be a text"},
 		{ONE("values: [A]"), "values must be a mapping from fields"},
+		{ONE("related: 2"), "related must be a mapping"},
+		{ONE("related: {depth: 0}"), "depth must be a whole number from 1 to 100"},
+		{ONE("related: {depht: 1}"), "did you mean 'depth'?"},
+		{ONE("related: {include: Contact}"), "include must be a list of at most"},
+		{ONE("related: {exclude: [a.b.c]}"), "item 1 of exclude is not the name of an object or"},
+		{ONE("related: {depth: 1}\n    limit: 5"),
+			"related of object Account does not go with limit"},
+		{ONE("related: {depth: 1}\n    select: related"), "has related and select: related"},
+		{ONE("select: some"), "select must be all or related"},
+		{ONE("excludeParents: [\"*\"]"), "item 1 of excludeParents is not a field name"},
+		{ONE("excludeParents: none"), "excludeParents must be all, or a list of lookups"},
+		{"name: x\norder: [A]\nobjects: [{name: A, related: {depth: 1}}]\n",
+			"order must name every object, but related finds some"},
+		{"name: x\nobjects: [{name: A}]\noptions: {skipTransactional: maybe}\n",
+			"skipTransactional must be true, false, or a list of objects"},
+		{"name: x\nobjects: [{name: A}]\noptions: {skipTransactional: [a.b]}\n",
+			"item 1 of skipTransactional is not the name of an object"},
 		{ONE("api: soap"), "api must be auto or rest or bulk"},
 		{"name: x\nobjects: [{name: A}]\noptions: {deltaSync: yes please}\n",
 			"deltaSync must be true or false"},
@@ -295,6 +337,7 @@ int main(void)
 		cmocka_unit_test(everything),
 		cmocka_unit_test(rules),
 		cmocka_unit_test(users),
+		cmocka_unit_test(related),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(nearest),
 	};
