@@ -3,6 +3,23 @@
 
 static struct sim_query *sim_select(struct sim_sp *s, struct sim_object *child_of);
 
+/* Where an org takes a sub-query among conditions. */
+static bool sim_semi_fits(struct sim_sp *s)
+{
+	const char *why = NULL;
+
+	if (s->inside)
+		why = "Nesting of semi join sub-selects is not supported";
+	else if (s->parens)
+		why = "Semi join sub-selects are only allowed at the top level WHERE expressions "
+		      "and not in nested WHERE expressions.";
+	else if (s->semis++ == 2)
+		why = "Maximum 2 semi join sub-selects are allowed.";
+	if (why)
+		sim_err_set(s->err, s->a, "MALFORMED_QUERY", NULL, "%s", why);
+	return !why;
+}
+
 static bool sim_lit_list(struct sim_sp *s, struct sim_cond *c)
 {
 	size_t cap = 0;
@@ -12,6 +29,10 @@ static bool sim_lit_list(struct sim_sp *s, struct sim_cond *c)
 	if (sim_sp_is(s, "SELECT")) {
 		struct sim_sp in = *s;
 
+		if (!sim_semi_fits(s))
+			return false;
+		in.inside = true;
+		in.parens = in.semis = 0;
 		in.alias.name = (struct sim_str){NULL, 0};
 		c->semi = sim_select(&in, NULL);
 		if (!c->semi)
@@ -82,7 +103,9 @@ static struct sim_cond *sim_test(struct sim_sp *s)
 		return c ? sim_cond_new(s, SIM_NOT, c, NULL) : NULL;
 	}
 	if (sim_sp_take(s, "(")) {
+		s->parens++;
 		c = sim_or(s);
+		s->parens--;
 		return c && sim_sp_want(s, ")") ? c : NULL;
 	}
 	c = sim_cond_new(s, SIM_TEST, NULL, NULL);
@@ -120,6 +143,11 @@ static struct sim_cond *sim_or(struct sim_sp *s)
 	while (c && sim_sp_take(s, "OR")) {
 		d = sim_and(s);
 		c = d ? sim_cond_new(s, SIM_OR, c, d) : NULL;
+		if (c && s->semis) {
+			sim_err_set(s->err, s->a, "MALFORMED_QUERY", NULL,
+				"Semi join sub-selects are not allowed with the 'OR' operator");
+			return NULL;
+		}
 	}
 	return c;
 }

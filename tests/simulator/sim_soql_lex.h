@@ -18,6 +18,9 @@ struct sim_sp {
 		struct sim_object *obj;
 	} alias;
 	struct sim_query *q;
+	int parens;  /* open ones of the conditions */
+	int semis;   /* sub-queries of the conditions */
+	bool inside; /* such a sub-query */
 };
 
 bool sim_sp_fail(struct sim_sp *s, const char *why); /* always false */

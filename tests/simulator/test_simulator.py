@@ -616,7 +616,11 @@ class Query(Base):
     def test_errors(self):
         for q, code in (("SELECT Nope FROM Account", "INVALID_FIELD"), ("SELECT Id FROM Nope", "INVALID_TYPE"), ("SELECT Id FROM", "INVALID_TYPE"),
                         ("SELEC Id", "MALFORMED_QUERY"), ("SELECT Id FROM Account WHERE", "MALFORMED_QUERY"), ("SELECT Id FROM Account WHERE Name = 5", "INVALID_FIELD"),
-                        ("SELECT Id FROM Account WHERE Description = 'x'", "INVALID_FIELD"), ("SELECT Foo__r.Name FROM Account", "INVALID_FIELD")):
+                        ("SELECT Id FROM Account WHERE Description = 'x'", "INVALID_FIELD"), ("SELECT Foo__r.Name FROM Account", "INVALID_FIELD"),
+                        *(("SELECT Id FROM Account WHERE " + w, "MALFORMED_QUERY") for w in (
+                            "(Id IN (SELECT AccountId FROM Contact))", "Name = 'a' OR Id IN (SELECT AccountId FROM Contact)",
+                            "Id IN (SELECT AccountId FROM Contact WHERE Id IN (SELECT WhoId FROM Task))",
+                            " AND ".join(["Id IN (SELECT AccountId FROM Contact)"] * 3)))):
             s, _, d = self.org.call("GET", DATA + "/query?q=" + urllib.parse.quote(q))
             with self.subTest(q=q):
                 self.assertEqual((s, d[0]["errorCode"]), (400, code))
