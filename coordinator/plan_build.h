@@ -98,7 +98,7 @@ void plan_inputs(
 	struct plan_build *build, const struct plan_node *node, struct osy_spec_object *object);
 enum osy_code plan_expression_masks(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
-/* Which records, beside the template's filter, of an object that has to do with files. */
+/* Which records, beside the template's filter, of an object of files, or of shares. */
 const char *plan_file_where(struct plan_build *build, const struct plan_node *node);
 /* plan_files.c: the file that a record holds, and what is known of it. */
 bool plan_is_body(const struct plan_node *node, const struct osy_sf_field *source);

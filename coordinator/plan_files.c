@@ -117,7 +117,8 @@ const char *plan_file_where(struct plan_build *build, const struct plan_node *no
 			osy_buf_addz(&where, "LinkedEntity.Type != 'User' AND ");
 		osy_buf_addz(&where, "ContentDocumentId IN (");
 	} else {
-		return node->leg_where;
+		return osy_template_is_share(node->source->name) ? "RowCause = 'Manual'"
+								 : node->leg_where;
 	}
 	add_documents(build->template, &where);
 	osy_buf_addz(&where, ")");

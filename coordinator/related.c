@@ -83,7 +83,9 @@ static bool is_wanted(struct related_walk *walk, const struct osy_template_relat
 
 	if ((related->include_count && !named) ||
 		is_child_in(child, related->exclude, related->exclude_count) ||
-		osy_is_shadow(child->object) || is_file(child->object))
+		(osy_is_shadow(child->object) &&
+			!(named && osy_template_is_share(child->object))) ||
+		is_file(child->object))
 		return false;
 	if (named || place_of(walk, child->object) != NONE ||
 		!is_in(child->object, template->transactional, template->transactional_count))
@@ -266,6 +268,8 @@ static void inherit_match(struct related_walk *walk, size_t place, size_t parent
 	const struct osy_template_object *from = &walk->objects[parent];
 	const struct osy_sf_field *field;
 
+	if (place >= walk->listed)
+		osy_template_match_share(&walk->template->arena_, object);
 	if (place < walk->listed || object->match != OSY_MATCH_NONE)
 		return;
 	if (from->match == OSY_MATCH_EXTERNAL_ID) {

@@ -1,7 +1,7 @@
 /*
  * Users and queues as pins: a person of the source is the same as one of the target by the
- * template's rules, in their order; a queue is the same by its developer name. Users come from two
- * queries, queues from two more.
+ * template's rules, in their order; a queue is the same by its developer name, and so is a public
+ * group, which shares may be for. Users come from two queries, queues from two more.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -82,15 +82,22 @@ static enum osy_code take_user(const struct osy_str *values, void *arg, struct o
 	return OSY_OK;
 }
 
+/* Its name says which of both it is: a queue and a public group of one name are two. */
 static enum osy_code take_queue(const struct osy_str *values, void *arg, struct osy_err *err)
 {
+	OSY_AUTO(osy_buf_done) struct osy_buf name = OSY_BUF(4096);
 	struct users *queues = arg;
 	struct osy_id id;
 
 	(void)err;
-	if (osy_id_parse_json(values[0], &id))
-		*next_user(queues) = (struct user){
-			.id = id, .username = text_of(queues, values[1], true), .active = true};
+	if (!osy_id_parse_json(values[0], &id))
+		return OSY_OK;
+	osy_buf_addf(&name, "%s %s",
+		osy_str_is(values[2], "\"Queue\"") ? "queue" : "public group",
+		text_of(queues, values[1], true));
+	*next_user(queues) = (struct user){.id = id,
+		.username = osy_arena_strndup(queues->arena, name.p, name.len),
+		.active = true};
 	return OSY_OK;
 }
 
@@ -105,13 +112,16 @@ static enum osy_code read_users(struct osy_org *org, struct users *ret, struct o
 		fields, OSY_COUNT(fields), MAX_USERS, take_user, ret, err);
 }
 
-static enum osy_code read_queues(struct osy_org *org, struct users *ret, struct osy_err *err)
+static enum osy_code read_queues(
+	struct osy_org *org, bool groups, struct users *ret, struct osy_err *err)
 {
-	static const char *const fields[] = {"Id", "DeveloperName"};
+	static const char *const fields[] = {"Id", "DeveloperName", "Type"};
 
 	return osy_sf_query(org,
-		OSY_STR("SELECT Id, DeveloperName FROM Group WHERE Type = 'Queue'"), fields,
-		OSY_COUNT(fields), MAX_QUEUES, take_queue, ret, err);
+		groups ? OSY_STR("SELECT Id, DeveloperName, Type FROM Group WHERE Type IN "
+				 "('Queue', 'Regular')")
+		       : OSY_STR("SELECT Id, DeveloperName, Type FROM Group WHERE Type = 'Queue'"),
+		fields, OSY_COUNT(fields), MAX_QUEUES, take_queue, ret, err);
 }
 
 /* ---- Names of the target ---- */
@@ -342,15 +352,25 @@ static enum osy_code pin_users(struct scan *scan, struct osy_err *err)
 }
 
 /* ---- Queues ---- */
+static bool has_shares(const struct scan *scan)
+{
+	for (size_t i = 0; i < scan->template->object_count; i++) {
+		if (osy_template_is_share(scan->template->objects[i].name))
+			return true;
+	}
+	return false;
+}
+
 static enum osy_code pin_queues(struct scan *scan, struct osy_err *err)
 {
 	static const struct osy_id nobody = {{0}};
 	struct users sources = {.arena = &scan->plan.arena}, targets = {.arena = &scan->plan.arena};
 	struct names names = {0};
-	enum osy_code rc = read_queues(scan->drive->source, &sources, err);
+	bool groups = has_shares(scan);
+	enum osy_code rc = read_queues(scan->drive->source, groups, &sources, err);
 
 	if (!rc)
-		rc = read_queues(scan->drive->target, &targets, err);
+		rc = read_queues(scan->drive->target, groups, &targets, err);
 	if (rc)
 		return rc;
 	index_names(&targets, OSY_USER_USERNAME, &names);
@@ -358,7 +378,7 @@ static enum osy_code pin_queues(struct scan *scan, struct osy_err *err)
 		const struct osy_id *found = find_name(&names, sources.items[i].username);
 		if (!found)
 			osy_plan_notice(&scan->plan,
-				"queue %s is not in the target: lookups to it are left out",
+				"%s is not in the target: lookups to it are left out",
 				sources.items[i].username);
 		scan_add_pin(scan, &sources.items[i].id, found ? found : &nobody);
 	}

@@ -159,6 +159,9 @@ void osy_template_read_parents(
 /* template_related.c: `related`, `select`, `excludeParents` of a normalised object; the option. */
 void osy_template_read_related(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object);
+/* Shares: only those that were given by hand; matched by record, person and cause. */
+bool osy_template_is_share(const char *name);
+void osy_template_match_share(struct osy_arena *arena, struct osy_template_object *object);
 void osy_template_read_transactional(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_template *template);
 /* template_rules.c: `values` and `mask` of a normalised object. */

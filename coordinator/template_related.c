@@ -2,6 +2,8 @@
 #include "osy/json.h"
 #include "template_check.h"
 
+#include <strings.h>
+
 /* "Contact", or "Case.ContactId" where fields are allowed. */
 static bool is_child(struct osy_str name, bool with_field)
 {
@@ -117,11 +119,49 @@ void osy_template_read_related(
 	object->select_related = osy_str_is(osy_json_get_str(json, "select"), "related");
 	object->no_parents = osy_str_is(osy_json_str(parents), "all");
 	object->no_parent = names(arena, object->no_parents ? NULL : parents, &object->no_parent_count);
+	osy_template_match_share(arena, object);
 	object->related.depth = related ? (int)osy_json_get_i64(related, "depth", 1) : 0;
 	object->related.include =
 		names(arena, osy_json_get(related, "include"), &object->related.include_count);
 	object->related.exclude =
 		names(arena, osy_json_get(related, "exclude"), &object->related.exclude_count);
+}
+
+/* ---- Shares ---- */
+bool osy_template_is_share(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 5 && strcasecmp(name + len - 5, "Share") == 0;
+}
+
+/* What a share is of: ParentId, but for some standard objects of old. */
+static const char *share_parent(struct osy_arena *arena, const char *name)
+{
+	static const char *const old[] = {"AccountShare", "AssetShare", "CampaignShare",
+		"CaseShare", "ContactShare", "LeadShare", "OpportunityShare", "UserShare"};
+	OSY_AUTO(osy_buf_done) struct osy_buf field = OSY_BUF(512);
+
+	for (size_t i = 0; i < OSY_COUNT(old); i++) {
+		if (strcasecmp(old[i], name) != 0)
+			continue;
+		osy_buf_addf(&field, "%.*sId", (int)strlen(name) - 5, name);
+		return osy_arena_strndup(arena, field.p, field.len);
+	}
+	return "ParentId";
+}
+
+void osy_template_match_share(struct osy_arena *arena, struct osy_template_object *object)
+{
+	if (object->match != OSY_MATCH_NONE || !osy_template_is_share(object->target))
+		return;
+	const char **fields = osy_arena_calloc(arena, 4, sizeof(*fields));
+	fields[0] = share_parent(arena, object->target);
+	fields[1] = "UserOrGroupId";
+	fields[2] = "RowCause";
+	object->match = OSY_MATCH_KEYS;
+	object->match_fields = fields;
+	object->match_count = 3;
 }
 
 /* Records of business that come and go, as opposed to what they are about. */

@@ -164,6 +164,25 @@ static bool sim_check_event(struct sim_work *w)
 	return true;
 }
 
+/* By hand one gives what the owner and the rules have not given, and not everything. */
+static bool sim_check_share(struct sim_work *w)
+{
+	if (sim_is(sim_work_text(w, "AccountAccessLevel"), "All"))
+		return sim_row_fail(w->t, w->row, "INVALID_ACCESS_LEVEL", "AccountAccessLevel",
+			"access level All cannot be given");
+	if (sim_work_ref(w, "UserOrGroupId") ==
+		sim_ref_of(w, sim_work_ref(w, "AccountId"), "OwnerId"))
+		return sim_row_fail(w->t, w->row, "FIELD_INTEGRITY_EXCEPTION", "UserOrGroupId",
+			"the owner has access already");
+	return true;
+}
+
+static void sim_derive_share(struct sim_work *w)
+{
+	if (!sim_work_text(w, "RowCause").len)
+		sim_put_text(w, "RowCause", SIM_S("Manual"));
+}
+
 static void sim_derive_person(struct sim_work *w)
 {
 	struct sim_str first = sim_work_text(w, "FirstName"), last = sim_work_text(w, "LastName");
@@ -329,6 +348,7 @@ static const struct sim_special {
 	{"Contact", sim_person_contact_check, sim_derive_person},
 	{"Lead", NULL, sim_derive_person},
 	{"User", NULL, sim_derive_person},
+	{"AccountShare", sim_check_share, sim_derive_share},
 	{"Opportunity", NULL, sim_derive_opp},
 	{"Case", NULL, sim_derive_closed},
 	{"Task", sim_check_activity, sim_derive_closed},

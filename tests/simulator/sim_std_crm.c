@@ -353,6 +353,19 @@ static const struct sim_def_field sim_opportunitycontactrole[] = {
 	SIM_KEYS,
 };
 
+static const struct sim_def_field sim_accountshare[] = {
+	{"Id", SIM_T_ID, 18, 0, "dI"},
+	{"AccountId", SIM_T_REFERENCE, 0, 0, "cM", "Account", "Account>Shares"},
+	{"UserOrGroupId", SIM_T_REFERENCE, 0, 0, "c", "Group|User", "UserOrGroup"},
+	{"AccountAccessLevel", SIM_T_PICKLIST, 40, 0, "cudR", 0, 0, "Read;Edit;All"},
+	{"OpportunityAccessLevel", SIM_T_PICKLIST, 40, 0, "cudR", 0, 0, "None;Read;Edit"},
+	{"CaseAccessLevel", SIM_T_PICKLIST, 40, 0, "cudR", 0, 0, "None;Read;Edit"},
+	{"RowCause", SIM_T_PICKLIST, 40, 0, "nR", 0, 0, "Owner;Manual;Rule;ImplicitParent;Team"},
+	{"LastModifiedDate", SIM_T_DATETIME, 0, 0, "d"},
+	{"LastModifiedById", SIM_T_REFERENCE, 0, 0, "d", "User", "LastModifiedBy"},
+	{"IsDeleted", SIM_T_BOOLEAN, 0, 0, "d"},
+};
+
 static const struct sim_def_field sim_attachment[] = {
 	SIM_HEAD,
 	{"ParentId", SIM_T_REFERENCE, 0, 0, "cM",
@@ -384,6 +397,7 @@ const struct sim_def_object sim_std_crm[] = {
 	SIM_OBJECT("Event", "Event", "Events", "00U", "", sim_event),
 	SIM_OBJECT("OpportunityContactRole", "Opportunity Contact Role",
 		"Opportunity Contact Roles", "00K", "n", sim_opportunitycontactrole),
+	SIM_OBJECT("AccountShare", "Account Share", "Account Shares", "00r", "", sim_accountshare),
 	SIM_OBJECT("Attachment", "Attachment", "Attachments", "00P", "", sim_attachment),
 };
 const size_t sim_std_crm_count = SIM_COUNT(sim_std_crm);
