@@ -305,9 +305,8 @@ static enum osy_code find_related(const struct subject *subject, struct osy_http
 		const char *cut = strrchr(note->text, ';');
 		size_t len = cut ? (size_t)(cut - note->text) : strlen(note->text);
 		osy_check_add(check, note->refuses,
-			&(struct osy_check_at){.kind = "lookup",
-				.side = OSY_CHECK_SOURCE,
-				.place = note->place},
+			&(struct osy_check_at){
+				.kind = "lookup", .side = OSY_CHECK_SOURCE, .place = note->place},
 			cut ? cut + 2 : "", "%.*s", (int)len, note->text);
 	}
 	return rc;

@@ -49,8 +49,8 @@ static enum osy_code drop_orphan(struct plan_build *build, struct plan_node *nod
 {
 	const char *parent = field->source->reference_count ? field->source->reference_to[0] : "?";
 
-	if (plan_required(field) && refers_to(field->source, "User") &&
-		node->template->insert && !build->template->users.on)
+	if (plan_required(field) && refers_to(field->source, "User") && node->template->insert &&
+		!build->template->users.on)
 		return plan_fail(build, node, PLAN_AT("lookup", field->target->name, true), err,
 			"lookup '%s' to users is required in the target; map them: add users to "
 			"the template",

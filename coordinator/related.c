@@ -8,8 +8,7 @@
 #define TEXT_MAX (64u * 1024)
 #define NONE ((size_t)-1)
 
-void related_note(
-	struct related_walk *walk, bool refuses, size_t place, const char *format, ...)
+void related_note(struct related_walk *walk, bool refuses, size_t place, const char *format, ...)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(TEXT_MAX);
 	struct osy_related *ret = walk->ret;
@@ -36,15 +35,14 @@ static bool is_in(const char *name, const char *const *names, size_t count)
 }
 
 /* Of lists of "Contact" and "Case.ContactId". */
-static bool is_child_in(
-	const struct osy_sf_child *child, const char *const *names, size_t count)
+static bool is_child_in(const struct osy_sf_child *child, const char *const *names, size_t count)
 {
 	size_t len = strlen(child->object);
 
 	for (size_t i = 0; i < count; i++) {
 		if (strncasecmp(names[i], child->object, len) == 0 &&
-			(!names[i][len] || (names[i][len] == '.' &&
-						   strcasecmp(names[i] + len + 1, child->field) == 0)))
+			(!names[i][len] || (names[i][len] == '.' && strcasecmp(names[i] + len + 1,
+									    child->field) == 0)))
 			return true;
 	}
 	return false;
@@ -69,8 +67,7 @@ static bool is_file(const char *name)
 }
 
 /* ---- A level's children ---- */
-static const struct osy_template_related *related_of(
-	const struct related_walk *walk, size_t place)
+static const struct osy_template_related *related_of(const struct related_walk *walk, size_t place)
 {
 	return &walk->objects[walk->places[place].root].related;
 }
@@ -156,8 +153,7 @@ static void add_edge(struct related_walk *walk, size_t parent, size_t place,
 			&walk->template->arena_, child->field, strlen(child->field))};
 }
 
-static void tell_skipped(
-	struct related_walk *walk, size_t parent, const struct osy_sf_child *child)
+static void tell_skipped(struct related_walk *walk, size_t parent, const struct osy_sf_child *child)
 {
 	const struct osy_template *template = walk->template;
 
@@ -169,7 +165,8 @@ static void tell_skipped(
 		osy_xrealloc(walk->skipped, (walk->skipped_count + 1) * sizeof(*walk->skipped));
 	walk->skipped[walk->skipped_count++] = child->object;
 	related_note(walk, false, walk->places[parent].root,
-		"%s is a child of %s, but transactional (options.skipTransactional), and is left out",
+		"%s is a child of %s, but transactional (options.skipTransactional), and is left "
+		"out",
 		child->object, walk->objects[parent].name);
 }
 
@@ -326,7 +323,8 @@ static bool is_found(const struct related_walk *walk, size_t root, const char *n
 {
 	for (size_t k = 0; k < walk->edge_count; k++) {
 		const struct related_edge *edge = &walk->edges[k];
-		struct osy_sf_child child = {walk->objects[edge->child].name, edge->name, false, false};
+		struct osy_sf_child child = {
+			walk->objects[edge->child].name, edge->name, false, false};
 		if (walk->places[edge->parent].root == root && edge->field &&
 			is_child_in(&child, &name, 1))
 			return true;
@@ -355,10 +353,12 @@ static void tell_unreached(struct related_walk *walk)
 		const struct osy_template_object *object = &walk->objects[i];
 		if (object->select_related && walk->places[i].level < 0)
 			related_note(walk, true, i,
-				"%s has select: related, but no object's related leads to it; raise "
+				"%s has select: related, but no object's related leads to it; "
+				"raise "
 				"a depth, include it there, or select it by a filter of its own",
 				object->name);
-		for (size_t k = 0; walk->ret->sources[i] && k < object->related.include_count; k++) {
+		for (size_t k = 0; walk->ret->sources[i] && k < object->related.include_count;
+			k++) {
 			if (!is_found(walk, i, object->related.include[k]))
 				tell_not_found(walk, i, object->related.include[k]);
 		}

@@ -6,9 +6,9 @@
  *
  * An object is found once, at the level that comes first, by its lookups to objects of the level
  * before. Its filter goes over those lookups ("AccountId != null AND (Account.Industry = 'x')"),
- * several of them joined by OR. Where that cannot be said (a lookup to several objects has no fields
- * to follow) and there is no other lookup, it becomes a semi-join. What no filter can say is told,
- * and left out.
+ * several of them joined by OR. Where that cannot be said (a lookup to several objects has no
+ * fields to follow) and there is no other lookup, it becomes a semi-join. What no filter can say is
+ * told, and left out.
  */
 #ifndef OSY_RELATED_H
 #define OSY_RELATED_H

@@ -1,4 +1,5 @@
-/* Related objects of real orgs: describes side by side, and what each org says of all its objects. */
+/* Related objects of real orgs: describes side by side, and what each org says of all its objects.
+ */
 #include <strings.h>
 
 #include "osy/json.h"
@@ -27,9 +28,8 @@ static void ask(struct orgs *orgs, const char *name, struct osy_buf *path, struc
 		.body = OSY_BUF(1)};
 }
 
-static enum osy_code take(
-	const struct osy_sf_many *call, const char *name, struct osy_sf_object **ret,
-	struct osy_err *err)
+static enum osy_code take(const struct osy_sf_many *call, const char *name,
+	struct osy_sf_object **ret, struct osy_err *err)
 {
 	if (call->code == OSY_E_SALESFORCE && strcmp(call->err.origin, "sf:NOT_FOUND") == 0)
 		return OSY_OK; /* the scan says so, and what is nearest */
@@ -38,7 +38,8 @@ static enum osy_code take(
 		return call->code;
 	}
 	enum osy_code rc = osy_sf_describe_parse(osy_buf_str(&call->body), ret, err);
-	return rc ? osy_err_prefix(err, "org %s, object %s", osy_org_name(call->org), name) : OSY_OK;
+	return rc ? osy_err_prefix(err, "org %s, object %s", osy_org_name(call->org), name)
+		  : OSY_OK;
 }
 
 static enum osy_code describe(void *arg, const char *const *names, size_t count,

@@ -8,9 +8,9 @@
 #include "related.h"
 
 struct related_edge {
-	size_t parent, child; /* places in the template */
-	const char *name;     /* of the lookup */
-	bool named;	      /* by include */
+	size_t parent, child;		  /* places in the template */
+	const char *name;		  /* of the lookup */
+	bool named;			  /* by include */
 	const struct osy_sf_field *field; /* NULL: it cannot be used */
 };
 

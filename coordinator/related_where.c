@@ -66,8 +66,8 @@ static bool is_for(const struct related_walk *walk, size_t i, size_t place)
 
 /* What is not said is told: of one that was asked for by name, or that is left without a filter, by
  * a refusal. */
-static void tell_unsaid(struct related_walk *walk, const struct related_edge *edge, bool any,
-	const char *why)
+static void tell_unsaid(
+	struct related_walk *walk, const struct related_edge *edge, bool any, const char *why)
 {
 	const struct osy_template_object *child = &walk->objects[edge->child];
 	const struct osy_template_object *parent = &walk->objects[edge->parent];

@@ -65,8 +65,7 @@ static bool take_lookup(const struct scan *scan, const struct branch *branches, 
 	struct branch *branch, const struct osy_spec_field *field)
 {
 	for (size_t i = 0; !field->link && i < field->parent_count; i++) {
-		int parent =
-			find(branches, count, scan->plan.objects[field->parents[i]].name);
+		int parent = find(branches, count, scan->plan.objects[field->parents[i]].name);
 		if (parent >= 0 && branches[parent].stage < branch->stage &&
 			take_parent(branches, branch, parent, field->name))
 			return true;
@@ -87,8 +86,8 @@ static void place(
 	}
 	while (strcasecmp(object->name, branch->name) != 0)
 		object++;
-	if (object->lock_field >= 0 && take_lookup(scan, branches, count, branch,
-					       &object->fields[object->lock_field]))
+	if (object->lock_field >= 0 &&
+		take_lookup(scan, branches, count, branch, &object->fields[object->lock_field]))
 		return;
 	for (size_t f = 0; f < object->field_count; f++) {
 		if (take_lookup(scan, branches, count, branch, &object->fields[f]))

@@ -92,8 +92,7 @@ static enum osy_code take_queue(const struct osy_str *values, void *arg, struct 
 	(void)err;
 	if (!osy_id_parse_json(values[0], &id))
 		return OSY_OK;
-	osy_buf_addf(&name, "%s %s",
-		osy_str_is(values[2], "\"Queue\"") ? "queue" : "public group",
+	osy_buf_addf(&name, "%s %s", osy_str_is(values[2], "\"Queue\"") ? "queue" : "public group",
 		text_of(queues, values[1], true));
 	*next_user(queues) = (struct user){.id = id,
 		.username = osy_arena_strndup(queues->arena, name.p, name.len),

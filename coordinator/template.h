@@ -67,7 +67,7 @@ struct osy_template_users {
 
 enum osy_template_api { OSY_API_AUTO, OSY_API_REST, OSY_API_BULK };
 
-struct osy_template_related { /* children that join the run with the object's records */
+struct osy_template_related {	    /* children that join the run with the object's records */
 	int depth;		    /* 0: none */
 	const char *const *include; /* "Contact" or "Case.ContactId"; none: all */
 	size_t include_count;
@@ -107,7 +107,7 @@ struct osy_template_object {
 	bool select_related; /* only what is related to the records of another object */
 	/* related.h: found there, or joined by it: its parent and the lookup; NULL: neither */
 	const char *related_parent, *related_field;
-	bool no_parents; /* lookups are left out, but for those that are named */
+	bool no_parents;	      /* lookups are left out, but for those that are named */
 	const char *const *no_parent; /* lookups that are */
 	size_t no_parent_count;
 	int batch_size;

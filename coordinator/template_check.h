@@ -22,18 +22,18 @@ enum key_kind {
 	KEY_NAMES,   /* list of names, "*" where min is 1 */
 	KEY_MAP,     /* name: name */
 	KEY_MATCH,
-	KEY_EXPRESSIONS, /* name: expression; template_expressions.c */
-	KEY_VALUES,	 /* name: {value: value}; template_rules.c */
-	KEY_NULLS,	 /* one of choices, or name: one of choices; template_rules.c */
-	KEY_PARENTS,	 /* a policy, or name: policy; template_parents.c */
-	KEY_USERS,	 /* template_users.c */
-	KEY_TEXTS,	 /* text: text or null; template_users.c */
-	KEY_MASK,	 /* name: style; template_rules.c */
-	KEY_CHILDREN,	 /* names of objects, with min 1 of their lookups; template_related.c */
-	KEY_LOOKUPS,	 /* "all" or names of lookups; template_related.c */
+	KEY_EXPRESSIONS,   /* name: expression; template_expressions.c */
+	KEY_VALUES,	   /* name: {value: value}; template_rules.c */
+	KEY_NULLS,	   /* one of choices, or name: one of choices; template_rules.c */
+	KEY_PARENTS,	   /* a policy, or name: policy; template_parents.c */
+	KEY_USERS,	   /* template_users.c */
+	KEY_TEXTS,	   /* text: text or null; template_users.c */
+	KEY_MASK,	   /* name: style; template_rules.c */
+	KEY_CHILDREN,	   /* names of objects, with min 1 of their lookups; template_related.c */
+	KEY_LOOKUPS,	   /* "all" or names of lookups; template_related.c */
 	KEY_TRANSACTIONAL, /* true, false or names of objects; template_related.c */
-	KEY_OBJECT,	 /* a mapping with keys of its own: keys */
-	KEY_OBJECTS,	 /* the list of objects */
+	KEY_OBJECT,	   /* a mapping with keys of its own: keys */
+	KEY_OBJECTS,	   /* the list of objects */
 	KEY_ONLY, /* known, but nothing else than its default (JSON text in choices) works yet */
 };
 

@@ -118,7 +118,8 @@ void osy_template_read_related(
 
 	object->select_related = osy_str_is(osy_json_get_str(json, "select"), "related");
 	object->no_parents = osy_str_is(osy_json_str(parents), "all");
-	object->no_parent = names(arena, object->no_parents ? NULL : parents, &object->no_parent_count);
+	object->no_parent =
+		names(arena, object->no_parents ? NULL : parents, &object->no_parent_count);
 	osy_template_match_share(arena, object);
 	object->related.depth = related ? (int)osy_json_get_i64(related, "depth", 1) : 0;
 	object->related.include =

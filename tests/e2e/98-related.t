@@ -99,7 +99,8 @@ runs "goes through" orgsync run start "$run" --wait
 is "$(totals "$run")" "[0, 0, 107, 0, 0]" "and selects the same"
 
 # ---- a delta of children -----------------------------------------------------------------------------------------
-sed -e 's/name: crm/name: delta/' -e '$aoptions: {deltaSync: true, deltaOverlapMinutes: 0}' "$T/crm.yaml" >"$T/delta.yaml"
+sed -e 's/name: crm/name: delta/' "$T/crm.yaml" >"$T/delta.yaml"
+echo 'options: {deltaSync: true, deltaOverlapMinutes: 0}' >>"$T/delta.yaml"
 runs "with a delta" orgsync template apply -f "$T/delta.yaml"
 run=$(create_run delta)
 runs "the first run goes through" orgsync run start "$run" --wait
@@ -145,11 +146,23 @@ run=$(create_run named)
 runs "and others come" orgsync run start "$run" --wait
 is "$(totals "$run")" "[0, 4, 5, 0, 0]" "in the next run"
 
+# ---- order and limit ----------------------------------------------------------------------------------------------------
+template top <<'YAML'
+name: top
+objects:
+  - {name: Project__c, orderBy: Ext_Id__c DESC, limit: 2, match: {externalId: Ext_Id__c}, excludeParents: all}
+YAML
+run=$(create_run top)
+runs "the first two of an order" orgsync run start "$run" --wait
+is "$(totals "$run")" "[1, 0, 1, 0, 0]" "one of which was there"
+is "$(dump Project__c 'sorted(r["Ext_Id__c"] for r in rows)[-2:]')" "['P-8', 'P-9']" "the last by name"
+
 # ---- an order of what was found, and what the check says ---------------------------------------------------------------
 scan crm
 runs "an order may name what was found" orgsync run order "$run" --set \
 	Account,Opportunity,Contact,OpportunityContactRole,Case,Project__c,Milestone__c,Task
-wait_for 30 eval '[[ $(run_get "$run" "d[\"state\"]") == Scanned ]]'
+is_scanned() { [[ $(run_get "$run" 'd["state"]') == Scanned ]]; }
+wait_for 30 is_scanned
 is "$(orgsync run order "$run" -o json | json '[o["name"] for o in d["objects"]][:3]')" "['Account', 'Opportunity', 'Contact']" "and is kept by the next scan"
 refused() { # NAME SENTENCE: the scan refuses it, and the check tells the same
 	local check

@@ -217,7 +217,8 @@ static void refusals(void **state)
 		"field 'Need__c' is not on Thing__c in org 'dst'");
 	assert_plan_fails(T("fields: {exclude: [Nix]}"), &thing, &thing, "field 'Nix'");
 	assert_plan_fails(T("excludeParents: [Slef__c]"), &thing, &thing,
-		"field 'Slef__c' is not on Thing__c in org 'src' (or our user may not see it); did you "
+		"field 'Slef__c' is not on Thing__c in org 'src' (or our user may not see it); did "
+		"you "
 		"mean 'Self__c'?");
 	assert_plan_fails(T("excludeParents: [Name]"), &thing, &thing,
 		"excludeParents names 'Name', which is no lookup; put it into fields.exclude");

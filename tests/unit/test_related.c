@@ -123,8 +123,9 @@ static struct osy_sf_object *describe_one(const char *name)
 	struct osy_err err = OSY_ERR_NONE;
 	bool first = true;
 
-	osy_buf_addf(&json, "{\"name\":\"%s\",\"fields\":[{\"name\":\"Id\",\"type\":\"id\"},"
-			    "{\"name\":\"Ext__c\",\"type\":\"string\",\"externalId\":%s}",
+	osy_buf_addf(&json,
+		"{\"name\":\"%s\",\"fields\":[{\"name\":\"Id\",\"type\":\"id\"},"
+		"{\"name\":\"Ext__c\",\"type\":\"string\",\"externalId\":%s}",
 		name, strcmp(name, "Case") == 0 ? "false" : "true");
 	for (size_t i = 0; i < OSY_COUNT(lookups); i++) {
 		if (is_of(lookups[i], name))
@@ -201,9 +202,8 @@ static void assert_objects(const struct found *found, const char *const *want)
 		if (n >= found->template->object_count ||
 			strcmp(found->template->objects[n].name, want[n]) != 0)
 			fail_msg("%zu: %s, want %s", n,
-				n < found->template->object_count
-					? found->template->objects[n].name
-					: "none",
+				n < found->template->object_count ? found->template->objects[n].name
+								  : "none",
 				want[n]);
 	}
 	assert_int_equal(found->template->object_count, n);
@@ -249,11 +249,13 @@ static void none_by_default(void **state)
 static void children_of_a_filter(void **state)
 {
 	(void)state;
-	OSY_AUTO(found_done) struct found found = find(
-		ENERGY "related: {exclude: [L1]}\n    match: {externalId: Ext__c}\n");
+	OSY_AUTO(found_done)
+	struct found found =
+		find(ENERGY "related: {exclude: [L1]}\n    match: {externalId: Ext__c}\n");
 	assert_objects(&found, LIST("Account", "Contact", "Case", "Opportunity", "Task"));
 	assert_where(&found, "Contact", "(AccountId != null AND (Account.Industry = 'Energy'))");
-	assert_where(&found, "Task", "WhatId IN (SELECT Id FROM Account WHERE Industry = 'Energy')");
+	assert_where(
+		&found, "Task", "WhatId IN (SELECT Id FROM Account WHERE Industry = 'Energy')");
 	assert_string_equal(object_of(&found, "Task")->related_parent, "Account");
 	assert_string_equal(object_of(&found, "Task")->related_field, "WhatId");
 	assert_int_equal(object_of(&found, "Contact")->match, OSY_MATCH_EXTERNAL_ID);
@@ -264,7 +266,8 @@ static void children_of_a_filter(void **state)
 static void children_of_all(void **state)
 {
 	(void)state;
-	OSY_AUTO(found_done) struct found found =
+	OSY_AUTO(found_done)
+	struct found found =
 		find("name: x\nobjects: [{name: Account, related: {include: [Contact, Task]}}]\n");
 	assert_objects(&found, LIST("Account", "Contact", "Task"));
 	assert_where(&found, "Contact", "(AccountId != null)");
@@ -275,15 +278,16 @@ static void children_of_all(void **state)
 static void two_levels(void **state)
 {
 	(void)state;
-	OSY_AUTO(found_done) struct found found =
-		find(ENERGY "related: {depth: 2, exclude: [L1, Task.WhatId]}\n");
+	OSY_AUTO(found_done)
+	struct found found = find(ENERGY "related: {depth: 2, exclude: [L1, Task.WhatId]}\n");
 	assert_objects(&found, LIST("Account", "Contact", "Case", "Opportunity", "Quote", "Role",
 				       "Task", "OpportunityLineItem"));
 	assert_where(&found, "Quote",
 		"(OpportunityId != null AND ((Opportunity.AccountId != null AND "
 		"(Opportunity.Account.Industry = 'Energy'))))");
 	assert_where(&found, "Role",
-		"(ContactId != null AND ((Contact.AccountId != null AND (Contact.Account.Industry = "
+		"(ContactId != null AND ((Contact.AccountId != null AND (Contact.Account.Industry "
+		"= "
 		"'Energy')))) OR (OpportunityId != null AND ((Opportunity.AccountId != null AND "
 		"(Opportunity.Account.Industry = 'Energy'))))");
 	assert_string_equal(object_of(&found, "Role")->related_parent, "Contact");
@@ -292,12 +296,15 @@ static void two_levels(void **state)
 static void deep_ones(void **state)
 {
 	(void)state;
-	OSY_AUTO(found_done) struct found found =
+	OSY_AUTO(found_done)
+	struct found found =
 		find(ENERGY "related: {depth: 9, include: [L1, L2, L3, L4, L5, L6]}\n");
 	assert_objects(&found, LIST("Account", "L1", "L2", "L3", "L4", "L5", "L6"));
 	assert_non_null(strstr(object_of(&found, "L5")->where, "Up.Up.Up.Up.Up.Industry"));
-	assert_int_equal(strncmp(object_of(&found, "L6")->where, "UpId IN (SELECT Id FROM L5", 26), 0);
-	OSY_AUTO(found_done) struct found deeper =
+	assert_int_equal(
+		strncmp(object_of(&found, "L6")->where, "UpId IN (SELECT Id FROM L5", 26), 0);
+	OSY_AUTO(found_done)
+	struct found deeper =
 		find(ENERGY "related: {depth: 9, include: [L1, L2, L3, L4, L5, L6, L7]}\n");
 	assert_note(&deeper, true,
 		"records of L7 cannot be selected as children of L6 by UpId: its filter holds a "
@@ -307,13 +314,15 @@ static void deep_ones(void **state)
 static void joined_ones(void **state)
 {
 	(void)state;
-	OSY_AUTO(found_done) struct found found = find(ENERGY
+	OSY_AUTO(found_done)
+	struct found found = find(ENERGY
 		"related: {depth: 2, include: [Contact, Case.ContactId]}\n"
 		"  - name: Contact\n    select: related\n    where: \"Email != null OR Phone != "
 		"null\"\n    match: {keys: [Email]}\n");
 	assert_objects(&found, LIST("Account", "Contact", "Case"));
 	assert_where(&found, "Contact",
-		"((AccountId != null AND (Account.Industry = 'Energy'))) AND (Email != null OR Phone "
+		"((AccountId != null AND (Account.Industry = 'Energy'))) AND (Email != null OR "
+		"Phone "
 		"!= null)");
 	assert_int_equal(object_of(&found, "Contact")->match, OSY_MATCH_KEYS);
 	assert_string_equal(object_of(&found, "Case")->related_parent, "Contact");
@@ -323,9 +332,10 @@ static void joined_ones(void **state)
 static void listed_ones(void **state)
 {
 	(void)state;
-	OSY_AUTO(found_done) struct found found =
-		find(ENERGY "related: {depth: 2, exclude: [L1, Opportunity, Task, Case.AccountId]}\n"
-			    "  - name: Contact\n");
+	OSY_AUTO(found_done)
+	struct found found = find(
+		ENERGY "related: {depth: 2, exclude: [L1, Opportunity, Task, Case.AccountId]}\n"
+		       "  - name: Contact\n");
 	assert_objects(&found, LIST("Account", "Contact"));
 	assert_null(object_of(&found, "Contact")->where);
 }
@@ -333,9 +343,10 @@ static void listed_ones(void **state)
 static void several_objects(void **state)
 {
 	(void)state;
-	OSY_AUTO(found_done) struct found found =
-		find("name: x\nobjects:\n  - {name: Account, where: A = 1, related: {include: [Task]}}\n"
-		     "  - {name: Opportunity, where: B = 2, related: {exclude: [Quote, Role]}}\n");
+	OSY_AUTO(found_done)
+	struct found found = find(
+		"name: x\nobjects:\n  - {name: Account, where: A = 1, related: {include: [Task]}}\n"
+		"  - {name: Opportunity, where: B = 2, related: {exclude: [Quote, Role]}}\n");
 	assert_objects(&found, LIST("Account", "Opportunity", "Task", "OpportunityLineItem"));
 	assert_where(&found, "Task", "WhatId IN (SELECT Id FROM Account WHERE A = 1)");
 	assert_note(&found, false,
@@ -347,16 +358,19 @@ static void several_objects(void **state)
 static void transactional_ones(void **state)
 {
 	(void)state;
-	OSY_AUTO(found_done) struct found found =
-		find(ENERGY "related: {depth: 2, exclude: [L1]}\noptions: {skipTransactional: true}\n");
+	OSY_AUTO(found_done)
+	struct found found = find(
+		ENERGY "related: {depth: 2, exclude: [L1]}\noptions: {skipTransactional: true}\n");
 	assert_objects(&found, LIST("Account", "Contact", "Role"));
 	assert_note(&found, false,
 		"Opportunity is a child of Account, but transactional (options.skipTransactional)");
 	assert_int_equal(found.related.note_count, 4);
-	OSY_AUTO(found_done) struct found named = find(ENERGY
-		"related: {include: [Opportunity]}\noptions: {skipTransactional: true}\n");
+	OSY_AUTO(found_done)
+	struct found named = find(
+		ENERGY "related: {include: [Opportunity]}\noptions: {skipTransactional: true}\n");
 	assert_objects(&named, LIST("Account", "Opportunity"));
-	OSY_AUTO(found_done) struct found own =
+	OSY_AUTO(found_done)
+	struct found own =
 		find(ENERGY "related: {exclude: [L1]}\noptions: {skipTransactional: [Contact]}\n");
 	assert_objects(&own, LIST("Account", "Case", "Opportunity", "Task"));
 }
@@ -365,8 +379,10 @@ static void refusals(void **state)
 {
 	static const char *const cases[][2] = {
 		{ENERGY "related: {include: [Contcat]}\n",
-			"related.include of Account names Contcat, which is no child of its records "
-			"within the depth of 1 (or is listed without select: related); did you mean "
+			"related.include of Account names Contcat, which is no child of its "
+			"records "
+			"within the depth of 1 (or is listed without select: related); did you "
+			"mean "
 			"'Contact'?"},
 		{ENERGY "related: {include: [Quote]}\n", "names Quote, which is no child"},
 		{ENERGY "related: {include: [Locked]}\n",
@@ -375,11 +391,13 @@ static void refusals(void **state)
 			"Contact has select: related, but no object's related leads to it"},
 		{"name: x\nobjects: [{name: Account, where: 'Id IN (SELECT AccountId FROM Case)', "
 		 "related: {include: [Contact]}}]\n",
-			"Contact cannot be selected as children of Account by AccountId: its filter "
+			"Contact cannot be selected as children of Account by AccountId: its "
+			"filter "
 			"holds a sub-query"},
 		{ENERGY "related: {depth: 2, include: [Contact, Case.ContactId]}\n"
 			"  - {name: Contact, select: related, limit: 5}\n",
-			"records of Case cannot be selected as children of Contact by ContactId: its "
+			"records of Case cannot be selected as children of Contact by ContactId: "
+			"its "
 			"parents have a limit"},
 	};
 

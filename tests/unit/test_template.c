@@ -194,8 +194,10 @@ static void related(void **state)
 	(void)state;
 	struct osy_template *t = assert_taken(
 		"name: r\nobjects:\n  - name: Account\n    related: {include: [Contact, "
-		"Case.ContactId], exclude: [Task]}\n    excludeParents: [ParentId]\n  - name: Case\n"
-		"    select: related\n    excludeParents: all\noptions: {skipTransactional: [Order]}\n");
+		"Case.ContactId], exclude: [Task]}\n    excludeParents: [ParentId]\n  - name: "
+		"Case\n"
+		"    select: related\n    excludeParents: all\noptions: {skipTransactional: "
+		"[Order]}\n");
 	const struct osy_template_object *o = t->objects;
 	assert_int_equal(o[0].related.depth, 1);
 	assert_int_equal(o[0].related.include_count, 2);
@@ -282,10 +284,12 @@ static void refusals(void **state)
 		{ONE("related: {depth: 0}"), "depth must be a whole number from 1 to 100"},
 		{ONE("related: {depht: 1}"), "did you mean 'depth'?"},
 		{ONE("related: {include: Contact}"), "include must be a list of at most"},
-		{ONE("related: {exclude: [a.b.c]}"), "item 1 of exclude is not the name of an object or"},
+		{ONE("related: {exclude: [a.b.c]}"),
+			"item 1 of exclude is not the name of an object or"},
 		{ONE("related: {depth: 1}\n    limit: 5"),
 			"related of object Account does not go with limit"},
-		{ONE("related: {depth: 1}\n    select: related"), "has related and select: related"},
+		{ONE("related: {depth: 1}\n    select: related"),
+			"has related and select: related"},
 		{ONE("select: some"), "select must be all or related"},
 		{ONE("excludeParents: [\"*\"]"), "item 1 of excludeParents is not a field name"},
 		{ONE("excludeParents: none"), "excludeParents must be all, or a list of lookups"},
