@@ -428,6 +428,18 @@ class Rules(Base):
     def code(self, kind, **fields):
         return self.org.refused(kind, **fields)["statusCode"]
 
+    def test_shares(self):
+        a = self.org.new("Account", Name="a")
+        owner = self.org.get("Account", a, "OwnerId")["OwnerId"]
+        self.org.admin("POST", "seed", lines(rec("Group", Id="@g", Name="g", DeveloperName="g", Type="Regular")))
+        group = self.org.soql("SELECT Id FROM Group WHERE DeveloperName = 'g'")["records"]
+        levels = {"AccountId": a, "AccountAccessLevel": "Edit", "OpportunityAccessLevel": "None", "CaseAccessLevel": "None"}
+        self.assertEqual(self.code("AccountShare", UserOrGroupId=owner, **levels), "FIELD_INTEGRITY_EXCEPTION")
+        self.assertEqual(self.code("AccountShare", UserOrGroupId=owner, **dict(levels, AccountAccessLevel="All")), "INVALID_ACCESS_LEVEL")
+        self.assertEqual(self.code("AccountShare", UserOrGroupId=owner, RowCause="Rule", **levels), "INVALID_FIELD_FOR_INSERT_UPDATE")
+        share = self.org.new("AccountShare", UserOrGroupId=group[0]["Id"], **levels)
+        self.assertEqual(self.org.get("AccountShare", share, "RowCause")["RowCause"], "Manual")
+
     def test_fields(self):
         self.assertEqual(self.code("Account", Name="x" * 256), "STRING_TOO_LONG")
         self.assertEqual(self.org.refused("Account", Name="a", CreatedDate="2020-01-01T00:00:00Z"),
@@ -509,18 +521,6 @@ class Rules(Base):
         self.org.new("PricebookEntry", Pricebook2Id=std, Product2Id=prod, UnitPrice=1, IsActive=True)
         e = self.org.new("PricebookEntry", Pricebook2Id=book, Product2Id=prod, UnitPrice=2, IsActive=True)
         self.assertEqual(self.code("PricebookEntry", Pricebook2Id=book, Product2Id=prod, UnitPrice=3), "DUPLICATE_VALUE")
-
-    def test_shares(self):
-        a = self.org.new("Account", Name="a")
-        owner = self.org.get("Account", a, "OwnerId")["OwnerId"]
-        other = self.org.soql("SELECT Id FROM User WHERE Id != '%s'" % owner)["records"]
-        levels = {"AccountId": a, "AccountAccessLevel": "Edit", "OpportunityAccessLevel": "None", "CaseAccessLevel": "None"}
-        self.assertEqual(self.code("AccountShare", UserOrGroupId=owner, **levels), "FIELD_INTEGRITY_EXCEPTION")
-        self.assertEqual(self.code("AccountShare", UserOrGroupId=owner, **dict(levels, AccountAccessLevel="All")), "INVALID_ACCESS_LEVEL")
-        self.assertEqual(self.code("AccountShare", UserOrGroupId=owner, RowCause="Rule", **levels), "INVALID_FIELD_FOR_INSERT_UPDATE")
-        if other:
-            share = self.org.new("AccountShare", UserOrGroupId=other[0]["Id"], **levels)
-            self.assertEqual(self.org.get("AccountShare", share, "RowCause")["RowCause"], "Manual")
         self.assertEqual(self.code("Pricebook2", Name="c", IsStandard=True), "INVALID_FIELD_FOR_INSERT_UPDATE")
         o = self.org.new("Opportunity", Name="o", StageName="Closed Won", CloseDate="2025-01-01")
         li = self.org.new("OpportunityLineItem", OpportunityId=o, PricebookEntryId=e, Quantity=3, UnitPrice=2)
