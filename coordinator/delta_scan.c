@@ -47,7 +47,8 @@ static void hash_object(
 	struct osy_str key;
 
 	for (size_t m = 0; !object->deletes && osy_json_member(members, m, &key, &value); m++) {
-		if (!osy_str_is(key, "api") && !osy_str_is(key, "batchSize"))
+		if (!osy_str_is(key, "api") && !osy_str_is(key, "batchSize") &&
+			!osy_str_is(key, "related"))
 			add_json(&text, key, value);
 	}
 	if (!object->deletes)

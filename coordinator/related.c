@@ -3,6 +3,7 @@
 
 #include "children.h"
 #include "related_internal.h"
+#include "soql.h"
 
 #define NOTES_MAX 500
 #define TEXT_MAX (64u * 1024)
@@ -78,7 +79,8 @@ static bool is_wanted(struct related_walk *walk, const struct osy_template_relat
 	const struct osy_template *template = walk->template;
 	bool named = is_child_in(child, related->include, related->include_count);
 
-	if ((related->include_count && !named) ||
+	if (strlen(child->object) > OSY_SOQL_NAME_MAX || strlen(child->field) > OSY_SOQL_NAME_MAX ||
+		(related->include_count && !named) ||
 		is_child_in(child, related->exclude, related->exclude_count) ||
 		(osy_is_shadow(child->object) &&
 			!(named && osy_template_is_share(child->object))) ||

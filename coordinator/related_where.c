@@ -3,13 +3,14 @@
 #include "soql.h"
 
 #define WHERE_MAX (64u * 1024)
+#define TOO_LONG "its filter would be too long"
 
 /* Appends "F != null AND (parent's filter over F)"; gives why not. */
 static const char *add_path(
 	const struct related_walk *walk, const struct related_edge *edge, struct osy_buf *out)
 {
 	const struct osy_template_object *parent = &walk->objects[edge->parent];
-	OSY_AUTO(osy_buf_done) struct osy_buf where = OSY_BUF(WHERE_MAX);
+	OSY_AUTO(osy_buf_done) struct osy_buf where = OSY_BUF(OSY_SOQL_THROUGH_MAX);
 	const char *why = NULL;
 
 	if (parent->limit)
@@ -23,6 +24,8 @@ static const char *add_path(
 			parent->where, parent->name, edge->field->relationship_name, &where);
 	if (why)
 		return why;
+	if (out->len + where.len > OSY_SOQL_WHERE_MAX)
+		return TOO_LONG;
 	osy_buf_addf(out, "%s%s != null", out->len ? " OR (" : "(", edge->field->name);
 	if (parent->where)
 		osy_buf_addf(out, " AND (%s)", where.p);
@@ -80,7 +83,7 @@ static void tell_unsaid(
 		    : "list it with a filter of its own, or exclude it");
 }
 
-static void set_where(struct related_walk *walk, size_t place, const struct osy_buf *by)
+static bool set_where(struct related_walk *walk, size_t place, const struct osy_buf *by)
 {
 	struct osy_template_object *object = &walk->objects[place];
 	OSY_AUTO(osy_buf_done) struct osy_buf where = OSY_BUF(WHERE_MAX);
@@ -92,17 +95,23 @@ static void set_where(struct related_walk *walk, size_t place, const struct osy_
 		osy_buf_addz(&where, " AND ");
 		osy_soql_nest(object->where, &where);
 	}
+	if (where.len > OSY_SOQL_WHERE_MAX)
+		return false;
 	object->where = osy_arena_strndup(&walk->template->arena_, where.p, where.len);
+	return true;
 }
 
 void related_select(struct related_walk *walk, size_t place)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf by = OSY_BUF(WHERE_MAX);
-	size_t first = walk->edges_told, none = walk->edge_count, query = none;
+	size_t first = walk->edges_told, none = walk->edge_count, query = none, last = none;
 	const char *why;
 
 	for (size_t i = first; i < none; i++) {
-		if (is_for(walk, i, place) && !add_path(walk, &walk->edges[i], &by))
+		if (!is_for(walk, i, place))
+			continue;
+		last = i;
+		if (!add_path(walk, &walk->edges[i], &by))
 			use(walk, &walk->edges[i]);
 	}
 	for (size_t i = first; !by.len && i < none; i++) {
@@ -118,8 +127,9 @@ void related_select(struct related_walk *walk, size_t place)
 					     : "a query takes one such lookup only"))
 			tell_unsaid(walk, &walk->edges[i], by.len != 0, why);
 	}
-	if (by.len)
-		set_where(walk, place, &by);
-	else
+	walk->places[place].gone = !by.len;
+	if (by.len && !set_where(walk, place, &by)) {
 		walk->places[place].gone = true;
+		tell_unsaid(walk, &walk->edges[last], false, TOO_LONG);
+	}
 }

@@ -157,6 +157,10 @@ static bool put_arguments(struct through *t)
 		depth += is(&token, "(") ? 1 : is(&token, ")") ? -1 : 0;
 		if (token.kind == END)
 			return refuse(t, UNREAD);
+		if (is(&token, "(")) {
+			osy_buf_addc(t->out, '(');
+			continue;
+		}
 		if (token.kind != WORD || !isalpha((unsigned char)token.text.p[0]) ||
 			follows(t, "("))
 			put(t, token.text);
@@ -237,6 +241,8 @@ const char *osy_soql_through(
 
 	if (osy_soql_has_query(where))
 		return "its filter holds a sub-query";
+	if (strlen(relation) > OSY_SOQL_NAME_MAX)
+		return UNREAD;
 	while (more) {
 		if (!put_condition(&t, &depth, &more))
 			return t.why;

@@ -1,6 +1,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "soql.h"
 #include "template_check.h"
 
 #define TEXT(name, max)                                      \
@@ -41,7 +42,7 @@ static const struct key related_keys[] = {
 const struct key template_object_keys[] = {
 	{"name", KEY_NAME, NULL, 0, 0, NULL, NULL},
 	{"target", KEY_NAME, NULL, 0, 0, "name", NULL},
-	TEXT("where", 20000),
+	TEXT("where", OSY_SOQL_WHERE_MAX),
 	TEXT("orderBy", 2000),
 	NUMBER("limit", NULL, 1, 1000000),
 	CHOICE("select", "\"all\"", "all|related"),

@@ -29,9 +29,9 @@ static void filters_through_a_lookup(void **state)
 			"Account.CreatedDate > 2024-01-01T00:00:00+01:00 AND "
 			"Account.LastModifiedDate = LAST_N_DAYS:3"},
 		{"CALENDAR_YEAR(convertTimezone(CreatedDate)) = 2024",
-			"CALENDAR_YEAR (convertTimezone (Account.CreatedDate)) = 2024"},
+			"CALENDAR_YEAR(convertTimezone(Account.CreatedDate)) = 2024"},
 		{"DISTANCE(Loc__c, GEOLOCATION(37.7, -122.4), 'mi') < 20",
-			"DISTANCE (Account.Loc__c , GEOLOCATION (37.7 , -122.4) , 'mi') < 20"},
+			"DISTANCE(Account.Loc__c , GEOLOCATION(37.7 , -122.4) , 'mi') < 20"},
 		{"account.Name = 'x'", "Account.Name = 'x'"},
 		{"Picks__c INCLUDES ('a;b', 'c')", "Account.Picks__c INCLUDES ('a;b' , 'c')"},
 		{"A.B.C.D.E = 1", "Account.A.B.C.D.E = 1"},
@@ -375,6 +375,31 @@ static void transactional_ones(void **state)
 	assert_objects(&own, LIST("Account", "Case", "Opportunity", "Task"));
 }
 
+static void long_filters(void **state)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf yaml = OSY_BUF(100000);
+
+	(void)state;
+	osy_buf_addz(&yaml, "name: x\nobjects: [{name: Account, where: \"A = 1");
+	while (yaml.len < 15000)
+		osy_buf_addz(&yaml, " OR A = 1");
+	osy_buf_addz(&yaml, "\", related: {include: [Contact, Task]}}]\n");
+	OSY_AUTO(found_done) struct found found = find(yaml.p);
+	assert_objects(&found, LIST("Account", "Contact", "Task"));
+	assert_int_equal(strncmp(object_of(&found, "Contact")->where, "AccountId IN (SEL", 17), 0);
+	osy_buf_reset(&yaml);
+	osy_buf_addz(&yaml, "name: x\nobjects: [{name: Account, where: \"A = 1");
+	while (yaml.len < 19900)
+		osy_buf_addz(&yaml, " OR A = 1");
+	osy_buf_addz(&yaml,
+		"\", related: {include: [Contact]}}, {name: Contact, select: related, where: "
+		"\"Email != 'somebody whose name is long enough to be too long for this, and "
+		"then a little longer than that, just to be sure that it is'\"}]\n");
+	OSY_AUTO(found_done) struct found longer = find(yaml.p);
+	assert_note(
+		&longer, true, "as children of Account by AccountId: its filter would be too long");
+}
+
 static void refusals(void **state)
 {
 	static const char *const cases[][2] = {
@@ -422,6 +447,7 @@ int main(void)
 		cmocka_unit_test(listed_ones),
 		cmocka_unit_test(several_objects),
 		cmocka_unit_test(transactional_ones),
+		cmocka_unit_test(long_filters),
 		cmocka_unit_test(refusals),
 	};
 
