@@ -190,6 +190,7 @@ enum osy_code cli_run_show(struct cli *cli, struct osy_err *err)
 			printf("\n");
 		cli_run_print_objects(cli, run);
 		cli_run_print_rollback(run);
+		cli_run_print_hooks(run);
 	}
 	return OSY_OK;
 }

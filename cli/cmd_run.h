@@ -13,6 +13,8 @@ enum osy_code cli_run_ask(struct cli *cli, const char *method, const char *patte
 void cli_run_print_objects(const struct cli *cli, const struct osy_json *run);
 /* What its last rollback has done, or would do; nothing when there was none. */
 void cli_run_print_rollback(const struct osy_json *run);
+/* How the calls of its hooks stand; nothing when there are none. */
+void cli_run_print_hooks(const struct osy_json *run);
 /* That some of what it skipped waits for a parent, when that is so. */
 enum osy_code cli_run_tell_waiting(struct cli *cli, const struct osy_json *run, const char *id,
 	struct osy_err *err) OSY_CHECKED;

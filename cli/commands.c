@@ -29,6 +29,14 @@ static const struct cli_option org_add[] = {
 	{"access-token-file", 0, "FILE", false, "for access-token"},
 	END,
 };
+static const struct cli_option hook_add[] = {
+	{"url", 0, "URL", false, "where it is called, https://..."},
+	{"url-file", 0, "FILE", false,
+		"the same, of a URL that holds a secret; - is standard input"},
+	{"secret-file", 0, "FILE", true,
+		"whsec_ and 24 to 64 bytes in base64, which sign the calls; - is standard input"},
+	END,
+};
 static const struct cli_option template_apply[] = {
 	{"file", 'f', "FILE", true, "the template, YAML or JSON; - is standard input"},
 	END,
@@ -120,6 +128,15 @@ const struct cli_command cli_commands[] = {
 	{"org", "test", "NAME", NULL, "logs in and asks who the org is", cli_org_test},
 	{"org", "limits", "NAME", NULL, "the org's limits as it tells them", cli_org_limits},
 	{"org", "remove", "NAME", NULL, "removes an org that no run refers to", cli_org_remove},
+	{"hook", "add", "NAME", hook_add,
+		"adds a receiver of calls, or replaces its URL and secret", cli_hook_add},
+	{"hook", "list", "", NULL, "all hooks", cli_hook_list},
+	{"hook", "show", "NAME", NULL, "one hook, without its secret and the path of its URL",
+		cli_hook_show},
+	{"hook", "test", "NAME", NULL, "calls it once; exit 4 when it does not take the call",
+		cli_hook_test},
+	{"hook", "remove", "NAME", NULL, "removes a hook that has no call to answer",
+		cli_hook_remove},
 	{"template", "apply", "", template_apply, "checks and stores a template",
 		cli_template_apply},
 	{"template", "list", "", NULL, "all templates", cli_template_list},
@@ -138,6 +155,8 @@ const struct cli_command cli_commands[] = {
 		"the target's automation that it switches off, and back on; exit 4 when some is "
 		"left off",
 		cli_run_automation},
+	{"run", "hooks", "RUN", limit, "the calls of its hooks: what was sent, answered, failed",
+		cli_run_hooks},
 	{"run", "start", "RUN", wait, "starts it; scans first when that was not done",
 		cli_run_start},
 	{"run", "watch", "RUN", NULL, "follows it until it ends; Ctrl-C leaves it running",

@@ -98,7 +98,7 @@ unsigned osy_api_port(const struct osy_api *api); /* useful when settings->liste
 /* ---- Routes of each part, ended by a row without a method ---- */
 extern const struct osy_route osy_routes_orgs[], osy_routes_templates[], osy_routes_runs[],
 	osy_routes_errors[], osy_routes_admin[], osy_routes_check[], osy_routes_order[],
-	osy_routes_automation[], osy_routes_waiting[];
+	osy_routes_automation[], osy_routes_waiting[], osy_routes_hooks[];
 
 /* By a method and a path below /api/v1; NULL: there is none. params gets copies of what the {}
  * stand for (free()). *ret_path_known: the path is there, be it with other methods only. */

@@ -101,6 +101,28 @@ static void write_sizes(struct osy_json_writer *w, const struct osy_pg_result *r
 	}
 }
 
+/* How the calls of its hooks stand; nothing without any. */
+static enum osy_code write_hooks(
+	struct osy_pg *pg, const char *id, struct osy_json_writer *w, struct osy_err *err)
+{
+	static const char *const keys[] = {"pending", "delivered", "failed"};
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	enum osy_code rc = osy_pg_do(pg, &result, err,
+		"SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = "
+		"'delivered'), count(*) FILTER (WHERE state = 'failed') FROM hook_call WHERE run = "
+		"$1 HAVING count(*) > 0",
+		OSY_PG_Z(id));
+
+	if (rc || !osy_pg_rows(result))
+		return rc;
+	osy_jw_key(w, "hooks");
+	osy_jw_object(w);
+	for (int i = 0; i < (int)OSY_COUNT(keys); i++)
+		osy_api_put_int(w, keys[i], result, 0, i);
+	osy_jw_object_end(w);
+	return OSY_OK;
+}
+
 static enum osy_code write_objects(struct osy_pg *pg, const char *id, int64_t elapsed_ms,
 	struct osy_json_writer *w, struct osy_err *err)
 {
@@ -240,6 +262,8 @@ enum osy_code osy_api_write_run(
 	write_head(&w, result, 0);
 	if (full)
 		rc = write_rollback(pg, id, &w, err);
+	if (full && !rc)
+		rc = write_hooks(pg, id, &w, err);
 	if (full && !rc)
 		rc = write_objects(pg, id, osy_pg_i64(result, 0, 17, 0), &w, err);
 	osy_jw_object_end(&w);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "drive_run.h"
+#include "hook.h"
 #include "osy/clock.h"
 #include "osy/mem.h"
 
@@ -394,6 +395,8 @@ enum osy_code osy_drive_create(struct osy_pg *pg, const char *template_name, con
 
 	if (!rc && since >= 0)
 		rc = check_since(pg, template_name, err);
+	if (!rc)
+		rc = osy_hooks_are_there(pg, template_name, err);
 	if (rc)
 		return rc;
 	osy_new_id("", run, sizeof(run));

@@ -14,6 +14,7 @@
 #include "children.h"
 #include "delta.h"
 #include "drive_run.h"
+#include "hook.h"
 #include "osy/clock.h"
 #include "osy/failpoint.h"
 #include "osy/json.h"
@@ -216,6 +217,17 @@ static enum osy_code is_undone(struct osy_drive *drive, bool *ret, struct osy_er
 	return rc;
 }
 
+static enum osy_code end(struct osy_drive *drive, const struct asked *asked, int64_t target_calls,
+	struct osy_err *err)
+{
+	return osy_pg_do(drive->pg, NULL, err,
+		"UPDATE run SET state = $3, phase = CASE WHEN $3 = 'Aborted' THEN 'Aborted' ELSE "
+		"'Completed' END, open_stage = 0, problem = NULL, wanted = NULL, ended_at = now(), "
+		"target_calls = target_calls + $2 WHERE id = $1",
+		OSY_PG_Z(drive->run), OSY_PG_I64(target_calls),
+		OSY_PG_Z(asked->dry && asked->was[0] ? asked->was : "Rollback Completed"));
+}
+
 static enum osy_code finish(struct osy_drive *drive, struct osy_err *err)
 {
 	int64_t source_calls, target_calls;
@@ -225,18 +237,22 @@ static enum osy_code finish(struct osy_drive *drive, struct osy_err *err)
 	if (rc)
 		return rc;
 	osy_drive_calls(drive, &source_calls, &target_calls);
+	rc = osy_drive_begin(drive, err);
+	if (rc)
+		return rc;
 	/* what it took out of table waiting waits again */
 	if (!asked.dry)
 		rc = osy_pg_do(drive->pg, NULL, err,
 			"UPDATE waiting SET in_run = NULL WHERE in_run = $1", OSY_PG_Z(drive->run));
-	if (rc)
+	if (!rc)
+		rc = end(drive, &asked, target_calls, err);
+	if (!rc && !asked.dry)
+		rc = osy_hooks_tell(drive, OSY_HOOK_AFTER_RUN, 0, err);
+	if (rc) {
+		osy_pg_rollback(drive->pg);
 		return rc;
-	rc = osy_drive_set(drive, err,
-		"state = $5, phase = CASE WHEN $5 = 'Aborted' THEN 'Aborted' ELSE 'Completed' END, "
-		"open_stage = 0, problem = NULL, wanted = NULL, ended_at = now(), target_calls = "
-		"target_calls + $4",
-		OSY_PG_I64(target_calls),
-		OSY_PG_Z(asked.dry && asked.was[0] ? asked.was : "Rollback Completed"));
+	}
+	rc = osy_drive_commit(drive, err);
 	if (!rc)
 		osy_log(OSY_INFO, "run.rolled_back", OSY_KV("run", drive->run));
 	return rc;

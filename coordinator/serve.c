@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "hook.h"
 #include "osy/clock.h"
 #include "osy/crypt.h"
 #include "osy/log.h"
@@ -16,6 +17,7 @@
 struct coordinator {
 	struct osy_api_context context;
 	struct osy_api *api;
+	struct osy_hooks *hooks;
 	struct osy_pg *pg;
 	int signals;
 };
@@ -84,6 +86,7 @@ static void stop(struct coordinator *c)
 		osy_driver_stop(c->context.driver);
 	osy_api_stop(c->api);
 	osy_driver_free(c->context.driver);
+	osy_hooks_free(c->hooks);
 	osy_kafka_free(c->context.kafka);
 	osy_pg_free(c->pg);
 	if (c->signals >= 0)
@@ -106,6 +109,8 @@ enum osy_code osy_coordinator_run(const struct osy_settings *settings, struct os
 	}
 	if (!rc)
 		rc = osy_driver_new(settings, c.context.kafka, &c.context.driver, err);
+	if (!rc)
+		rc = osy_hooks_new(settings, &c.hooks, err);
 	if (!rc)
 		rc = osy_api_start(&c.context, &c.api, err);
 	if (!rc) {

@@ -4,6 +4,7 @@
 #include "delta.h"
 
 #include "gate.h"
+#include "hook.h"
 #include "keys.h"
 
 #include "osy/clock.h"
@@ -22,6 +23,7 @@ struct watch {
 	struct osy_keys *keys;
 	int64_t looked_at, checked_at, counted_at;
 	bool hold; /* too much is outstanding */
+	int told;  /* the stage whose objects the hooks know */
 };
 
 /* ---- The end ---- */
@@ -56,6 +58,8 @@ static enum osy_code settle(
 		OSY_PG_Z(drive->run), OSY_PG_I64(source_calls), OSY_PG_I64(target_calls));
 	if (!rc)
 		rc = osy_delta_settle(drive, err);
+	if (!rc)
+		rc = osy_hooks_tell(drive, OSY_HOOK_AFTER_RUN, 0, err);
 	if (!rc && OSY_FAILPOINT("coordinator.settle"))
 		rc = osy_fail(err, OSY_E_POSTGRES, "failpoint coordinator.settle");
 	if (!rc)
@@ -120,6 +124,8 @@ static enum osy_code close_lanes(struct osy_drive *drive, bool *ret_closed, stru
 			"now(), automation = CASE WHEN automation = 'off' THEN 'restore' ELSE "
 			"automation END WHERE id = $1",
 			OSY_PG_Z(drive->run));
+	if (!rc && !busy)
+		rc = osy_hooks_tell(drive, OSY_HOOK_AFTER_RUN, 0, err);
 	if (rc || busy) {
 		osy_pg_rollback(drive->pg);
 		return rc;
@@ -231,14 +237,33 @@ static enum osy_code open_stage(struct watch *watch, int stage, struct osy_err *
 	return OSY_OK;
 }
 
+/* What is told of the objects of the stage that has settled; false: an answer is waited for. */
+static enum osy_code tell_objects(struct watch *watch, bool *ret, struct osy_err *err)
+{
+	struct osy_drive *drive = watch->drive;
+	enum osy_code rc = OSY_OK;
+
+	if (watch->told != drive->open_stage)
+		rc = osy_hooks_tell(drive, OSY_HOOK_AFTER_OBJECT, drive->open_stage, err);
+	if (!rc)
+		watch->told = drive->open_stage;
+	if (!rc)
+		rc = osy_hooks_answered(drive, OSY_HOOK_AFTER_OBJECT, ret, err);
+	if (!*ret)
+		watch->checked_at = osy_mono_ms();
+	return rc;
+}
+
 /* The stage that is open has settled: the next one, the links, or the end. */
 static enum osy_code advance(struct watch *watch, bool *ret_ended, struct osy_err *err)
 {
 	struct osy_drive *drive = watch->drive;
-	bool any = false;
+	bool any = false, told = false;
 	enum osy_code rc = check_failures(drive, err);
 
-	if (rc || drive->wants_abort)
+	if (!rc && !drive->wants_abort)
+		rc = tell_objects(watch, &told, err);
+	if (rc || drive->wants_abort || !told)
 		return rc;
 	osy_keys_settled(watch->keys, drive->open_stage);
 	if (drive->open_stage < drive->spec->stages) {
@@ -303,7 +328,7 @@ static enum osy_code run_turns(struct watch *watch, struct osy_err *err)
 
 enum osy_code osy_stage_run(struct osy_drive *drive, struct osy_err *err)
 {
-	struct watch watch = {.drive = drive};
+	struct watch watch = {.drive = drive, .told = -1};
 	enum osy_code rc = osy_drive_orgs(drive, err);
 
 	if (!rc)

@@ -61,6 +61,7 @@ const struct key template_object_keys[] = {
 	CHOICE("mode", "\"sync\"", "sync|match-only"),
 	NUMBER("batchSize", "200", 1, 200),
 	CHOICE("api", "\"auto\"", "auto|rest|bulk"),
+	FLAG("hooks", NULL),
 	{0},
 };
 
@@ -101,6 +102,7 @@ static const struct key top_keys[] = {
 	{"users", KEY_USERS, NULL, 0, 0, NULL, NULL},
 	ONLY("recordTypes", "\"developerName\""),
 	{"files", KEY_OBJECT, NULL, 0, 0, NULL, file_keys},
+	{"hooks", KEY_HOOKS, NULL, 0, 0, NULL, NULL},
 	{"options", KEY_OBJECT, OPTION_DEFAULTS, 0, 0, NULL, option_keys},
 	{0},
 };

@@ -32,6 +32,7 @@ enum key_kind {
 	KEY_CHILDREN,	   /* names of objects, with min 1 of their lookups; template_related.c */
 	KEY_LOOKUPS,	   /* "all" or names of lookups; template_related.c */
 	KEY_TRANSACTIONAL, /* true, false or names of objects; template_related.c */
+	KEY_HOOKS,	   /* template_hooks.c */
 	KEY_OBJECT,	   /* a mapping with keys of its own: keys */
 	KEY_OBJECTS,	   /* the list of objects */
 	KEY_ONLY, /* known, but nothing else than its default (JSON text in choices) works yet */
@@ -65,6 +66,9 @@ bool check_is_name(struct osy_str text);
 enum osy_code check_users(const struct check *check, const struct osy_json *container,
 	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
 enum osy_code check_texts(const struct check *check, const struct osy_json *container,
+	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+/* template_hooks.c */
+enum osy_code check_hooks(const struct check *check, const struct osy_json *container,
 	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
 /* template_parents.c */
 enum osy_code check_parents(const struct check *check, const struct osy_json *container,

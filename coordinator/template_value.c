@@ -320,6 +320,8 @@ enum osy_code check_value(const struct check *check, const struct osy_json *cont
 		return check_lookups(check, container, key, ret, err);
 	case KEY_TRANSACTIONAL:
 		return check_transactional(check, container, key, ret, err);
+	case KEY_HOOKS:
+		return check_hooks(check, container, key, ret, err);
 	case KEY_OBJECT:
 		return take_object(check, container, key, value, where, ret, err);
 	case KEY_ONLY:

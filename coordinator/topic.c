@@ -2,6 +2,7 @@
 
 #include "automation.h"
 #include "drive_run.h"
+#include "hook.h"
 #include "keys.h"
 #include "osy/clock.h"
 #include "osy/log.h"
@@ -168,6 +169,9 @@ enum osy_code osy_topic_enter(struct osy_drive *drive, struct osy_err *err)
 	if (rc || drive->wants_abort || drive->held)
 		return rc;
 	drive->executing = true;
+	rc = osy_hooks_before(drive, err);
+	if (rc || drive->wants_abort || drive->held)
+		return rc;
 	rc = osy_automation_off(drive, err);
 	if (rc || drive->wants_abort)
 		return rc;

@@ -42,6 +42,14 @@ static void finish(EVP_MAC_CTX *ctx, struct osy_str text, unsigned char ret[32])
 		OSY_BUG("OpenSSL cannot compute an HMAC of %zu bytes", text.len);
 }
 
+void osy_hmac(struct osy_str key, struct osy_str text, unsigned char ret[32])
+{
+	EVP_MAC_CTX *ctx = keyed((const unsigned char *)key.p, key.len);
+
+	finish(ctx, text, ret);
+	EVP_MAC_CTX_free(ctx);
+}
+
 enum osy_code osy_mac_new(const struct osy_secret *key_base64, const char *purpose,
 	struct osy_mac **ret, struct osy_err *err)
 {

@@ -44,10 +44,6 @@ enum osy_code osy_sf_login_form(const struct osy_org_login *login, int64_t serve
 enum osy_code osy_sf_login_read(const struct osy_org_login *login, bool allow_http, int status,
 	struct osy_str type, struct osy_str body, unsigned retry_after_ms,
 	struct osy_sf_login_reply *ret, struct osy_err *err) OSY_CHECKED;
-/* "https://host", or "http://host" on loopback when allowed; path: one may follow. The sentence
- * says what is wrong. */
-enum osy_code osy_sf_url_check(struct osy_str url, bool allow_http, bool path, const char *what,
-	struct osy_err *err) OSY_CHECKED;
 
 /* What a SOAP fault says; false: body is none. */
 bool osy_sf_soap_fault(int status, struct osy_str body, struct osy_err *err);

@@ -26,6 +26,8 @@ struct osy_md5 *osy_md5_new(void);
 struct osy_md5 *osy_md5_free(struct osy_md5 *md5);
 void osy_md5_add(struct osy_md5 *md5, struct osy_str piece);
 void osy_md5_hex(struct osy_md5 *md5, char ret[33]); /* once, at the end */
+/* HMAC-SHA256 under a key as it is. */
+void osy_hmac(struct osy_str key, struct osy_str text, unsigned char ret[32]);
 bool osy_equal_in_constant_time(struct osy_str a, struct osy_str b);
 
 /*

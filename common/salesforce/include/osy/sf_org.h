@@ -49,6 +49,10 @@ struct osy_org_login {
 	struct osy_secret client_secret, private_key, refresh_token, password, access_token;
 };
 void osy_org_login_done(struct osy_org_login *login);
+/* "https://host", or "http://host" on loopback when allowed; path: one may follow. The sentence
+ * says what is wrong. */
+enum osy_code osy_sf_url_check(struct osy_str url, bool allow_http, bool path, const char *what,
+	struct osy_err *err) OSY_CHECKED;
 /*
  * Checks a login before anything is sent: URL well-formed, https, or http on loopback when allowed;
  * no user, query or fragment in it; what the kind of login needs is there. The sentence of the

@@ -1,0 +1,70 @@
+/* The template's hooks: who is told of which point of a run (hook.h). */
+#include "hook.h"
+#include "osy/json.h"
+#include "template_check.h"
+
+#define MOST 20
+
+static const struct key hook_keys[] = {
+	{"at", KEY_CHOICE, NULL, 0, 0, "beforeRun|afterObject|afterRun", NULL},
+	{"hook", KEY_TEXT, NULL, 1, 63, NULL, NULL},
+	{"timeoutSeconds", KEY_INT, "10", 1, 60, NULL, NULL},
+	{"attempts", KEY_INT, "6", 1, 20, NULL, NULL},
+	{"onError", KEY_CHOICE, "\"continue\"", 0, 0, "abort|continue", NULL},
+	{0},
+};
+
+static enum osy_code check_one(const struct check *check, const struct osy_json *list, size_t index,
+	struct osy_json *all, struct osy_err *err)
+{
+	const struct osy_json *item = osy_json_at(list, index);
+	OSY_AUTO(osy_json_free_at) struct osy_json *out = osy_json_new_object();
+
+	if (osy_json_type(item) != OSY_JSON_OBJECT)
+		return check_fail(check, list, NULL, index, err,
+			"item %zu of hooks must be a mapping, for example {at: afterRun, hook: "
+			"warehouse}",
+			index + 1);
+	enum osy_code rc = check_object(check, item, hook_keys, "a hook", out, err);
+	if (rc)
+		return rc;
+	if (!osy_json_has(out, "at"))
+		return check_fail(check, list, NULL, index, err,
+			"item %zu of hooks needs at: beforeRun, afterObject or afterRun",
+			index + 1);
+	if (!osy_hook_is_name(osy_json_get_str(out, "hook")))
+		return check_fail(check, list, NULL, index, err,
+			"item %zu of hooks needs hook: the name of one that `orgsync hook list` "
+			"shows",
+			index + 1);
+	if (osy_str_is(osy_json_get_str(out, "at"), "afterRun") &&
+		osy_str_is(osy_json_get_str(out, "onError"), "abort"))
+		return check_fail(check, item, "onError", 0, err,
+			"onError of a hook at afterRun must be continue: the run has ended by "
+			"then");
+	osy_json_push(all, out);
+	out = NULL;
+	return OSY_OK;
+}
+
+enum osy_code check_hooks(const struct check *check, const struct osy_json *container,
+	const struct key *key, struct osy_json **ret, struct osy_err *err)
+{
+	const struct osy_json *list = osy_json_get(container, key->name);
+	size_t count = osy_json_count(list);
+	enum osy_code rc = OSY_OK;
+
+	if (osy_json_type(list) != OSY_JSON_ARRAY || count > MOST)
+		return check_fail(check, container, key->name, 0, err,
+			"hooks must be a list of at most %d, for example [{at: afterRun, hook: "
+			"warehouse}]",
+			MOST);
+	OSY_AUTO(osy_json_free_at) struct osy_json *all = osy_json_new_array();
+	for (size_t i = 0; !rc && i < count; i++)
+		rc = check_one(check, list, i, all, err);
+	if (rc)
+		return rc;
+	*ret = all;
+	all = NULL;
+	return OSY_OK;
+}
