@@ -163,8 +163,12 @@ static enum osy_code send_test(struct osy_call *call, const struct osy_hook *hoo
 	osy_jw_object_end(&w);
 	enum osy_code rc = osy_hook_check(hook, call->context->settings->allow_http_orgs, err);
 	if (!rc)
-		rc = osy_hook_start(
-			http, hook, id, osy_buf_str(&body), TEST_TIMEOUT_MS, test_done, tried, err);
+		rc = osy_hook_start(http, hook,
+			&(struct osy_hook_request){.id = id,
+				.body = osy_buf_str(&body),
+				.timeout_ms = TEST_TIMEOUT_MS,
+				.max_reply_bytes = OSY_HOOK_REPLY_BYTES},
+			test_done, tried, NULL, err);
 	while (!rc && !tried->over)
 		osy_http_poll(http, 1000, NULL, 0, NULL);
 	osy_http_free(http);

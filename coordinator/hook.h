@@ -12,6 +12,8 @@
  * hook_call.c   what a run tells, and what it waits for (the run's thread)
  * hook_sign.c   what is sent, and what an answer means
  * hook_send.c   the thread that sends
+ *
+ * Hooks that change records are publish_hook.h's.
  */
 #ifndef OSY_HOOK_H
 #define OSY_HOOK_H
@@ -20,7 +22,7 @@
 #include "osy/http.h"
 #include "osy/secret.h"
 
-#define OSY_HOOK_REPLY_BYTES (64u * 1024) /* of an answer; nobody reads it */
+#define OSY_HOOK_REPLY_BYTES (64u * 1024) /* of an answer that nobody reads */
 
 /* ---- Receivers ---- */
 struct osy_hook {
@@ -47,10 +49,16 @@ enum osy_code osy_hooks_are_there(
 /* "v1,<base64>" of id, moment and body. The secret must have been checked. */
 void osy_hook_sign(const struct osy_secret *secret, const char *id, int64_t at_s,
 	struct osy_str body, struct osy_buf *out);
-/* Begins a request; all but the body is copied. */
-enum osy_code osy_hook_start(struct osy_http *http, const struct osy_hook *hook, const char *id,
-	struct osy_str body, unsigned timeout_ms, osy_http_done done, void *arg,
-	struct osy_err *err) OSY_CHECKED;
+struct osy_hook_request {
+	const char *id;
+	struct osy_str body; /* borrowed until done is called */
+	unsigned timeout_ms;
+	size_t max_reply_bytes;
+};
+/* Begins a request; ret may be NULL. */
+enum osy_code osy_hook_start(struct osy_http *http, const struct osy_hook *hook,
+	const struct osy_hook_request *asked, osy_http_done done, void *arg,
+	struct osy_http_call **ret, struct osy_err *err) OSY_CHECKED;
 enum osy_hook_verdict { OSY_HOOK_DELIVERED, OSY_HOOK_AGAIN, OSY_HOOK_REFUSED };
 /* What a reply means; ret_note: a sentence, nothing when it is delivered. */
 enum osy_hook_verdict osy_hook_judge(const struct osy_http_reply *reply, struct osy_buf *ret_note);

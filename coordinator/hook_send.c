@@ -125,8 +125,12 @@ static void start(struct flight *flight)
 	if (!rc)
 		rc = osy_hook_check(&hook, hooks->settings->allow_http_orgs, &err);
 	if (!rc)
-		rc = osy_hook_start(hooks->http, &hook, flight->id, osy_str(flight->body),
-			flight->timeout_ms, done, flight, &err);
+		rc = osy_hook_start(hooks->http, &hook,
+			&(struct osy_hook_request){.id = flight->id,
+				.body = osy_str(flight->body),
+				.timeout_ms = flight->timeout_ms,
+				.max_reply_bytes = OSY_HOOK_REPLY_BYTES},
+			done, flight, NULL, &err);
 	if (!rc)
 		return;
 	missed(flight, osy_code_class(rc) == OSY_RETRY, 0, err.msg, 0);

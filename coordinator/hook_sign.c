@@ -28,9 +28,9 @@ void osy_hook_sign(const struct osy_secret *secret, const char *id, int64_t at_s
 	osy_base64_encode((struct osy_str){(const char *)mac, sizeof(mac)}, false, out);
 }
 
-enum osy_code osy_hook_start(struct osy_http *http, const struct osy_hook *hook, const char *id,
-	struct osy_str body, unsigned timeout_ms, osy_http_done done, void *arg,
-	struct osy_err *err)
+enum osy_code osy_hook_start(struct osy_http *http, const struct osy_hook *hook,
+	const struct osy_hook_request *asked, osy_http_done done, void *arg,
+	struct osy_http_call **ret, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf signature = OSY_BUF(256);
 	const struct osy_str url = osy_secret_open(&hook->url);
@@ -39,10 +39,10 @@ enum osy_code osy_hook_start(struct osy_http *http, const struct osy_hook *hook,
 	char moment[32];
 
 	(void)snprintf(moment, sizeof(moment), "%lld", (long long)now_s);
-	osy_hook_sign(&hook->secret, id, now_s, body, &signature);
+	osy_hook_sign(&hook->secret, asked->id, now_s, asked->body, &signature);
 	const struct osy_http_header headers[] = {
 		{"Content-Type", OSY_STR("application/json")},
-		{"webhook-id", osy_str(id)},
+		{"webhook-id", osy_str(asked->id)},
 		{"webhook-timestamp", osy_str(moment)},
 		{"webhook-signature", osy_buf_str(&signature)},
 	};
@@ -50,12 +50,12 @@ enum osy_code osy_hook_start(struct osy_http *http, const struct osy_hook *hook,
 		.url = url,
 		.headers = headers,
 		.header_count = OSY_COUNT(headers),
-		.body = body,
-		.max_reply_bytes = OSY_HOOK_REPLY_BYTES,
-		.timeout_ms = timeout_ms,
+		.body = asked->body,
+		.max_reply_bytes = asked->max_reply_bytes,
+		.timeout_ms = asked->timeout_ms,
 		.reach = plain ? OSY_HTTP_LOOPBACK : OSY_HTTP_PUBLIC,
 		.plain = plain};
-	return osy_http_start(http, &request, done, arg, NULL, err);
+	return osy_http_start(http, &request, done, arg, ret, err);
 }
 
 /* Of those of 4xx that say "not now" rather than "no". */
@@ -67,7 +67,7 @@ static bool may_pass(int status)
 enum osy_hook_verdict osy_hook_judge(const struct osy_http_reply *reply, struct osy_buf *ret_note)
 {
 	if (reply->code == OSY_E_TOO_BIG) {
-		osy_buf_addf(ret_note, "its answer is larger than %u bytes", OSY_HOOK_REPLY_BYTES);
+		osy_buf_addf(ret_note, "its answer is larger than %zu bytes", reply->body.max);
 		return OSY_HOOK_AGAIN;
 	}
 	if (reply->code) {

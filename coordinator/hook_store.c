@@ -175,9 +175,11 @@ enum osy_code osy_hooks_are_there(struct osy_pg *pg, const char *template_name, 
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
 	enum osy_code rc = osy_pg_do(pg, &row, err,
-		"SELECT h->>'hook' FROM template t CROSS JOIN jsonb_array_elements(t.doc::jsonb -> "
-		"'hooks') h WHERE t.name = $1 AND h->>'hook' NOT IN (SELECT name FROM hook) LIMIT "
-		"1",
+		"SELECT n.name FROM template t CROSS JOIN LATERAL (SELECT h->>'hook' FROM "
+		"jsonb_array_elements(t.doc::jsonb -> 'hooks') h UNION ALL SELECT o -> 'transform' "
+		"->> 'hook' FROM jsonb_array_elements(t.doc::jsonb -> 'objects') o WHERE o -> "
+		"'transform' IS NOT NULL) n(name) WHERE t.name = $1 AND NOT EXISTS (SELECT 1 FROM "
+		"hook WHERE hook.name = n.name) LIMIT 1",
 		OSY_PG_Z(template_name));
 
 	if (rc || !osy_pg_rows(row))

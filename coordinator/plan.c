@@ -101,7 +101,9 @@ static enum osy_code build_node(
 		rc = plan_fields(build, node, err);
 	if (!rc && node->template->match_only)
 		keep_keys_only(node);
-	return rc ? rc : plan_rules(build, node, err);
+	if (!rc)
+		rc = plan_rules(build, node, err);
+	return rc ? rc : plan_hook(build, node, err);
 }
 
 static bool is_standard(const struct osy_sf_object *object, const char *name)
@@ -208,6 +210,7 @@ static void spec_fields(
 	object->lock_field = lock < 0 ? -1 : place[lock];
 	object->order_field = order < 0 ? -1 : place[order];
 	object->file = plan_spec_file(build, node, place);
+	object->hook = plan_spec_hook(build, node, place);
 	if (object->match != OSY_MATCH_EXTERNAL_ID && object->match != OSY_MATCH_KEYS)
 		return;
 	const char *const *names =

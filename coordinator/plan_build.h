@@ -110,6 +110,14 @@ const struct osy_spec_file *plan_spec_file(
 /* plan_rules.c: value maps and masks of a node whose fields are known. */
 enum osy_code plan_rules(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
+/*
+ * plan_hooks.c: the hook that may change records of a node whose rules are known: whether it may
+ * see the fields that the template names; then, of what is kept, the spec's form. NULL: none.
+ */
+enum osy_code plan_hook(
+	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
+const struct osy_spec_hook *plan_spec_hook(
+	struct plan_build *build, const struct plan_node *node, const int *place);
 /* plan.c: a second leg of the last node, a copy of it. */
 struct plan_node *plan_second_leg(struct plan_build *build, struct plan_node *node);
 /*

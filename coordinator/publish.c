@@ -248,8 +248,14 @@ static enum osy_code commit(struct osy_publisher *publisher, bool stage_ends, st
 {
 	struct osy_drive *drive = publisher->drive;
 	int64_t before = 0, after = 0, begun_at = osy_mono_ms();
-	enum osy_code rc = osy_drive_wait(drive, 0, err);
+	enum osy_code rc = OSY_OK;
 
+	for (size_t i = 0; !rc && i < drive->spec->object_count; i++) {
+		if (publisher->in_use[i])
+			rc = publish_object_flush(&publisher->objects[i], err);
+	}
+	if (!rc)
+		rc = osy_drive_wait(drive, 0, err);
 	if (!rc)
 		rc = publish_txn_begin(&publisher->txn, err);
 	if (rc)

@@ -46,6 +46,7 @@ struct publish_object {
 	size_t field_count; /* of a row; of what was deleted: none */
 	struct osy_reader *reader;
 	struct osy_transform *transform; /* NULL: values pass as they are */
+	struct publish_hook *hook;	 /* NULL: nobody else changes them */
 	struct osy_batch_writer *lanes;	 /* object->lanes */
 	int64_t request_rows;		 /* what a request or a batch of a job takes */
 	int64_t rows_most;		 /* of a batch */
@@ -67,6 +68,9 @@ enum osy_code publish_object_row(const struct osy_str *values, void *object, str
  */
 #define PUBLISH_FULL 970
 size_t publish_object_fill(const struct publish_object *object);
+/* Asks about the rows that the hook holds, and puts them into batches. Not within a transaction:
+ * the answer may take long. */
+enum osy_code publish_object_flush(struct publish_object *object, struct osy_err *err) OSY_CHECKED;
 /* Finishes all open batches. */
 void publish_object_cut(struct publish_object *object);
 /* The next finished message, in the order of each lane; NULL at the end. For publish_ready_free().

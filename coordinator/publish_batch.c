@@ -4,6 +4,7 @@
 #include "osy/mem.h"
 #include "osy/sf_collection.h"
 #include "publish.h"
+#include "publish_hook.h"
 #include "read.h"
 #include "transform.h"
 
@@ -44,6 +45,7 @@ enum osy_code publish_object_init(struct publish_object *object, struct osy_driv
 		.rows_most = request < ROWS_LEAST ? ROWS_LEAST : request,
 		.published = from->published};
 	object->ready_end = &object->ready;
+	object->hook = publish_hook_new(drive, spec);
 	object->reader = osy_reader_new(drive, spec, from);
 	object->field_count = spec->deletes ? 0 : spec->field_count;
 	object->names = osy_xcalloc(object->field_count + 1, sizeof(*object->names));
@@ -73,6 +75,7 @@ void publish_object_done(struct publish_object *object)
 	free(object->names);
 	osy_reader_free(object->reader);
 	osy_transform_free(object->transform);
+	publish_hook_free(object->hook);
 	*object = (struct publish_object){0};
 }
 
@@ -166,26 +169,20 @@ static size_t shrink(const struct publish_object *object, const struct osy_id *i
 	return bytes;
 }
 
-enum osy_code publish_object_row(const struct osy_str *values, void *arg, struct osy_err *err)
+/* Values as they are published, one a field. */
+static void put(
+	struct publish_object *object, const struct osy_id *id, const struct osy_str *values)
 {
-	struct publish_object *object = arg;
 	size_t count = object->field_count, bytes = 0;
 	OSY_AUTO_FREE struct osy_str *copy = NULL;
-	struct osy_id id;
 
-	if (!osy_id_parse_json(values[0], &id))
-		return osy_fail(
-			err, OSY_E_SALESFORCE, "a record of %s has no id", object->object->name);
-	values++;
-	if (object->transform)
-		values = osy_transform_row(object->transform, values);
 	for (size_t i = 0; i < count; i++)
 		bytes += values[i].len;
-	int lane = lane_of(object, &id, values);
+	int lane = lane_of(object, id, values);
 	if (bytes > ROW_MOST_BYTES) {
 		copy = osy_xcalloc(count, sizeof(*copy));
 		memcpy(copy, values, count * sizeof(*copy));
-		bytes = shrink(object, &id, copy, bytes);
+		bytes = shrink(object, id, copy, bytes);
 		values = copy;
 	}
 	struct osy_batch_writer *writer = &object->lanes[lane];
@@ -193,10 +190,61 @@ enum osy_code publish_object_row(const struct osy_str *values, void *arg, struct
 		(writer->head.count >= object->rows_most || !osy_batch_fits(writer, bytes, count)))
 		cut_lane(object, lane);
 	size_t before = writer->rows.len;
-	osy_batch_add(writer, &id, values, count);
+	osy_batch_add(writer, id, values, count);
 	object->bytes += writer->rows.len - before;
 	object->taken_bytes += writer->rows.len - before;
 	object->taken_rows++;
 	object->published++;
+}
+
+/* Rows that the hook has seen: those that it saw early have their rules before them. */
+enum osy_code publish_object_flush(struct publish_object *object, struct osy_err *err)
+{
+	struct publish_hook *hook = object->hook;
+	enum osy_code rc = hook ? publish_hook_ask(hook, err) : OSY_OK;
+
+	if (rc || !hook)
+		return rc;
+	for (size_t i = 0; i < publish_hook_count(hook); i++) {
+		const struct osy_str *values = publish_hook_row(hook, i);
+		struct osy_id id;
+		if (!osy_id_parse_json(values++[0], &id))
+			OSY_BUG("a row of %s that was taken has no id", object->object->name);
+		if (publish_hook_is_early(hook) && object->transform)
+			values = osy_transform_row(object->transform, values);
+		put(object, &id, values);
+	}
+	object->bytes -= publish_hook_bytes(hook);
+	publish_hook_reset(hook);
+	return OSY_OK;
+}
+
+static enum osy_code hold(struct publish_object *object, struct osy_str id,
+	const struct osy_str *values, struct osy_err *err)
+{
+	size_t before = publish_hook_bytes(object->hook);
+	bool full = publish_hook_add(object->hook, id, values);
+
+	object->bytes += publish_hook_bytes(object->hook) - before;
+	return full ? publish_object_flush(object, err) : OSY_OK;
+}
+
+enum osy_code publish_object_row(const struct osy_str *values, void *arg, struct osy_err *err)
+{
+	struct publish_object *object = arg;
+	struct osy_str raw_id = values[0];
+	struct osy_id id;
+
+	if (!osy_id_parse_json(raw_id, &id))
+		return osy_fail(
+			err, OSY_E_SALESFORCE, "a record of %s has no id", object->object->name);
+	values++;
+	if (object->hook && publish_hook_is_early(object->hook))
+		return hold(object, raw_id, values, err);
+	if (object->transform)
+		values = osy_transform_row(object->transform, values);
+	if (object->hook)
+		return hold(object, raw_id, values, err);
+	put(object, &id, values);
 	return OSY_OK;
 }

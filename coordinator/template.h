@@ -112,6 +112,11 @@ struct osy_template_object {
 	size_t no_parent_count;
 	int batch_size;
 	enum osy_template_api api;
+	const char *hook; /* transform: who is asked; NULL: nobody */
+	bool hook_early;  /* after retrieval; else after masking */
+	int hook_timeout_ms;
+	const char *const *hook_fields;
+	size_t hook_field_count;
 };
 
 struct osy_template {
@@ -164,6 +169,9 @@ bool osy_template_is_share(const char *name);
 void osy_template_match_share(struct osy_arena *arena, struct osy_template_object *object);
 void osy_template_read_transactional(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_template *template);
+/* template_hooks.c: `transform` of a normalised object. */
+void osy_template_read_hook(
+	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object);
 /* template_rules.c: `values` and `mask` of a normalised object. */
 void osy_template_read_rules(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object);

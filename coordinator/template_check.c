@@ -62,6 +62,7 @@ const struct key template_object_keys[] = {
 	NUMBER("batchSize", "200", 1, 200),
 	CHOICE("api", "\"auto\"", "auto|rest|bulk"),
 	FLAG("hooks", NULL),
+	{"transform", KEY_OBJECT, NULL, 0, 0, NULL, template_transform_keys},
 	{0},
 };
 
@@ -188,7 +189,8 @@ static enum osy_code check_together(const struct check *check, const struct osy_
 			"object %s has neither insert nor update; use mode: match-only to map ids "
 			"without writing",
 			name);
-	return check_related(check, object, out, name, err);
+	enum osy_code rc = check_related(check, object, out, name, err);
+	return rc ? rc : check_transform(check, object, out, name, err);
 }
 
 static enum osy_code check_one(const struct check *check, const struct osy_json *list, size_t index,

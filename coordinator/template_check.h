@@ -70,6 +70,10 @@ enum osy_code check_texts(const struct check *check, const struct osy_json *cont
 /* template_hooks.c */
 enum osy_code check_hooks(const struct check *check, const struct osy_json *container,
 	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+/* `transform` of an object: what the table cannot say. */
+enum osy_code check_transform(const struct check *check, const struct osy_json *object,
+	const struct osy_json *out, const char *name, struct osy_err *err) OSY_CHECKED;
+extern const struct key template_transform_keys[];
 /* template_parents.c */
 enum osy_code check_parents(const struct check *check, const struct osy_json *container,
 	const struct key *key, struct osy_json **ret, struct osy_err *err) OSY_CHECKED;

@@ -1,4 +1,5 @@
-/* The template's hooks: who is told of which point of a run (hook.h). */
+/* The template's hooks: who is told of which point of a run (hook.h), and who may change records
+ * (publish_hook.h). */
 #include "hook.h"
 #include "osy/json.h"
 #include "template_check.h"
@@ -13,6 +14,56 @@ static const struct key hook_keys[] = {
 	{"onError", KEY_CHOICE, "\"continue\"", 0, 0, "abort|continue", NULL},
 	{0},
 };
+
+const struct key template_transform_keys[] = {
+	{"hook", KEY_TEXT, NULL, 1, 63, NULL, NULL},
+	{"at", KEY_CHOICE, "\"afterMasking\"", 0, 0, "afterRetrieval|afterMasking", NULL},
+	{"fields", KEY_NAMES, "[]", 0, 0, NULL, NULL},
+	{"timeoutSeconds", KEY_INT, "30", 1, 60, NULL, NULL},
+	{0},
+};
+
+enum osy_code check_transform(const struct check *check, const struct osy_json *object,
+	const struct osy_json *out, const char *name, struct osy_err *err)
+{
+	const struct osy_json *transform = osy_json_get(out, "transform");
+
+	if (!transform)
+		return OSY_OK;
+	if (!osy_hook_is_name(osy_json_get_str(transform, "hook")))
+		return check_fail(check, object, "transform", 0, err,
+			"transform of object %s needs hook: the name of one that `orgsync hook "
+			"list` shows",
+			name);
+	if (osy_json_count(osy_json_get(transform, "fields")) == 0)
+		return check_fail(check, object, "transform", 0, err,
+			"transform of object %s needs fields: the names of those that the hook "
+			"is to see and may change",
+			name);
+	return OSY_OK;
+}
+
+void osy_template_read_hook(
+	struct osy_arena *arena, const struct osy_json *json, struct osy_template_object *object)
+{
+	const struct osy_json *transform = osy_json_get(json, "transform");
+	const struct osy_json *fields = osy_json_get(transform, "fields");
+	struct osy_str hook = osy_json_get_str(transform, "hook");
+	size_t count = osy_json_count(fields);
+
+	if (!hook.p || !osy_json_get_bool(json, "hooks", true))
+		return;
+	const char **names = osy_arena_calloc(arena, count + 1, sizeof(*names));
+	for (size_t i = 0; i < count; i++) {
+		struct osy_str name = osy_json_str(osy_json_at(fields, i));
+		names[i] = osy_arena_strndup(arena, name.p, name.len);
+	}
+	object->hook = osy_arena_strndup(arena, hook.p, hook.len);
+	object->hook_early = osy_str_is(osy_json_get_str(transform, "at"), "afterRetrieval");
+	object->hook_timeout_ms = (int)osy_json_get_i64(transform, "timeoutSeconds", 30) * 1000;
+	object->hook_fields = names;
+	object->hook_field_count = count;
+}
 
 static enum osy_code check_one(const struct check *check, const struct osy_json *list, size_t index,
 	struct osy_json *all, struct osy_err *err)

@@ -153,6 +153,7 @@ static void read_object(
 	osy_template_read_rules(arena, json, object);
 	osy_template_read_parents(arena, osy_json_get(json, "missingParents"), object);
 	osy_template_read_related(arena, json, object);
+	osy_template_read_hook(arena, json, object);
 	object->insert = osy_json_get_bool(json, "insert", true);
 	object->update = osy_json_get_bool(json, "update", true);
 	object->match_only = osy_str_is(osy_json_get_str(json, "mode"), "match-only");

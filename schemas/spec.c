@@ -13,7 +13,8 @@ enum {
 	VERSION_WITH_DELETES = 3,
 	VERSION_WITH_POLICIES = 4,
 	VERSION_WITH_EXPRESSIONS = 5,
-	VERSION_WITH_FILES = 6
+	VERSION_WITH_FILES = 6,
+	VERSION_WITH_HOOKS = 7
 };
 
 /* ---- Tables: one row a member, for writer and reader alike. kind: S text, T text or null, I
@@ -143,6 +144,17 @@ static void write_file(struct osy_json_writer *w, const struct osy_spec_file *fi
 	osy_jw_object_end(w);
 }
 
+static void write_hook(struct osy_json_writer *w, const struct osy_spec_hook *hook)
+{
+	osy_jw_key(w, "hook");
+	osy_jw_object(w);
+	osy_jw_put_str(w, "name", osy_str(hook->name));
+	osy_jw_put_bool(w, "early", hook->early);
+	osy_jw_put_i64(w, "timeout_ms", hook->timeout_ms);
+	write_ints(w, "fields", hook->fields, hook->field_count);
+	osy_jw_object_end(w);
+}
+
 static void write_object(struct osy_json_writer *w, const struct osy_spec_object *object)
 {
 	osy_jw_object(w);
@@ -172,16 +184,21 @@ static void write_object(struct osy_json_writer *w, const struct osy_spec_object
 		write_inputs(w, object);
 	if (object->file)
 		write_file(w, object->file);
+	if (object->hook)
+		write_hook(w, object->hook);
 	osy_jw_object_end(w);
 }
 
 /* A program that knows no rules must not run a spec that has some: it would let values through; nor
  * one that knows no deletes: it would insert; nor one that knows no policies: it would send a
- * record that is to wait; nor one that knows no files: it would send their addresses. */
+ * record that is to wait; nor one that knows no files: it would send their addresses; nor one that
+ * knows no hooks: it would publish what nobody was asked about. */
 static int version_of_object(const struct osy_spec_object *object)
 {
 	int version = object->deletes ? VERSION_WITH_DELETES : VERSION;
 
+	if (object->hook)
+		return VERSION_WITH_HOOKS;
 	if (object->file)
 		return VERSION_WITH_FILES;
 	for (size_t f = 0; f < object->field_count; f++) {
@@ -386,6 +403,18 @@ static const struct osy_spec_file *read_file(struct osy_arena *arena, const stru
 	return file;
 }
 
+static const struct osy_spec_hook *read_hook(struct osy_arena *arena, const struct osy_json *json)
+{
+	if (osy_json_type(json) != OSY_JSON_OBJECT)
+		return NULL;
+	struct osy_spec_hook *hook = osy_arena_calloc(arena, 1, sizeof(*hook));
+	hook->name = take_required(arena, json, "name");
+	hook->early = osy_json_get_bool(json, "early", false);
+	hook->timeout_ms = (int)osy_json_get_i64(json, "timeout_ms", 0);
+	hook->fields = take_ints(arena, osy_json_get(json, "fields"), &hook->field_count);
+	return hook;
+}
+
 static void read_object(
 	struct osy_arena *arena, const struct osy_json *json, struct osy_spec_object *object)
 {
@@ -410,6 +439,7 @@ static void read_object(
 	object->fields = fields;
 	read_inputs(arena, json, object);
 	object->file = read_file(arena, osy_json_get(json, "file"));
+	object->hook = read_hook(arena, osy_json_get(json, "hook"));
 }
 
 static bool indexes_hold(const int *items, size_t count, size_t limit)
@@ -454,6 +484,14 @@ static bool file_holds(const struct osy_spec_object *object)
 		       is_index(file->changed, object) && is_index(file->document, object));
 }
 
+static bool hook_holds(const struct osy_spec_object *object)
+{
+	const struct osy_spec_hook *hook = object->hook;
+
+	return !hook || (hook->name[0] && hook->timeout_ms > 0 &&
+				indexes_hold(hook->fields, hook->field_count, object->field_count));
+}
+
 static bool object_holds(
 	const struct osy_spec *spec, const struct osy_spec_object *object, size_t index)
 {
@@ -462,7 +500,7 @@ static bool object_holds(
 		object->first_lane >= spec->lanes || object->batch_size < 1 ||
 		object->batch_size > 200 || !is_index(object->lock_field, object) ||
 		!is_index(object->order_field, object) || !file_holds(object) ||
-		object->person_field >= (int)object->field_count ||
+		!hook_holds(object) || object->person_field >= (int)object->field_count ||
 		object->waiting_of >= (int)spec->object_count ||
 		object->waiting_leg >= (int)spec->object_count ||
 		!indexes_hold(object->keys, object->key_count, object->field_count))
@@ -530,7 +568,7 @@ enum osy_code osy_spec_read(struct osy_str text, struct osy_spec **ret, struct o
 	spec->arena_ = osy_xmalloc(sizeof(*spec->arena_));
 	osy_arena_init(spec->arena_, 64u * 1024);
 	int64_t version = osy_json_get_i64(json, "v", 0);
-	if (version < VERSION || version > VERSION_WITH_FILES || !read_spec(json, spec)) {
+	if (version < VERSION || version > VERSION_WITH_HOOKS || !read_spec(json, spec)) {
 		osy_spec_free(spec);
 		return osy_fail(err, OSY_E_INTERNAL,
 			"a run's spec of %zu bytes does not hold together; scan the run again",

@@ -3,7 +3,8 @@
   hooks.py SECRET LOG
 
 /ok answers 204; /once 500 to the first attempt of each id; /fail 500 always; /no 403; /hang nothing; /redirect leads to /ok; /much
-an endless body; /late 503 with Retry-After to the first attempt; /gate 204 once the file LOG.open is there, until then it waits."""
+an endless body; /clean puts what it is told behind
+each text, and leaves out every third record; /wrong answers with a field that nobody asked about; /late 503 with Retry-After to the first attempt; /gate 204 once the file LOG.open is there, until then it waits."""
 import base64
 import hashlib
 import hmac
@@ -39,6 +40,17 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         fresh = abs(time.time() - int(self.headers["webhook-timestamp"])) < 60
         return fresh and hmac.compare_digest(self.headers["webhook-signature"], "v1," + want)
 
+    def change(self, asked, wrong):
+        records = [{name: value + "+" if name != "Id" and isinstance(value, str) else value for name, value in record.items()}
+                   for at, record in enumerate(asked["records"]) if at % 3]
+        if wrong:
+            records[0]["Secretfield"] = 1
+        body = json.dumps({"records": records}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         path, call = self.path.split("?")[0], self.headers["webhook-id"]
@@ -53,6 +65,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
             while not os.path.exists(LOG + ".open"):
                 time.sleep(0.02)
             self.answer(204)
+        elif path in ("/clean", "/wrong"):
+            self.change(json.loads(body), path == "/wrong" and not os.path.exists(LOG + ".right"))
         elif path == "/redirect":
             self.answer(307, [("Location", "/ok?redirected")])
         elif path == "/much":

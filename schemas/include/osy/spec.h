@@ -108,6 +108,15 @@ struct osy_spec_file {
 	bool all;	   /* versions of a document, in their order */
 };
 
+/* A receiver that may change values of some fields before they are published. */
+struct osy_spec_hook {
+	const char *name;
+	bool early; /* before the fields' rules; else behind them, masks among them */
+	int timeout_ms;
+	const int *fields; /* their indexes */
+	size_t field_count;
+};
+
 struct osy_spec_object {
 	int index;
 	const char *name, *target; /* objects in the source and in the target */
@@ -139,6 +148,7 @@ struct osy_spec_object {
 			      certain */
 	bool no_maker;	   /* its records do not tell who made them */
 	bool claim;	   /* two source records may share a key: claims are needed */
+	const struct osy_spec_hook *hook; /* NULL: none */
 	const struct osy_spec_file *file; /* its records hold a file each; NULL: they do not */
 	/*
 	 * Records that wait for a parent since earlier runs are read by their ids, as an object of
