@@ -67,9 +67,11 @@ enum osy_code osy_hooks_tell(
 
 	if (rc || !told)
 		return rc;
-	return osy_pg_do(drive->pg, NULL, err, TELL, OSY_PG_Z(drive->run),
+	rc = osy_pg_do(drive->pg, NULL, err, TELL, OSY_PG_Z(drive->run),
 		OSY_PG_Z(osy_driver_id(drive->driver)), OSY_PG_I64(drive->epoch),
 		OSY_PG_Z(points[point]), OSY_PG_I32(stage));
+	(void)OSY_FAILPOINT("coordinator.hook_told");
+	return rc;
 }
 
 /* ---- Waiting ---- */
@@ -113,7 +115,6 @@ enum osy_code osy_hooks_before(struct osy_drive *drive, struct osy_err *err)
 	bool answered = false;
 	enum osy_code rc = osy_hooks_tell(drive, OSY_HOOK_BEFORE_RUN, 0, err);
 
-	(void)OSY_FAILPOINT("coordinator.hook_told");
 	while (!rc && !answered && !drive->wants_abort && !drive->held) {
 		rc = osy_hooks_answered(drive, OSY_HOOK_BEFORE_RUN, &answered, err);
 		if (!rc && !answered && !drive->wants_abort) {

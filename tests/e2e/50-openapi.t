@@ -23,7 +23,10 @@ objects:
   - name: Contact
     fields: {include: [LastName, Email, AccountId, Ext_Id__c]}
     match: {externalId: Ext_Id__c}
+hooks: [{at: beforeRun, hook: told}, {at: afterRun, hook: told}]
 YAML
+printf 'whsec_%s' AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA >"$T/hook-secret"
+orgsync hook add told --url "$DST/nobody" --secret-file "$T/hook-secret" >/dev/null || bail "the hook is refused"
 orgsync template apply -f "$T/t.yaml" >/dev/null || bail "the template is refused"
 # One record fails: two records of the target have its key.
 cat >"$T/dst.jsonl" <<'JSON'

@@ -99,7 +99,7 @@ is "$(target Account 'sum(r["Name"].endswith("++") for r in d.values())')" 0 'no
 # ---- what is refused ----
 like "$(template bad "$ACCOUNT, transform: {hook: clean}}" 2>&1)" 'line 3: transform of object Account needs fields' 'no fields'
 like "$(template bad "$ACCOUNT, transform: {fields: [Name]}}" 2>&1)" 'transform of object Account needs hook' 'no hook'
-like "$(template bad "$ACCOUNT, transform: {hook: clean, fields: [Name], at: beforeRun}}" 2>&1)" 'at must be one of afterRetrieval, afterMasking|at must be' 'another point'
+like "$(template bad "$ACCOUNT, transform: {hook: clean, fields: [Name], at: beforeRun}}" 2>&1)" 'at must be afterRetrieval or afterMasking' 'another point'
 scan_says() { # OBJECT-LINE WHAT NAME
 	template bad "$1" >/dev/null || bail 'refused'
 	RUN=$(create_run bad)

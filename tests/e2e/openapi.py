@@ -224,6 +224,24 @@ def orgs(plan):
         call(method, path, status, None, "%s: %d" % (name, status), name=name)
 
 
+def hooks(plan):
+    new = {"name": "third", "url": plan["org"]["instanceUrl"] + "/hook", "secret": "whsec_" + "A" * 32}
+    call("get", "/hooks", 200)
+    call("post", "/hooks", 201, new)
+    call("post", "/hooks", 422, dict(new, colour="red"), "an unknown member")
+    call("post", "/hooks", 422, dict(new, url="http://example.com"), "http:// to another machine")
+    call("post", "/hooks", 422, dict(new, secret="secret"), "a secret of another form")
+    call("post", "/hooks", 422, {"name": "third"}, "without a URL")
+    for method, path, status, name in (("get", "/hooks/{name}", 200, "third"), ("get", "/hooks/{name}", 404, "nobody"),
+                                       ("post", "/hooks/{name}/test", 200, "third"), ("post", "/hooks/{name}/test", 404, "nobody"),
+                                       ("delete", "/hooks/{name}", 204, "third"), ("delete", "/hooks/{name}", 404, "third")):
+        call(method, path, status, None, "%s: %d" % (name, status), name=name)
+    got = [(item["at"], item["state"]) for item in (call("get", "/runs/{id}/hooks", 200, id=plan["run"]) or {"items": []})["items"]]
+    say([] if got == [("beforeRun", "failed"), ("afterRun", "failed")] else ["got %s" % got], "the calls of a run")
+    call("get", "/runs/{id}/hooks", 200, None, "a page of one", "?limit=1", id=plan["run"])
+    call("get", "/runs/{id}/hooks", 404, None, "no such run", id="nobody")
+
+
 def templates(plan):
     yaml = {"Content-Type": "application/yaml"}
     call("post", "/templates", 200, plan["template"], headers=yaml)
@@ -352,6 +370,7 @@ def main():
     plan = json.load(open(PLAN, encoding="utf-8"))
     routes()
     orgs(plan)
+    hooks(plan)
     templates(plan)
     runs(plan)
     admin(plan)

@@ -96,6 +96,38 @@ static void deletes_come_back(void **state)
 	osy_spec_free(spec);
 }
 
+/* A program that knows no hooks would publish what nobody was asked about. */
+static void hooks_come_back(void **state)
+{
+	static const int seen[] = {0, 2}, beyond[] = {3};
+	struct osy_spec_hook hook = {.name = "clean",
+		.early = true,
+		.timeout_ms = 5000,
+		.fields = seen,
+		.field_count = 2};
+	struct osy_spec_object of = object;
+	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(1 << 20);
+	struct osy_spec *spec = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	of.hook = &hook;
+	write_spec(&of, &out);
+	assert_non_null(strstr(out.p, "\"v\":7"));
+	assert_int_equal(osy_spec_read(osy_buf_str(&out), &spec, &err), OSY_OK);
+	const struct osy_spec_hook *got = spec->objects[0].hook;
+	assert_string_equal(got->name, "clean");
+	assert_true(got->early && got->timeout_ms == 5000);
+	assert_int_equal(got->field_count, 2);
+	assert_int_equal(got->fields[1], 2);
+	osy_spec_free(spec);
+	hook.fields = beyond;
+	hook.field_count = 1;
+	osy_buf_reset(&out);
+	write_spec(&of, &out);
+	assert_int_equal(osy_spec_read(osy_buf_str(&out), &spec, &err), OSY_E_INTERNAL);
+}
+
 static const char *spec_with(const struct osy_spec_input *inputs, size_t count, int extra,
 	struct osy_spec **ret, struct osy_err *err)
 {
@@ -266,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(comes_back_as_it_was),
 		cmocka_unit_test(deletes_come_back),
+		cmocka_unit_test(hooks_come_back),
 		cmocka_unit_test(expressions_come_back),
 		cmocka_unit_test(rules_come_back),
 		cmocka_unit_test(policies_come_back),

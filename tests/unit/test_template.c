@@ -216,7 +216,31 @@ static void related(void **state)
 	osy_template_free(t);
 }
 
+#define HOOKS(text) "name: x\nobjects: [{name: A}]\nhooks: " text "\n"
 #define ONE(body) "name: x\nobjects:\n  - name: Account\n    " body "\n"
+
+static void hooks(void **state)
+{
+	struct osy_template *t = assert_taken(
+		"name: x\n"
+		"objects:\n"
+		"  - {name: A, transform: {hook: h, fields: [Name, B__c]}}\n"
+		"  - {name: B, transform: {hook: h, fields: [Name], at: afterRetrieval, "
+		"timeoutSeconds: 5}}\n"
+		"  - {name: C, hooks: false, transform: {hook: h, fields: [Name]}}\n"
+		"hooks: [{at: beforeRun, hook: h, onError: abort}, {at: afterRun, hook: g}]\n");
+
+	(void)state;
+	assert_string_equal(t->objects[0].hook, "h");
+	assert_int_equal(t->objects[0].hook_field_count, 2);
+	assert_string_equal(t->objects[0].hook_fields[1], "B__c");
+	assert_false(t->objects[0].hook_early);
+	assert_int_equal(t->objects[0].hook_timeout_ms, 30000);
+	assert_true(t->objects[1].hook_early);
+	assert_int_equal(t->objects[1].hook_timeout_ms, 5000);
+	assert_null(t->objects[2].hook);
+	osy_template_free(t);
+}
 
 static void refusals(void **state)
 {
@@ -316,6 +340,30 @@ static void refusals(void **state)
 		{"name: x\nobjects: [{name: A}]\nusers: {map: {a: 1}}\n",
 			"map: 'a' must be mapped to a username"},
 		{"name: x\nobjects: [{name: A}]\nusers: {map: [a]}\n", "map must be a mapping"},
+		{HOOKS("{at: afterRun, hook: h}"), "hooks must be a list of at most 20"},
+		{HOOKS("[h]"), "item 1 of hooks must be a mapping"},
+		{HOOKS("[{hook: h}]"), "item 1 of hooks needs at: beforeRun"},
+		{HOOKS("[{at: afterRun}]"), "item 1 of hooks needs hook: the name of one"},
+		{HOOKS("[{at: afterRun, hook: 'a b'}]"), "item 1 of hooks needs hook: the name"},
+		{HOOKS("[{at: afterwards, hook: h}]"),
+			"line 3: at must be beforeRun or afterObject or afterRun"},
+		{HOOKS("[{at: afterRun, hook: h, onError: abort}]"),
+			"onError of a hook at afterRun must be continue: the run has ended by "
+			"then"},
+		{HOOKS("[{at: afterRun, hook: h, timeoutSeconds: 0}]"),
+			"timeoutSeconds must be a whole number from 1 to 60"},
+		{HOOKS("[{at: afterRun, hook: h, attempts: 21}]"),
+			"attempts must be a whole number from 1 to 20"},
+		{HOOKS("[{at: afterRun, hook: h, url: 'https://a.b'}]"),
+			"unknown key 'url' in a hook"},
+		{ONE("hooks: maybe"), "hooks must be true or false"},
+		{ONE("transform: {fields: [Name]}"), "transform of object Account needs hook"},
+		{ONE("transform: {hook: h}"), "transform of object Account needs fields"},
+		{ONE("transform: {hook: h, fields: ['*']}"), "line 4"},
+		{ONE("transform: {hook: h, fields: [A], at: afterRun}"),
+			"at must be afterRetrieval or afterMasking"},
+		{ONE("transform: {hook: h, fields: [A], timeoutSeconds: 61}"),
+			"timeoutSeconds must be a whole number from 1 to 60"},
 	};
 
 	(void)state;
@@ -342,6 +390,7 @@ int main(void)
 		cmocka_unit_test(rules),
 		cmocka_unit_test(users),
 		cmocka_unit_test(related),
+		cmocka_unit_test(hooks),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(nearest),
 	};
