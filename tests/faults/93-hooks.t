@@ -42,10 +42,8 @@ for point in hook_told=kill@1 hook_told=kill@3 hook_told=kill@4 hook_claimed=kil
 	is "$(heard 'all(r["signed"] and r["id"] == r["body"]["id"] for r in d), all(a["body"] == b["body"] for a in d for b in d if a["id"] == b["id"])')" \
 		'(True, True)' "$point: what is sent again is the same"
 done
-for point in before_commit=kill; do
-	begin "coordinator.$point" changed
-	is "$(settled)" "('Synced', 80, 0, {'pending': 0, 'delivered': 1, 'failed': 0})" "$point: a run whose records are changed is Synced"
-	is "$(curl -sf "$DST/__sim/dump?object=Account" | grep -c '"Name":"Secretname [0-9]*+"') $(curl -sf "$DST/__sim/dump?object=Account" | grep -c '++')" \
-		'26 0' "$point: each changed record once"
-done
+begin coordinator.before_commit=kill changed
+is "$(settled)" "('Synced', 80, 0, {'pending': 0, 'delivered': 1, 'failed': 0})" 'killed behind an answer: the run is Synced'
+is "$(curl -sf "$DST/__sim/dump?object=Account" | grep -c '"Name":"Secretname [0-9]*+"') $(curl -sf "$DST/__sim/dump?object=Account" | grep -c '++')" \
+	'26 0' 'and each record was changed once'
 e2e_end
