@@ -3,7 +3,7 @@
 # no call is lost, each keeps its id, and they come in their order. A hook that changes records changes none twice.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/../e2e/hooks.sh"
-export ORGSYNC_LEASE_MS=1000
+export ORGSYNC_LEASE_MS=1500
 e2e_begin own
 faulty_programs
 simulators
@@ -34,7 +34,7 @@ begin() { # POINT TEMPLATE: a run into a fresh target, the coordinator killed th
 }
 settled() { run_get "$RUN" 'd["state"], d["totals"]["inserted"], d["totals"]["failed"], d["hooks"]'; }
 
-for point in hook_told=kill@1 hook_told=kill@3 hook_told=kill@4 hook_claimed=kill@4 hook_answered=kill@2; do
+for point in hook_told=kill@3 hook_told=kill@4 hook_claimed=kill@4 hook_answered=kill@2; do
 	begin "coordinator.$point" crm
 	is "$(settled)" "('Synced', 80, 0, {'pending': 0, 'delivered': 4, 'failed': 0})" "$point: the run is Synced, every call is answered"
 	is "$(heard '[next(r for r in d if r["id"] == i)["body"]["type"] for i in dict.fromkeys(r["id"] for r in d)]')" \
