@@ -127,9 +127,13 @@ like "$(orgsync hook add x --url https://hooks.example.com/ --secret-file "$T/sh
 like "$(orgsync hook add 'a b' --url https://hooks.example.com/ --secret-file "$T/hook-secret" 2>&1)" "name is made of letters" 'a name'
 orgsync token create op --role operator -f "$T/op" >/dev/null
 like "$(ORGSYNC_API_TOKEN_FILE=$T/op orgsync hook add x --url https://hooks.example.com/ --secret-file "$T/hook-secret" 2>&1)" 'role of token op is not enough' 'only an admin adds one'
-runs 'a name that leads nowhere is taken' orgsync hook add inside --url https://localhost.localdomain.invalid/x --secret-file "$T/hook-secret"
+# a domain that leads inside is taken, and the connection refused where it would be made
+before=$(heard 'len(d)')
+runs 'a name that leads inside is taken' orgsync hook add inside --url "https://hook.localhost:${RECEIVER##*:}/ok" --secret-file "$T/hook-secret"
 orgsync hook test inside >"$T/out" 2>&1
-is "$?" 4 'and not reached'
+is "$?" 4 'and not asked'
+like "$(cat "$T/out")" 'its name leads to an address that is not public' 'and why'
+is "$(heard 'len(d)')" "$before" 'nobody came'
 
 # ---- what leaves, what is kept ----
 is "$(grep -c Secretname "$T/heard")" 0 'no value of a record was sent'
