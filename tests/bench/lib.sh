@@ -145,7 +145,8 @@ bench_template() { # FILE [SED-EXPRESSION...]: the template with the API that is
 bench_warm() {
 	printf 'name: warm\nobjects: [{name: Lead, fields: {include: [LastName]}, match: none}]\n' >"$T/warm.yaml"
 	orgsync template apply -f "$T/warm.yaml" >/dev/null || die "the template is refused"
-	RUN=$(create_run warm) && orgsync run start "$RUN" --wait >/dev/null 2>&1 || die "a run of no records does not end"
+	RUN=$(create_run warm) || die "no run"
+	orgsync run start "$RUN" --wait >/dev/null 2>&1 || die "a run of no records does not end"
 }
 
 # A worker tells its calls twice a second, the last ones when it is idle.
