@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 USUAL='(keyless|equal) by hand|keyless worker.job_(closing|results)|keyed by hand running|keyless fault (drop-after|session|results cut|a job that fails$|row locks)'
 USUAL+='|keyed fault (drop-after|jobs refused)|keyless meddle (aborted by somebody|Redis emptied$|a second worker$)'
-USUAL+='|keyless in part|keyed twice'
+USUAL+='|keyless in part|keyed twice|coordinator.bulk_page=kill'
 USUAL+='|keyed meddle (aborted and deleted|SIGTERM while gathering)|keyless abort'
 e2e_begin own
 faulty_programs
@@ -183,6 +183,20 @@ for template in keyed keyless; do
 	done
 	start_worker w3
 	judge "$template: two workers died of a job's results"
+done
+
+# ---- Coordinators that die of a query job, or have no answer to it ---------------------------------------
+for point in bulk_job=kill bulk_page=kill bulk_job=error bulk_page=error bulk_hangs=error; do
+	wanted "coordinator.$point" || continue
+	kill9 "$COORDINATOR_PID"
+	start_coordinator "coordinator.$point@1"
+	begin_trial keyed
+	if [[ $point == *=kill ]]; then
+		wait_for 60 dead "$COORDINATOR_PID" || ok 1 "coordinator.$point: it was hit"
+		start_coordinator
+	fi
+	start_worker w1
+	judge "keyed: coordinator.$point"
 done
 
 # ---- Replies that do not come, or say no ----------------------------------------------------------------
