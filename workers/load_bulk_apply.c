@@ -149,6 +149,16 @@ enum osy_lapplied osy_load_bulk_apply(struct osy_lbatch *batch)
 		       : OSY_LAPPLIED_SOME;
 }
 
+bool osy_load_bulk_doubt(struct osy_lbatch *batch)
+{
+	if (!osy_load_bulk_behind(batch))
+		return false;
+	batch->record_as = OSY_RECORD_ASIDE;
+	batch->due_in_ms = SOON_MS;
+	osy_load_step(batch, OSY_STEP_RECORD);
+	return true;
+}
+
 bool osy_load_bulk_settle(struct osy_lbatch *batch)
 {
 	bool doubt = false;

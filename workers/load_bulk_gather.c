@@ -85,6 +85,19 @@ void osy_load_bulk_defer(struct osy_lbatch *batch)
 	}
 }
 
+bool osy_load_bulk_behind(const struct osy_lbatch *batch)
+{
+	const struct osy_load *load = batch->load;
+
+	if (batch->late || !load->bulk || load->bulk->phase != OSY_LBULK_SETTLE)
+		return false;
+	for (const struct osy_lleft *left = load->left; left; left = left->next) {
+		if (left->bulk && left->offset > batch->offset)
+			return true;
+	}
+	return false;
+}
+
 bool osy_load_bulk_add(struct osy_lbatch *batch)
 {
 	struct osy_load *load = batch->load;
@@ -96,6 +109,7 @@ bool osy_load_bulk_add(struct osy_lbatch *batch)
 		load->bulk ? load->bulk : osy_lbulk_new(load, batch->object, batch->head.stage);
 	if (!is_kin(bulk, batch) || is_full(bulk))
 		bulk->cut = true;
+	batch->rest = osy_load_bulk_behind(batch); /* no other job is made before it */
 	if (bulk->phase != OSY_LBULK_GATHER || bulk->cut)
 		return false;
 	if (osy_load_record_first(batch))

@@ -125,12 +125,13 @@ static enum osy_code read_batches(struct osy_lbulk *bulk, struct osy_err *err)
 	return rc;
 }
 
-/* Jobs whose results a worker cannot bear must not bring down one worker after the other. */
+/* Jobs whose results a worker cannot bear must not bring down one worker after the other: an
+ * attempt for each worker that takes them over, as with any batch. */
 static enum osy_code count_attempt(struct osy_lbulk *bulk, struct osy_err *err)
 {
 	const struct osy_wlane *lane = bulk->load->lane;
 
-	if (bulk->counted)
+	if (bulk->counted || !bulk->adopted)
 		return OSY_OK;
 	enum osy_code rc = osy_pg_do(bulk->load->loader->worker->pg, NULL, err,
 		"UPDATE batch SET attempts = attempts + 1 WHERE run = $1 AND pass = $2 AND lane = "

@@ -205,6 +205,6 @@ void osy_load_former_sort(struct osy_lbatch *batch)
 		batch->asks_maker |= row->lost && row->ask;
 		doubt |= row->doubt;
 	}
-	if (!osy_load_bulk_settle(batch))
+	if (!osy_load_bulk_settle(batch) && !(doubt && osy_load_bulk_doubt(batch)))
 		osy_load_step(batch, doubt ? OSY_STEP_DOUBT : OSY_STEP_MATCH);
 }

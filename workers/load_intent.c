@@ -389,8 +389,10 @@ void osy_load_intents(struct osy_loader *loader)
 		return;
 	(void)OSY_FAILPOINT("worker.after_intent");
 	for (size_t i = 0; i < gather.count; i++) {
-		if (gather.dropped[i])
+		if (gather.dropped[i] && !osy_load_bulk_doubt(gather.batches[i]))
 			osy_load_wait(gather.batches[i], BLOCKED_MS);
+		else if (gather.dropped[i])
+			continue;
 		else if (is_accepted(result, gather.batches[i]))
 			accepted(gather.batches[i], gather.org_ms[i]);
 		else

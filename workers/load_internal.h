@@ -673,6 +673,11 @@ bool osy_load_slot_of(struct osy_loader *loader, struct osy_wrun *run, bool writ
 bool osy_load_goes_bulk(const struct osy_lbatch *batch);
 /* Makes its rows ready for the job; false: it has to wait, or has gone on to another step. */
 bool osy_load_bulk_add(struct osy_lbatch *batch);
+/* Whether batches whose job has ended, and whose results are held, are taken up behind it only. */
+bool osy_load_bulk_behind(const struct osy_lbatch *batch);
+/* One before such ones that is in doubt, or waits for a doubt, is set aside: they are cleared up
+ * first; false: there are none. */
+bool osy_load_bulk_doubt(struct osy_lbatch *batch);
 /* Its intent stands: the rows are in the job now, and the batch is over until the job is. */
 void osy_load_bulk_added(struct osy_lbatch *batch);
 /* The job's ids for the intent (p NULL: none of that kind). */

@@ -150,10 +150,11 @@ static bool lock(struct osy_loader *loader, int64_t key, bool *ret_got)
 /*
  * An intent of a former owner of its lane is in doubt itself, be it taken up again or not: several
  * batches of a lane go in one request, and the next one is not taken before the first is cleared
- * up, which would wait for it for ever.
+ * up, which would wait for it for ever. What is in a job is in no doubt: the job's results say it.
  */
-#define IS_ORPHAN                                                               \
-	"EXISTS (SELECT 1 FROM lane l WHERE l.run = b.run AND l.pass = b.pass " \
+#define IS_ORPHAN                                                                               \
+	"b.insert_job IS NULL AND b.update_job IS NULL AND EXISTS (SELECT 1 FROM lane l WHERE " \
+	"l.run = b.run AND l.pass = b.pass "                                                    \
 	"AND l.lane = b.lane AND l.epoch > b.epoch)"
 
 /* Whether inserts of the group are under way whose replies may still come. */
@@ -166,7 +167,7 @@ static bool ask_under_way(struct osy_loader *loader, const struct osy_lbatch *ba
 
 	if (osy_pg_do(loader->worker->pg, &result, &err,
 		    "SELECT 1 FROM batch b WHERE run = $1 AND object = ANY($2) AND state = "
-		    "'intent' AND keyless AND NOT " IS_ORPHAN " LIMIT 1",
+		    "'intent' AND keyless AND NOT (" IS_ORPHAN ") LIMIT 1",
 		    OSY_PG_Z(osy_lrun(batch)->id), OSY_PG_I32S(objects, n)))
 		return osy_load_trouble(loader, "reconcile.look", &err);
 	*ret = osy_pg_rows(result) > 0;

@@ -336,6 +336,8 @@ void osy_load_next_round(struct osy_lbatch *batch)
 		ask |= row->ask;
 		doubtful |= row->doubt;
 	}
+	if (doubtful && osy_load_bulk_doubt(batch))
+		return;
 	batch->record_as = pending ? OSY_RECORD_PART : OSY_RECORD_DONE;
 	batch->after = doubtful ? OSY_STEP_DOUBT : ask ? OSY_STEP_MATCH : OSY_STEP_READY;
 	if (!batch->pause_ms)

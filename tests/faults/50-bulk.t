@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 USUAL='(keyless|equal) by hand|keyless worker.job_(closing|results)|keyed by hand running|keyless fault (drop-after|session|results cut|a job that fails$|row locks)'
 USUAL+='|keyed fault (drop-after|jobs refused)|keyless meddle (aborted by somebody|Redis emptied$|a second worker$)'
+USUAL+='|keyless in part|keyed twice|coordinator.bulk_page=kill'
 USUAL+='|keyed meddle (aborted and deleted|SIGTERM while gathering)|keyless abort'
 e2e_begin own
 faulty_programs
@@ -73,6 +74,7 @@ sql() { psql -qtA "$ORGSYNC_POSTGRES_URL" -c "$1" 2>/dev/null; }
 fault() { curl -sf -d "$1" "$DST/__sim/faults" >/dev/null || bail "no fault"; }
 settings() { curl -sf -d "$1" "$DST/__sim/settings" >/dev/null || bail "no settings"; }
 gathered() { [[ $(sql "SELECT count(*) FROM batch WHERE run = '$RUN' AND state = 'intent' AND insert_job IS NOT NULL") -ge ${1:-1} ]]; }
+parted() { [[ $(sql "SELECT count(*) FROM batch WHERE run = '$RUN' AND object = 1 AND state <> 'done' AND insert_job IS NULL AND outcome IS NOT NULL") -ge 1 ]]; }
 recorded() { [[ $(sql "SELECT count(*) FROM batch WHERE run = '$RUN' AND object = 1 AND state = 'done'") -ge ${1:-1} ]]; }
 
 wanted() { [[ $1 =~ ${ONLY:-$USUAL} ]]; }
@@ -146,6 +148,55 @@ for template in keyed keyless equal; do
 		[[ $moment != settling ]] || is "$(curl -sf "$DST/__sim/stats" | json 'd["byCall"].get("POST composite/sobjects/*", 0)')" 0 \
 			"$template: killed while $moment: what was recorded is not taken again"
 	done
+done
+
+# A batch that its job has settled in part goes on before those behind it that the job has settled, too: when its worker dies with the
+# rest of it at the org, and when the reply to that is lost.
+for template in keyed keyless; do
+	for how in dies lost; do
+		wanted "$template in part $how" || continue
+		begin_trial $template
+		settings '{"bulkBatchMs":300}'
+		fault '{"match":"PATCH /jobs/ingest","kind":"lock","rows":0.2,"count":5}'
+		start_worker w1
+		wait_for 60 has_job 'UploadComplete|InProgress' || diag "the moment did not come"
+		if [[ $how == dies ]]; then
+			fault '{"match":"POST /composite/sobjects","kind":"delay","ms":3000,"count":1}'
+			wait_for 60 parted || diag "the moment did not come"
+			kill9 "$WORKER_PID"
+			start_worker w2
+		else
+			fault '{"match":"POST /composite/sobjects","kind":"drop-after","count":1}'
+		fi
+		judge "$template: in part, $how"
+	done
+done
+
+# Two crashes are no three.
+for template in keyed keyless; do
+	wanted "$template twice" || continue
+	begin_trial $template
+	fault '{"match":"PATCH /jobs/ingest","kind":"fail-job","batches":1,"count":1}'
+	for n in 1 2; do
+		start_worker w$n worker.job_results=kill@1
+		wait_for 60 dead "$WORKER_PID" || ok 1 "$template: killed for the ${n}th time"
+	done
+	start_worker w3
+	judge "$template: two workers died of a job's results"
+done
+
+# ---- Coordinators that die of a query job, or have no answer to it ---------------------------------------
+for point in bulk_job=kill bulk_page=kill bulk_job=error bulk_page=error bulk_hangs=error; do
+	wanted "coordinator.$point" || continue
+	kill9 "$COORDINATOR_PID"
+	start_coordinator "coordinator.$point@1"
+	begin_trial keyed
+	if [[ $point == *=kill ]]; then
+		wait_for 60 dead "$COORDINATOR_PID" || ok 1 "coordinator.$point: it was hit"
+		start_coordinator
+	fi
+	start_worker w1
+	judge "keyed: coordinator.$point"
 done
 
 # ---- Replies that do not come, or say no ----------------------------------------------------------------

@@ -61,6 +61,18 @@ static void evaluate(
 	osy_expr_run_free(run);
 }
 
+static bool is_expression(struct osy_str text)
+{
+	static const struct osy_expr_scope unknown = {NULL, 0};
+	static const struct osy_expr_target any = {OSY_T_OTHER, 0, 0};
+	OSY_AUTO(osy_arena_done) struct osy_arena arena;
+	struct osy_err err = OSY_ERR_NONE;
+	struct osy_expr *expr;
+
+	osy_arena_init(&arena, 16u * 1024);
+	return !osy_expr_compile(text, &unknown, &any, &arena, &expr, &err);
+}
+
 static void with_target(
 	struct osy_str text, const struct osy_str *values, const struct osy_expr_target *target)
 {
@@ -88,7 +100,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct osy_str values[OSY_COUNT(fields)] = {{0}};
 
 	take_values((struct osy_str){p + len + (end != NULL), size - len - (end != NULL)}, values);
-	for (size_t i = 0; i < OSY_COUNT(targets); i++)
-		with_target((struct osy_str){p, len}, values, &targets[i]);
+	/* what is wrong without types is wrong for each type: one is enough */
+	size_t tries = is_expression((struct osy_str){p, len}) ? OSY_COUNT(targets) : 1;
+	for (size_t i = 0; i < tries; i++)
+		with_target((struct osy_str){p, len}, values,
+			&targets[(size + i) % OSY_COUNT(targets)]);
 	return 0;
 }
