@@ -101,7 +101,9 @@ static enum osy_code build_node(
 		rc = plan_fields(build, node, err);
 	if (!rc && node->template->match_only)
 		keep_keys_only(node);
-	return rc ? rc : plan_rules(build, node, err);
+	if (!rc)
+		rc = plan_rules(build, node, err);
+	return rc ? rc : plan_ids(build, node, err);
 }
 
 static bool is_standard(const struct osy_sf_object *object, const char *name)
@@ -171,7 +173,8 @@ static void spec_field(const struct plan_field *from, struct osy_spec_field *to)
 			      !target->auto_number,
 		.nillable = target->nillable,
 		.unique = target->unique,
-		.required = plan_required(from),
+		.required = !from->ids && plan_required(from),
+		.ids = from->ids,
 		.link = from->link,
 		.write_nulls = from->write_nulls,
 		.missing = from->missing,

@@ -98,6 +98,8 @@ struct osy_template_object {
 	enum osy_missing missing; /* parents that are not there: of lookups that are not named */
 	const struct osy_template_parent *parents; /* of those that are named */
 	size_t parent_count;
+	const char *const *ids; /* texts that hold ids of records */
+	size_t id_count;
 	enum osy_match match;
 	const char *const *
 		match_fields; /* names in the target: EXTERNAL_ID and SOURCE_ID one, KEYS several */

@@ -55,6 +55,7 @@ const struct key template_object_keys[] = {
 	{"mask", KEY_MASK, NULL, 0, 0, NULL, NULL},
 	{"nulls", KEY_NULLS, "\"ignore\"", 0, 0, "ignore|write", NULL},
 	{"missingParents", KEY_PARENTS, "\"blank\"", 0, 0, NULL, NULL},
+	{"ids", KEY_NAMES, NULL, 0, 0, NULL, NULL},
 	{"match", KEY_MATCH, "\"none\"", 0, 0, NULL, NULL},
 	FLAG("insert", "true"),
 	FLAG("update", "true"),
