@@ -78,7 +78,7 @@ static void begin(struct subject *subject, const char *yaml, struct osy_sf_objec
 	struct osy_err err = OSY_ERR_NONE;
 	char name[64];
 
-	if (osy_template_check(osy_str(yaml), "t", name, &doc, &err) ||
+	if (osy_template_check(osy_str(yaml), "t", OSY_STR_NULL, name, &doc, &err) ||
 		osy_template_read(osy_buf_str(&doc), &subject->template, &err))
 		fail_msg("%s: %s", yaml, err.msg);
 	osy_check_init(&subject->check, subject->template, "src", "dst");
