@@ -11,7 +11,7 @@ static enum osy_code refuse(struct plan_build *build, struct plan_node *node, co
 	struct osy_err *err, const char *why)
 {
 	return plan_fail(build, node,
-		PLAN_TODO("ids", name, false, "take it out of ids, or exclude the field"), err,
+		PLAN_TODO("field", name, false, "take it out of ids, or exclude the field"), err,
 		"ids of '%s': %s", name, why);
 }
 
