@@ -114,8 +114,7 @@ enum osy_code cli_template_apply(struct cli *cli, struct osy_err *err)
 {
 	OSY_AUTO(osy_json_free_at) struct osy_json *doc = NULL;
 	OSY_AUTO(osy_buf_done)
-	struct osy_buf body = OSY_BUF(TEMPLATE_BYTES),
-		       both = OSY_BUF(16 * TEMPLATE_BYTES);
+	struct osy_buf body = OSY_BUF(TEMPLATE_BYTES), both = OSY_BUF(16 * TEMPLATE_BYTES);
 	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
 	const char *name = cli_value(&cli->words, "file");
 	enum osy_code rc = read_file(name, &body, err);

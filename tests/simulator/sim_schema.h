@@ -65,7 +65,7 @@ struct sim_pick {
 };
 
 struct sim_allowed { /* the values that a record type takes */
-	char *type; /* its developer name */
+	char *type;  /* its developer name */
 	char **value;
 	int n;
 };

@@ -434,7 +434,8 @@ static void cycles(void **state)
 	begin(&subject, YAML("insert: true"), (struct osy_sf_object *[]){&a},
 		(struct osy_sf_object *[]){&a});
 	osy_check_metadata(&subject.check);
-	assert_found(&subject, "B", "order", "", "Account.Self__c -> Account");
+	assert_found(
+		&subject, "B", "order", "", "lookup 'Self__c' of Account to itself is required");
 	end(&subject);
 }
 

@@ -239,7 +239,8 @@ static void refusals(void **state)
 		T("insert: true"), &thing, &thing, "lookup 'Need__c' to Other__c is required");
 	fields[3].nillable = true;
 	fields[4].nillable = false;
-	assert_plan_fails(T("insert: true"), &thing, &thing, "Thing__c.Self__c -> Thing__c");
+	assert_plan_fails(T("insert: true"), &thing, &thing,
+		"lookup 'Self__c' of Thing__c to itself is required");
 	fields[4].nillable = true;
 	thing.createable = false;
 	assert_plan_fails(T("insert: true"), &thing, &thing, "cannot be inserted in org 'dst'");
