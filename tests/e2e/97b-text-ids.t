@@ -199,6 +199,24 @@ rows = [json.loads(line) for line in sys.stdin]
 keys = {r["Id"]: r["Ext_Id__c"] for r in rows}
 print(sum(keys.get(r["Tail__c"]) == "a%d" % ((int(r["Ext_Id__c"][1:]) + 4) % len(rows)) for r in rows))')" 60 "an id that an expression cuts out of a URL is rewritten"
 
+# ---- a rollback that inserts again what was deleted: a text points to the record as it is now --------
+forget
+apply gone '{externalId: Ext_Id__c}' rest
+printf 'options: {includeDeleted: true}\n' >>"$T/gone.yaml" && orgsync template apply -f "$T/gone.yaml" >/dev/null
+go gone
+for thing in "Account a7" "Contact c67"; do
+	printf '{"attributes":{"type":"%s"},"Id":"%s"}\n' "${thing% *}" "$(of "$SRC" "${thing% *}" "${thing#* }")"
+done >"$T/delete.jsonl"
+before=$(of "$DST" Account a7)
+is "$(text Ref__c c67)" "$before" "a contact names an account"
+curl -sf --data-binary "@$T/delete.jsonl" "$SRC/__sim/delete" >/dev/null || bail "nothing is deleted"
+go gone
+is "$(run_get "$RUN" 'd["totals"]["deleted"]')" 2 "both are deleted"
+curl -sf -X POST "$DST/__sim/empty-bin" >/dev/null || bail "the bin is full"
+runs "a rollback inserts both again" orgsync run rollback "$RUN" --wait --yes
+now=$(of "$DST" Account a7)
+is "$([[ $now != "$before" ]] && text Ref__c c67)" "$now" "and the contact names the account as it is now" || diag "before: $before"
+
 # ---- Bulk; lost replies, a worker that dies -------------------------------------------------------------------
 fill 150 750
 apply bulk '{externalId: Ext_Id__c}' bulk
