@@ -474,6 +474,11 @@ bool osy_load_take_id(const struct osy_lbatch *batch, struct osy_str text, struc
 void osy_load_resolve(struct osy_loader *loader);
 void osy_load_parents(struct osy_loader *loader);
 
+/* ---- load_text.c ---- */
+/* A notice of ids inside of a text that is none itself. */
+void osy_load_tell_text(
+	struct osy_lbatch *batch, unsigned row, unsigned column, struct osy_lref *ref);
+
 /* ---- load_former.c: a former attempt of the same batch ---- */
 /* Reads what Postgres has of it and marks the rows; false when it must be tried again. */
 bool osy_load_former_read(struct osy_lbatch *batch);

@@ -30,8 +30,8 @@ token=$(curl -sf -d grant_type=client_credentials -d client_id=orgsync -d client
 curl -sf -H "Authorization: Bearer $token" "$DST/services/data/v60.0/jobs/ingest" | python3 -c '
 import json, sys
 jobs = [j["id"] for j in json.load(sys.stdin)["records"] if j["operation"] == "insert"]
-print(*jobs)' >"$T/jobs"
-counts=$(for job in $(cat "$T/jobs"); do curl -sf -H "Authorization: Bearer $token" "$DST/services/data/v60.0/jobs/ingest/$job" | json 'd["numberRecordsProcessed"]'; done)
+print(*jobs, sep="\n")' >"$T/jobs"
+counts=$(while read -r job; do curl -sf -H "Authorization: Bearer $token" "$DST/services/data/v60.0/jobs/ingest/$job" | json 'd["numberRecordsProcessed"]'; done <"$T/jobs")
 is "$(wc -w <<<"$counts")" 2 "by two jobs"
 is "$(awk '{ n += $1; if ($1 * 30800 > 94371840) big = 1 } END { print n, big + 0 }' <<<"$counts")" "3300 0" "none of which holds more than 90 MB" || diag "$counts"
 runs "the checker agrees" check_orgs "$run" --template "$T/large.yaml" --key Ext_Id__c
