@@ -87,28 +87,57 @@ static enum osy_code show(struct osy_call *call, struct osy_err *err)
 	return rc;
 }
 
+/* A template as it is, or {"template": its text, "usersFile": what is in the file that it names}.
+ */
+static enum osy_code take_body(struct osy_call *call, struct osy_json **ret,
+	struct osy_str *ret_text, struct osy_str *ret_users, struct osy_err *err)
+{
+	static const char *const names[] = {"template", "usersFile", NULL};
+	OSY_AUTO(osy_json_free_at) struct osy_json *json = NULL;
+	struct osy_err ignored = OSY_ERR_NONE;
+
+	*ret_text = call->body;
+	*ret_users = OSY_STR_NULL;
+	if (call->body.len && call->body.p[0] == '{' &&
+		osy_json_parse(call->body, "the body", &json, &ignored))
+		return OSY_OK; /* no JSON: a template in YAML, or what its check refuses */
+	if (!json || osy_json_type(osy_json_get(json, "template")) != OSY_JSON_STRING)
+		return OSY_OK;
+	enum osy_code rc = osy_call_json(call, names, ret, err);
+	if (rc)
+		return rc;
+	*ret_text = osy_json_get_str(*ret, "template");
+	*ret_users = osy_json_get_str(*ret, "usersFile");
+	return OSY_OK;
+}
+
 static enum osy_code apply(struct osy_call *call, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
-	OSY_AUTO(osy_buf_done) struct osy_buf doc = OSY_BUF(8u * 1024 * 1024);
+	OSY_AUTO(osy_buf_done) struct osy_buf doc = OSY_BUF(16u * 1024 * 1024);
+	OSY_AUTO(osy_json_free_at) struct osy_json *body = NULL;
+	struct osy_str text, users;
 	const char *file = osy_call_query(call, "file");
 	struct osy_json_writer w = osy_json_writer(&call->out);
 	char name[64];
-	enum osy_code rc;
+	enum osy_code rc = take_body(call, &body, &text, &users, err);
 
-	if (!osy_utf8_valid(call->body) ||
-		(call->body.len && memchr(call->body.p, 0, call->body.len)))
+	if (rc)
+		return rc;
+	if (!osy_utf8_valid(text) || (text.len && memchr(text.p, 0, text.len)))
 		return osy_fail(err, OSY_E_INVALID, "the template is not text in UTF-8");
-	rc = osy_template_check(call->body, file && *file ? file : "the template", name, &doc, err);
+	rc = osy_template_check(
+		text, file && *file ? file : "the template", users, name, &doc, err);
 	if (!rc)
 		rc = osy_pg_do(call->pg, &result, err,
 			"INSERT INTO template (name, body, doc) VALUES ($1, $2, $3) ON CONFLICT "
 			"(name) DO UPDATE SET "
-			"version = template.version + (template.body <> EXCLUDED.body)::int, body "
-			"= EXCLUDED.body, "
+			"version = template.version + (template.body <> EXCLUDED.body OR "
+			"template.doc::jsonb -> 'users' IS DISTINCT FROM EXCLUDED.doc::jsonb -> "
+			"'users')::int, body = EXCLUDED.body, "
 			"doc = EXCLUDED.doc, updated_at = now() RETURNING name, version, "
 			"updated_at",
-			OSY_PG_Z(name), OSY_PG_TEXT(call->body), OSY_PG_TEXT(osy_buf_str(&doc)));
+			OSY_PG_Z(name), OSY_PG_TEXT(text), OSY_PG_TEXT(osy_buf_str(&doc)));
 	if (rc)
 		return rc;
 	osy_call_audit(call, "template.apply", name);

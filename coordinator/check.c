@@ -24,6 +24,7 @@ void osy_check_init(struct osy_check *check, const struct osy_template *template
 
 	*check = (struct osy_check){.template = template, .orgs = {source_org, target_org}};
 	osy_arena_init(&check->arena, 64u * 1024);
+	check->types = osy_arena_calloc(&check->arena, count + 1, sizeof(*check->types));
 	for (int side = 0; side < OSY_CHECK_SIDES; side++) {
 		check->describes[side] =
 			osy_arena_calloc(&check->arena, count + 1, sizeof(*check->describes[side]));
@@ -32,12 +33,20 @@ void osy_check_init(struct osy_check *check, const struct osy_template *template
 	}
 }
 
+static void free_values(struct osy_check_types *types, int side)
+{
+	for (size_t i = 0; i < types->count; i++)
+		osy_json_free(types->items[i].values[side]);
+}
+
 void osy_check_done(struct osy_check *check)
 {
 	for (int side = 0; side < OSY_CHECK_SIDES; side++) {
 		for (size_t i = 0; i < check->template->object_count; i++)
 			osy_sf_object_free(check->describes[side][i]);
 		free(check->rules[side].items);
+		for (size_t i = 0; i < check->template->object_count; i++)
+			free_values(&check->types[i], side);
 	}
 	free(check->findings);
 	osy_arena_done(&check->arena);
@@ -177,12 +186,9 @@ struct purse {
 };
 
 static enum osy_code take_calls(struct purse *purse, const char *org, const char *org_id,
-	const struct osy_template *template, size_t objects, struct osy_err *err)
+	int reserve_percent, unsigned calls, struct osy_err *err)
 {
-	struct osy_budget_org *budget =
-		osy_budget_org(purse->budget, org_id, template->api_reserve_percent);
-	/* describes; and of currencies that differ a question each */
-	unsigned calls = 2 * (unsigned)objects + CALLS_BESIDE;
+	struct osy_budget_org *budget = osy_budget_org(purse->budget, org_id, reserve_percent);
 	struct osy_budget_usage usage;
 	bool taken = false;
 	enum osy_code rc = osy_budget_take(budget, calls, BUDGET_MS, &taken, err);
@@ -225,15 +231,16 @@ static void subject_done(struct subject *subject)
 	osy_template_free(subject->template);
 }
 
-static enum osy_code take_all(
-	struct purse *purse, const struct subject *subject, size_t objects, struct osy_err *err)
+/* Calls to either org, within its budget; an org that was never reached has none yet. */
+static enum osy_code pay(
+	struct purse *purse, const struct subject *subject, unsigned calls, struct osy_err *err)
 {
 	enum osy_code rc = OSY_OK;
 
-	for (int side = 0; !rc && side < OSY_CHECK_SIDES; side++) {
+	for (int side = 0; !rc && calls && side < OSY_CHECK_SIDES; side++) {
 		if (subject->ids[side][0])
 			rc = take_calls(purse, subject->names[side], subject->ids[side],
-				subject->template, objects, err);
+				subject->template->api_reserve_percent, calls, err);
 	}
 	return rc;
 }
@@ -324,11 +331,17 @@ static enum osy_code check_orgs(struct osy_pg *pg, const struct osy_settings *se
 	if (!rc)
 		rc = find_related(subject, http, orgs, &check, err);
 	if (!rc && subject->template->object_count > listed)
-		rc = take_all(purse, subject, subject->template->object_count - listed, err);
+		rc = pay(purse, subject,
+			2 * (unsigned)(subject->template->object_count - listed) + CALLS_BESIDE,
+			err);
 	if (!rc)
 		rc = osy_check_ask(&check, http, orgs, err);
 	if (!rc)
 		rc = check_currency(&check, orgs, err);
+	if (!rc)
+		rc = pay(purse, subject, check_types_plan(&check), err);
+	if (!rc)
+		rc = check_types_ask(&check, http, orgs, err);
 	if (!rc) {
 		osy_check_metadata(&check);
 		osy_check_automation(&check);
@@ -356,7 +369,9 @@ enum osy_code osy_check_run(struct osy_pg *pg, const struct osy_settings *settin
 	if (rc)
 		return rc;
 	purse_open(&purse, settings);
-	rc = take_all(&purse, &subject, subject.template->object_count, err);
+	/* describes; and of currencies that differ a question each */
+	rc = pay(
+		&purse, &subject, 2 * (unsigned)subject.template->object_count + CALLS_BESIDE, err);
 	if (!rc)
 		rc = check_orgs(pg, settings, &subject, &purse, run, err);
 	purse_close(&purse);

@@ -7,6 +7,7 @@
  * check_plan.c   what the plan would refuse or leave out; record types
  * check_fields.c a pair of fields that is copied: type, length, numbers, picklists, keys
  * check_rules.c  validation rules, workflow rules, triggers, flows, duplicate rules of both orgs
+ * check_values.c picklist values by record type
  * check_ask.c    the questions to the orgs (check_describe.c, check_composite.c)
  *
  * One thread. A finding's texts live in the check's arena.
@@ -57,6 +58,19 @@ struct osy_rules {
 
 enum { OSY_CHECK_SOURCE, OSY_CHECK_TARGET, OSY_CHECK_SIDES };
 
+/* Which values a record type of the target takes, and that of the source whose records get it:
+ * answers of the UI API. NULL: not known. */
+struct osy_check_type {
+	const char *name; /* developer name in the target */
+	const char *ids[OSY_CHECK_SIDES];
+	struct osy_json *values[OSY_CHECK_SIDES];
+};
+struct osy_check_types {
+	struct osy_check_type *items;
+	size_t count;
+	bool told; /* that they are not known */
+};
+
 struct osy_check {
 	struct osy_arena arena;
 	const struct osy_template *template;
@@ -64,6 +78,7 @@ struct osy_check {
 	/* in the template's order; NULL: the org has none, or our user may not see it */
 	struct osy_sf_object **describes[OSY_CHECK_SIDES];
 	const char **nearest[OSY_CHECK_SIDES]; /* of those that are NULL; NULL: nothing is near */
+	struct osy_check_types *types;	       /* in the template's order */
 	struct osy_rules rules[OSY_CHECK_SIDES];
 	struct osy_finding *findings;
 	size_t count, cap;

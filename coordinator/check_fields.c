@@ -217,6 +217,73 @@ static void check_list(struct pair *pair)
 			names.p);
 }
 
+/* ---- The same by record type ---- */
+
+/* What the org tells of the field; NULL: nothing. */
+static const struct osy_json *values_of(const struct osy_json *reply, const char *field)
+{
+	return osy_json_get(
+		osy_json_get(osy_json_get(reply, "picklistFieldValues"), field), "values");
+}
+
+static bool tells_value(const struct osy_json *values, const char *value)
+{
+	for (size_t i = 0; i < osy_json_count(values); i++) {
+		if (osy_str_equal_nocase(
+			    osy_json_get_str(osy_json_at(values, i), "value"), osy_str(value)))
+			return true;
+	}
+	return false;
+}
+
+/* Values that the source's record type takes and that of the target does not, though the picklist
+ * as a whole has them. */
+static size_t name_values(
+	const struct pair *pair, const struct osy_check_type *type, struct osy_buf *names)
+{
+	const struct osy_json *here = values_of(type->values[OSY_CHECK_SOURCE], pair->source->name);
+	const struct osy_json *there =
+		values_of(type->values[OSY_CHECK_TARGET], pair->target->name);
+	size_t missing = 0;
+
+	for (const char *const *value = pair->source->picklist; here && there && *value; value++) {
+		if (!tells_value(here, *value) || tells_value(there, *value) ||
+			!has_value(pair->target->picklist, *value) || is_mapped(pair->rule, *value))
+			continue;
+		if (missing++ < TELL_VALUES)
+			osy_buf_addf(names, "%s'%.255s'", missing > 1 ? ", " : "", *value);
+	}
+	if (missing > TELL_VALUES)
+		osy_buf_addf(names, " and %zu more", missing - TELL_VALUES);
+	return missing;
+}
+
+static void check_type_values(struct pair *pair)
+{
+	const struct osy_check_types *types = &pair->check->types[pair->at.place];
+	bool restricted = pair->target->restricted_picklist;
+
+	if (!is_list(pair->source) || !is_list(pair->target))
+		return;
+	for (size_t i = 0; i < types->count; i++) {
+		OSY_AUTO(osy_buf_done) struct osy_buf names = OSY_BUF(16 * 1024);
+		struct osy_check_at at = pair->at;
+		if (!name_values(pair, &types->items[i], &names))
+			continue;
+		at.kind = "picklist";
+		at.name = types->items[i].name;
+		osy_check_add(pair->check, restricted, &at,
+			"add the values to the record type in the target, map them to others, or "
+			"exclude the field",
+			"%s has values that record type %s of org '%s' does not have%s: %s",
+			pair->source->name, at.name, pair->check->orgs[OSY_CHECK_TARGET],
+			restricted ? "; the picklist is restricted, so that records with them are "
+				     "refused (INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST)"
+				   : ", which takes them all the same",
+			names.p);
+	}
+}
+
 /* ---- Rules of the field itself ---- */
 static void check_rules(struct pair *pair)
 {
@@ -264,5 +331,6 @@ void osy_check_pair(struct osy_check *check, size_t place, const struct osy_sf_f
 	check_length(&pair);
 	check_numbers(&pair);
 	check_list(&pair);
+	check_type_values(&pair);
 	check_rules(&pair);
 }

@@ -15,6 +15,12 @@ enum osy_code check_describe(struct osy_check *check, struct osy_http *http,
 enum osy_code check_currency(struct osy_check *check, struct osy_org *const orgs[OSY_CHECK_SIDES],
 	struct osy_err *err) OSY_CHECKED;
 
+/* check_values.c: what is to be asked, once the describes are there; returns the calls to each org.
+ * Then the questions. */
+unsigned check_types_plan(struct osy_check *check);
+enum osy_code check_types_ask(struct osy_check *check, struct osy_http *http,
+	struct osy_org *const orgs[OSY_CHECK_SIDES], struct osy_err *err) OSY_CHECKED;
+
 /* check_composite.c: GETs gathered into composites, of both orgs side by side. */
 #define CHECK_PARTS_MAX 25
 

@@ -54,8 +54,18 @@ static bool is_kept(const struct osy_sf_field *field)
 	       field->type != OSY_T_COMPLEX && field->type != OSY_T_OTHER;
 }
 
-static void add_fields(
-	struct scan *scan, const struct osy_sf_object *target, struct osy_spec_object *object)
+/* Whether the template says that the field holds ids. */
+static bool holds_ids(const struct osy_spec_object *main, const char *name)
+{
+	for (size_t i = 0; i < main->field_count; i++) {
+		if (main->fields[i].ids && strcmp(main->fields[i].target, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void add_fields(struct scan *scan, const struct osy_sf_object *target,
+	const struct osy_spec_object *main, struct osy_spec_object *object)
 {
 	struct osy_spec_field *fields =
 		osy_arena_calloc(&scan->plan.arena, target->field_count + 1, sizeof(*fields));
@@ -71,7 +81,8 @@ static void add_fields(
 				.createable = field->createable,
 				.updateable = field->updateable,
 				.nillable = field->nillable,
-				.unique = field->unique};
+				.unique = field->unique,
+				.ids = holds_ids(main, field->name)};
 	}
 	object->fields = fields;
 	object->field_count = n;
@@ -176,7 +187,7 @@ static void add_object(struct scan *scan, size_t i)
 		.target_count = of->target_count};
 	memcpy(object->prefix, of->prefix, sizeof(object->prefix));
 	memcpy(object->target_prefix, of->target_prefix, sizeof(object->target_prefix));
-	add_fields(scan, scan->targets[from], object);
+	add_fields(scan, scan->targets[from], of, object);
 	scan->plan.deltas[at] =
 		(struct osy_plan_delta){.from = from, .deletes = true, .since = -1, .mark = -1};
 }

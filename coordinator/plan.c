@@ -103,6 +103,8 @@ static enum osy_code build_node(
 		keep_keys_only(node);
 	if (!rc)
 		rc = plan_rules(build, node, err);
+	if (!rc)
+		rc = plan_ids(build, node, err);
 	return rc ? rc : plan_hook(build, node, err);
 }
 
@@ -173,7 +175,8 @@ static void spec_field(const struct plan_field *from, struct osy_spec_field *to)
 			      !target->auto_number,
 		.nillable = target->nillable,
 		.unique = target->unique,
-		.required = plan_required(from),
+		.required = !from->ids && plan_required(from),
+		.ids = from->ids,
 		.link = from->link,
 		.write_nulls = from->write_nulls,
 		.missing = from->missing,

@@ -21,6 +21,7 @@ struct plan_field {
 			*/
 	bool to_users, to_queues;
 	bool audit;
+	bool ids; /* a text whose ids are resolved */
 	enum osy_missing missing;
 	enum osy_kind kind;
 	struct osy_spec_rule *rule; /* NULL: values pass as they are */
@@ -118,6 +119,9 @@ enum osy_code plan_hook(
 	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
 const struct osy_spec_hook *plan_spec_hook(
 	struct plan_build *build, const struct plan_node *node, const int *place);
+/* plan_ids.c: texts that hold ids, of a node whose rules are known. */
+enum osy_code plan_ids(
+	struct plan_build *build, struct plan_node *node, struct osy_err *err) OSY_CHECKED;
 /* plan.c: a second leg of the last node, a copy of it. */
 struct plan_node *plan_second_leg(struct plan_build *build, struct plan_node *node);
 /*

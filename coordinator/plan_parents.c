@@ -17,7 +17,7 @@ static enum osy_code take_policy(struct plan_build *build, struct plan_node *nod
 	const struct osy_sf_field *source = osy_sf_find_field(node->source, parent->field);
 	int index = plan_find(node, parent->field);
 
-	if (index >= 0 && node->fields[index].parent_count) {
+	if (index >= 0 && (node->fields[index].parent_count || node->fields[index].ids)) {
 		node->fields[index].missing = parent->missing;
 		return OSY_OK;
 	}

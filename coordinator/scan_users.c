@@ -180,7 +180,8 @@ struct matching {
 	const struct osy_template_users *rules;
 	struct users sources, targets;
 	struct names by[3];
-	const char *suffix; /* in small letters */
+	const struct osy_template_pair **map; /* by username of the source */
+	const char *suffix;		      /* in small letters */
 	const struct osy_id *fallback;
 	const struct osy_pg_result *stand_ins; /* usernames that stood in for others */
 	size_t matched, unmatched;
@@ -217,11 +218,38 @@ static const struct osy_id *by_username(const struct matching *m, const char *us
 
 static const struct osy_template_pair *mapped(const struct matching *m, const char *username)
 {
-	for (size_t i = 0; i < m->rules->map_count; i++) {
-		if (strcasecmp(m->rules->map[i].source, username) == 0)
-			return &m->rules->map[i];
+	size_t low = 0, high = m->rules->map_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcasecmp(m->map[middle]->source, username) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	return low < m->rules->map_count && strcasecmp(m->map[low]->source, username) == 0
+		       ? m->map[low]
+		       : NULL;
+}
+
+/* Of names that differ in case alone the first one counts. */
+static int by_source(const void *a, const void *b)
+{
+	const struct osy_template_pair *x = *(const struct osy_template_pair *const *)a,
+				       *y = *(const struct osy_template_pair *const *)b;
+	int order = strcasecmp(x->source, y->source);
+
+	return order ? order : (x > y) - (x < y);
+}
+
+static void index_map(struct matching *m)
+{
+	size_t count = m->rules->map_count;
+
+	m->map = osy_arena_calloc(&m->scan->plan.arena, count + 1, sizeof(*m->map));
+	for (size_t i = 0; i < count; i++)
+		m->map[i] = &m->rules->map[i];
+	qsort(m->map, count, sizeof(*m->map), by_source);
 }
 
 static const struct osy_id *match_user(const struct matching *m, const struct user *user)
@@ -314,6 +342,7 @@ static enum osy_code match_all(struct matching *m, struct osy_err *err)
 
 	for (size_t i = 0; i < OSY_COUNT(m->by); i++)
 		index_names(&m->targets, (enum osy_user_match)i, &m->by[i]);
+	index_map(m);
 	m->suffix = lowered(&m->scan->plan.arena, m->rules->suffix);
 	rc = find_fallback(m, err);
 	if (!rc)

@@ -17,10 +17,12 @@
 /*
  * Checks text (YAML or JSON; what names the file in errors: "crm.yaml, line 7: ...") and appends
  * the normalised JSON to ret_doc. ret_name gets the template's name:
- * [A-Za-z0-9][A-Za-z0-9._-]{0,62}.
+ * [A-Za-z0-9][A-Za-z0-9._-]{0,62}. users_file: what is in the file that users.file names (CSV, as
+ * whoever applies the template has read it; p NULL: it was not sent); in ret_doc it is a part of
+ * users.map.
  */
-enum osy_code osy_template_check(struct osy_str text, const char *what, char ret_name[64],
-	struct osy_buf *ret_doc, struct osy_err *err) OSY_CHECKED;
+enum osy_code osy_template_check(struct osy_str text, const char *what, struct osy_str users_file,
+	char ret_name[64], struct osy_buf *ret_doc, struct osy_err *err) OSY_CHECKED;
 
 struct osy_template_pair {
 	const char *source, *target;
@@ -29,7 +31,8 @@ struct osy_template_pair {
 #define OSY_TEMPLATE_MAX_VALUES 2000 /* in the map of one field */
 #define OSY_TEMPLATE_MAX_TEXT 255    /* bytes of a pattern or of a replacement */
 
-#define OSY_TEMPLATE_FILE_BYTES 2147483648ll /* what an org takes at most */
+#define OSY_TEMPLATE_USERS_BYTES (2u * 1024 * 1024) /* of a file of users */
+#define OSY_TEMPLATE_FILE_BYTES 2147483648ll	    /* what an org takes at most */
 
 struct osy_template_values { /* of one field */
 	const char *field;
@@ -98,6 +101,8 @@ struct osy_template_object {
 	enum osy_missing missing; /* parents that are not there: of lookups that are not named */
 	const struct osy_template_parent *parents; /* of those that are named */
 	size_t parent_count;
+	const char *const *ids; /* texts that hold ids of records */
+	size_t id_count;
 	enum osy_match match;
 	const char *const *
 		match_fields; /* names in the target: EXTERNAL_ID and SOURCE_ID one, KEYS several */

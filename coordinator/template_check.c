@@ -55,6 +55,7 @@ const struct key template_object_keys[] = {
 	{"mask", KEY_MASK, NULL, 0, 0, NULL, NULL},
 	{"nulls", KEY_NULLS, "\"ignore\"", 0, 0, "ignore|write", NULL},
 	{"missingParents", KEY_PARENTS, "\"blank\"", 0, 0, NULL, NULL},
+	{"ids", KEY_NAMES, NULL, 0, 0, NULL, NULL},
 	{"match", KEY_MATCH, "\"none\"", 0, 0, NULL, NULL},
 	FLAG("insert", "true"),
 	FLAG("update", "true"),
@@ -295,8 +296,8 @@ static bool is_template_name(struct osy_str name)
 	return true;
 }
 
-enum osy_code osy_template_check(struct osy_str text, const char *what, char ret_name[64],
-	struct osy_buf *ret_doc, struct osy_err *err)
+enum osy_code osy_template_check(struct osy_str text, const char *what, struct osy_str users_file,
+	char ret_name[64], struct osy_buf *ret_doc, struct osy_err *err)
 {
 	OSY_AUTO(osy_yaml_free_at) struct osy_yaml *yaml = NULL;
 	enum osy_code rc = osy_yaml_parse(text, what, &yaml, err);
@@ -304,7 +305,7 @@ enum osy_code osy_template_check(struct osy_str text, const char *what, char ret
 	if (rc)
 		return rc;
 	const struct osy_json *root = osy_yaml_root(yaml);
-	struct check check = {.yaml = yaml, .what = what};
+	struct check check = {.yaml = yaml, .what = what, .users_file = users_file};
 	if (osy_json_type(root) != OSY_JSON_OBJECT)
 		return osy_fail(err, OSY_E_INVALID,
 			"%s: a template is a mapping with the keys name and objects", what);
@@ -312,6 +313,11 @@ enum osy_code osy_template_check(struct osy_str text, const char *what, char ret
 	rc = check_object(&check, root, top_keys, "the template", out, err);
 	if (rc)
 		return rc;
+	if (users_file.p && !osy_json_get_str(osy_json_get(root, "users"), "file").p)
+		return osy_fail(err, OSY_E_INVALID,
+			"%s: a file of users was sent along, but the template names none; add "
+			"users.file or do not send it",
+			what);
 	struct osy_str name = osy_json_get_str(out, "name");
 	if (!is_template_name(name))
 		return check_fail(&check, root, "name", 0, err,

@@ -10,6 +10,7 @@
 struct check {
 	const struct osy_yaml *yaml;
 	const char *what;
+	struct osy_str users_file; /* CSV; p NULL: none was sent */
 };
 
 enum key_kind {
@@ -27,6 +28,7 @@ enum key_kind {
 	KEY_NULLS,	   /* one of choices, or name: one of choices; template_rules.c */
 	KEY_PARENTS,	   /* a policy, or name: policy; template_parents.c */
 	KEY_USERS,	   /* template_users.c */
+	KEY_FILE,	   /* a text that is looked at and not kept */
 	KEY_TEXTS,	   /* text: text or null; template_users.c */
 	KEY_MASK,	   /* name: style; template_rules.c */
 	KEY_CHILDREN,	   /* names of objects, with min 1 of their lookups; template_related.c */

@@ -149,6 +149,7 @@ static void read_object(
 	object->map = read_pairs(arena, osy_json_get(json, "map"), false, &object->map_count);
 	object->expressions = read_pairs(
 		arena, osy_json_get(json, "expressions"), true, &object->expression_count);
+	object->ids = names(arena, osy_json_get(json, "ids"), &object->id_count, NULL);
 	read_match(arena, osy_json_get(json, "match"), object);
 	osy_template_read_rules(arena, json, object);
 	osy_template_read_parents(arena, osy_json_get(json, "missingParents"), object);

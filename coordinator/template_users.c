@@ -1,5 +1,7 @@
 /* The template's users: how people and queues of the source are found in the target. */
+#include "osy/csv.h"
 #include "osy/json.h"
+#include "osy/mem.h"
 #include "template_check.h"
 
 #define MAX_PAIRS 20000
@@ -9,6 +11,7 @@ static const struct key user_keys[] = {
 	{"usernameSuffix", KEY_TEXT, "\"\"", 0, 80, NULL, NULL},
 	{"fallback", KEY_TEXT, "\"\"", 0, 255, NULL, NULL},
 	{"map", KEY_TEXTS, "{}", 0, 255, NULL, NULL},
+	{"file", KEY_FILE, NULL, 1, 4096, NULL, NULL},
 	{0},
 };
 
@@ -27,6 +30,84 @@ static bool read_word(struct osy_str word, enum osy_user_match *ret)
 		}
 	}
 	return false;
+}
+
+/* ---- The file: a row a user, username of the source and of the target ---- */
+struct users_file {
+	struct osy_json *seen, *map;
+	size_t rows;
+};
+
+static const char header[] = "the first row must be source,target";
+
+static enum osy_code take_user(
+	struct users_file *file, struct osy_str source, struct osy_str target, struct osy_err *err)
+{
+	OSY_AUTO_FREE char *z = osy_xstrndup(source.p ? source.p : "", source.len);
+
+	if (!source.len || source.len > 255 || target.len > 255)
+		return osy_fail(err, OSY_E_INVALID,
+			"a row has a username of the source and one of the target, or nothing for "
+			"nobody; each of at most 255 characters");
+	if (osy_json_get(file->seen, z))
+		return osy_fail(err, OSY_E_INVALID, "'%.80s' is there twice", z);
+	osy_json_put(file->seen, z, osy_json_new_bool(true));
+	if (!osy_json_get(file->map, z))
+		osy_json_put(file->map, z, osy_json_new_str(target.p ? target : OSY_STR("")));
+	if (osy_json_count(file->map) > MAX_PAIRS)
+		return osy_fail(err, OSY_E_INVALID, "map and file together have more than %d users",
+			MAX_PAIRS);
+	return OSY_OK;
+}
+
+static enum osy_code take_row(
+	const struct osy_csv_cell *cells, size_t count, void *arg, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done)
+	struct osy_buf scratch = OSY_BUF(OSY_CSV_SCRATCH_BYTES),
+		       other = OSY_BUF(OSY_CSV_SCRATCH_BYTES);
+	struct users_file *file = arg;
+
+	if (count != 2)
+		return osy_fail(err, OSY_E_INVALID, "there are two columns, source,target");
+	struct osy_str source = osy_csv_text(&cells[0], &scratch),
+		       target = osy_csv_text(&cells[1], &other);
+	if (file->rows++ == 0)
+		return osy_str_equal_nocase(source, OSY_STR("source")) &&
+				       osy_str_equal_nocase(target, OSY_STR("target"))
+			       ? OSY_OK
+			       : osy_fail(err, OSY_E_INVALID, "%s", header);
+	return take_user(file, source, target, err);
+}
+
+/* Its rows into the map, whose own pairs go first. */
+static enum osy_code check_file(const struct check *check, const struct osy_json *users,
+	struct osy_json *out, struct osy_err *err)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *seen = osy_json_new_object();
+	OSY_AUTO(osy_csv_done) struct osy_csv csv;
+	struct users_file file = {.seen = seen, .map = osy_json_get(out, "map")};
+	struct osy_str name = osy_json_get_str(users, "file");
+	struct osy_err why = OSY_ERR_NONE;
+
+	osy_csv_init(&csv, take_row, &file);
+	if (!check->users_file.p)
+		return check_fail(check, users, "file", 0, err,
+			"users.file is read by `orgsync template apply`, which sends it along; the "
+			"API takes what is in it as usersFile, beside the template");
+	if (check->users_file.len > OSY_TEMPLATE_USERS_BYTES)
+		return check_fail(check, users, "file", 0, err,
+			"the file of users is larger than %u bytes", OSY_TEMPLATE_USERS_BYTES);
+	enum osy_code rc = osy_csv_feed(&csv, check->users_file, &why);
+	if (!rc)
+		rc = osy_csv_end(&csv, &why);
+	if (rc)
+		return check_fail(check, users, "file", 0, err, "%.*s, row %zu: %s", (int)name.len,
+			name.p, file.rows, why.msg);
+	if (!file.rows)
+		return check_fail(check, users, "file", 0, err, "%.*s is empty; %s", (int)name.len,
+			name.p, header);
+	return OSY_OK;
 }
 
 enum osy_code check_users(const struct check *check, const struct osy_json *container,
@@ -49,6 +130,10 @@ enum osy_code check_users(const struct check *check, const struct osy_json *cont
 			return check_fail(check, value, "match", 0, err,
 				"users: match must be a list of username, federationId and email");
 	}
+	if (osy_json_get_str(value, "file").p)
+		rc = check_file(check, value, out, err);
+	if (rc)
+		return rc;
 	*ret = out;
 	out = NULL;
 	return OSY_OK;

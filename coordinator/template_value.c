@@ -43,7 +43,8 @@ static enum osy_code take_text(const struct check *check, const struct osy_json 
 		return check_fail(check, container, key->name, 0, err,
 			"%s must be a text of %lld to %lld bytes", key->name, (long long)key->min,
 			(long long)key->max);
-	*ret = osy_json_new_str(text);
+	if (key->kind != KEY_FILE)
+		*ret = osy_json_new_str(text);
 	return OSY_OK;
 }
 
@@ -277,6 +278,7 @@ enum osy_code check_value(const struct check *check, const struct osy_json *cont
 
 	switch (key->kind) {
 	case KEY_TEXT:
+	case KEY_FILE:
 		return take_text(check, container, key, value, ret, err);
 	case KEY_NAME:
 		return take_name(check, container, key, value, ret, err);

@@ -14,7 +14,8 @@ enum {
 	VERSION_WITH_POLICIES = 4,
 	VERSION_WITH_EXPRESSIONS = 5,
 	VERSION_WITH_FILES = 6,
-	VERSION_WITH_HOOKS = 7
+	VERSION_WITH_HOOKS = 7,
+	VERSION_WITH_IDS = 8
 };
 
 /* ---- Tables: one row a member, for writer and reader alike. kind: S text, T text or null, I
@@ -23,7 +24,7 @@ enum {
 #define FIELD_MEMBERS(X) \
 	X(S, name) X(S, target) X(I, scale) X(B, createable) X(B, updateable) X(B, nillable) \
 	X(B, unique) X(B, required) X(B, link) X(B, write_nulls) X(B, to_users) X(B, to_queues) \
-	X(I, missing) X(I, kind) X(B, to_several)
+	X(I, missing) X(I, kind) X(B, to_several) X(B, ids)
 
 #define OBJECT_MEMBERS(X) \
 	X(I, index) X(S, name) X(S, target) X(I, stage) X(B, insert) X(B, update) \
@@ -44,7 +45,7 @@ enum {
 static const char *const mask_names[] = {
 	"none", "hash", "keep-last", "replace", "pattern", "shuffle", "null"};
 
-static const char *const missing_names[] = {"blank", "wait", "fail"};
+static const char *const missing_names[] = {"blank", "wait", "fail", "keep"};
 
 const char *osy_missing_name(enum osy_missing missing)
 {
@@ -53,7 +54,7 @@ const char *osy_missing_name(enum osy_missing missing)
 
 bool osy_missing_parse(struct osy_str name, enum osy_missing *ret)
 {
-	for (size_t i = 0; i < OSY_COUNT(missing_names); i++) {
+	for (size_t i = 0; i < OSY_MISSING_KEEP; i++) {
 		if (osy_str_is(name, missing_names[i])) {
 			*ret = (enum osy_missing)i;
 			return true;
@@ -192,20 +193,23 @@ static void write_object(struct osy_json_writer *w, const struct osy_spec_object
 /* A program that knows no rules must not run a spec that has some: it would let values through; nor
  * one that knows no deletes: it would insert; nor one that knows no policies: it would send a
  * record that is to wait; nor one that knows no files: it would send their addresses; nor one that
- * knows no hooks: it would publish what nobody was asked about. */
+ * knows no hooks: it would publish what nobody was asked about; nor one that knows no ids in texts:
+ * it would send those of the source. */
 static int version_of_object(const struct osy_spec_object *object)
 {
-	int version = object->deletes ? VERSION_WITH_DELETES : VERSION;
+	int version = object->hook	? VERSION_WITH_HOOKS
+		      : object->file	? VERSION_WITH_FILES
+		      : object->deletes ? VERSION_WITH_DELETES
+					: VERSION;
 
-	if (object->hook)
-		return VERSION_WITH_HOOKS;
-	if (object->file)
-		return VERSION_WITH_FILES;
 	for (size_t f = 0; f < object->field_count; f++) {
 		const struct osy_spec_field *field = &object->fields[f];
-		if (field->rule && field->rule->expression)
-			return VERSION_WITH_EXPRESSIONS;
-		if (field->missing != OSY_MISSING_BLANK || field->kind != OSY_KIND_BOTH)
+		if (field->ids)
+			return VERSION_WITH_IDS;
+		if (field->rule && field->rule->expression && version < VERSION_WITH_EXPRESSIONS)
+			version = VERSION_WITH_EXPRESSIONS;
+		if ((field->missing != OSY_MISSING_BLANK || field->kind != OSY_KIND_BOTH) &&
+			version < VERSION_WITH_POLICIES)
 			version = VERSION_WITH_POLICIES;
 		if (field->rule && version < VERSION_WITH_RULES)
 			version = VERSION_WITH_RULES;
@@ -507,7 +511,7 @@ static bool object_holds(
 		return false;
 	for (size_t i = 0; i < object->field_count; i++) {
 		const struct osy_spec_field *field = &object->fields[i];
-		if (!field->name[0] || !field->target[0] || field->missing > OSY_MISSING_FAIL ||
+		if (!field->name[0] || !field->target[0] || field->missing > OSY_MISSING_KEEP ||
 			field->kind > OSY_KIND_BUSINESS ||
 			!indexes_hold(field->parents, field->parent_count, spec->object_count))
 			return false;
@@ -568,7 +572,7 @@ enum osy_code osy_spec_read(struct osy_str text, struct osy_spec **ret, struct o
 	spec->arena_ = osy_xmalloc(sizeof(*spec->arena_));
 	osy_arena_init(spec->arena_, 64u * 1024);
 	int64_t version = osy_json_get_i64(json, "v", 0);
-	if (version < VERSION || version > VERSION_WITH_HOOKS || !read_spec(json, spec)) {
+	if (version < VERSION || version > VERSION_WITH_IDS || !read_spec(json, spec)) {
 		osy_spec_free(spec);
 		return osy_fail(err, OSY_E_INTERNAL,
 			"a run's spec of %zu bytes does not hold together; scan the run again",

@@ -61,9 +61,9 @@ enum osy_record {
 	OSY_RECORD_ASIDE, /* the lane goes on without it */
 };
 
-/* What became of a lookup. */
+/* What became of a lookup, or of a text that may hold an id. */
 enum osy_lref_state {
-	OSY_REF_NULL, /* null in the source */
+	OSY_REF_NULL, /* null in the source, or a text that stays as it is */
 	OSY_REF_ASKED,
 	OSY_REF_SEEK,	/* unmapped: did the parent fail? */
 	OSY_REF_MAPPED, /* written */
@@ -76,6 +76,8 @@ struct osy_lref {
 	struct osy_id source;
 	int parent; /* index of its object in the spec, -1: none */
 	enum osy_lref_state state;
+	bool brief; /* of a text: the id has 15 characters there */
+	bool told;  /* of a text: that it stays as it is */
 };
 
 struct osy_lcolumn {
@@ -471,6 +473,11 @@ bool osy_load_take_id(const struct osy_lbatch *batch, struct osy_str text, struc
 /* ---- load_resolve.c ---- */
 void osy_load_resolve(struct osy_loader *loader);
 void osy_load_parents(struct osy_loader *loader);
+
+/* ---- load_text.c ---- */
+/* A notice of ids inside of a text that is none itself. */
+void osy_load_tell_text(
+	struct osy_lbatch *batch, unsigned row, unsigned column, struct osy_lref *ref);
 
 /* ---- load_former.c: a former attempt of the same batch ---- */
 /* Reads what Postgres has of it and marks the rows; false when it must be tried again. */

@@ -1,5 +1,5 @@
 /* Lookups that wait for the link pass: the rows of a link batch, written with the outcomes. */
-#include "load_internal.h"
+#include "load_record.h"
 
 #include "osy/banned.h"
 
@@ -52,7 +52,7 @@ static bool may_link(
 	       (batch->object->update || (before && before[i].outcome == OSY_INSERTED));
 }
 
-static bool link_values(const struct osy_lbatch *batch, unsigned i, const unsigned *columns,
+static bool link_values(struct osy_lbatch *batch, unsigned i, const unsigned *columns,
 	unsigned count, struct osy_str *values)
 {
 	const struct osy_lref *refs = osy_lrefs(batch, i);
@@ -63,7 +63,9 @@ static bool link_values(const struct osy_lbatch *batch, unsigned i, const unsign
 		values[n] = OSY_STR_NULL;
 		if (ref->state != OSY_REF_DEFERRED)
 			continue;
-		values[n] = (struct osy_str){ref->source.c, 15};
+		values[n] = batch->columns[columns[n]].field->ids && !ref->brief
+				    ? osy_load_id_text(batch, &ref->source)
+				    : (struct osy_str){ref->source.c, 15};
 		any = true;
 	}
 	return any;

@@ -38,14 +38,17 @@ static int parent_of(
 	return object ? object->index : -1;
 }
 
-static void write_id(struct osy_lbatch *batch, struct osy_str *to, const struct osy_id *id)
+/* As many characters as the source's text has; a lookup has 18. */
+static void write_id(
+	struct osy_lbatch *batch, struct osy_str *to, const struct osy_id *id, bool brief)
 {
 	char *text = osy_arena_alloc(&batch->arena, 24);
+	size_t len = brief ? 15 : 18;
 
 	text[0] = '"';
 	osy_id_18(id, text + 1);
-	text[19] = '"';
-	*to = (struct osy_str){text, 20};
+	text[len + 1] = '"';
+	*to = (struct osy_str){text, len + 2};
 }
 
 /* ---- Asking ---- */
@@ -67,6 +70,13 @@ static void ask(struct osy_loader *loader, size_t *count, int pair, const struct
 	memcpy(item->target_prefix, target_prefix, 3);
 }
 
+/* What is asked for nobody: of a text that stays what it is, a lookup is left out. */
+static enum osy_lref_state unknown_ref(
+	const struct osy_spec_field *field, enum osy_lref_state lookup)
+{
+	return field->ids ? OSY_REF_NULL : lookup;
+}
+
 /* A lookup's value as an id; anything else that is no null is an id that nobody knows. */
 static void read_ref(struct osy_lbatch *batch, const struct osy_lcolumn *column,
 	struct osy_str *value, struct osy_lref *ref)
@@ -80,14 +90,16 @@ static void read_ref(struct osy_lbatch *batch, const struct osy_lcolumn *column,
 		return;
 	good = batch->head.links ? osy_id_parse(*value, &ref->source)
 				 : osy_id_parse_json(*value, &ref->source);
-	ref->state = OSY_REF_SEEK;
+	ref->state = unknown_ref(column->field, OSY_REF_SEEK);
 	if (!good)
 		return;
+	ref->brief = column->field->ids && value->len == (batch->head.links ? 15 : 17);
 	const struct osy_id *pin = spec->pin_count ? find_pin(spec, &ref->source) : NULL;
 	if (pin) {
-		ref->state = osy_id_is_set(pin) ? OSY_REF_MAPPED : OSY_REF_OUT;
+		ref->state = osy_id_is_set(pin) ? OSY_REF_MAPPED
+						: unknown_ref(column->field, OSY_REF_OUT);
 		if (osy_id_is_set(pin))
-			write_id(batch, value, pin);
+			write_id(batch, value, pin, ref->brief);
 		return;
 	}
 	ref->parent = parent_of(spec, column->field, &ref->source);
@@ -115,6 +127,7 @@ static void ask_row(struct osy_lbatch *batch, unsigned i, size_t *count)
 		/* a second attempt after trouble finds them read already */
 		if (!osy_id_is_set(&ref->source))
 			read_ref(batch, column, &row->values[c], ref);
+		osy_load_tell_text(batch, i, c, ref);
 		if (ref->state == OSY_REF_ASKED)
 			ask(batch->load->loader, count, spec->pair, &ref->source,
 				spec->objects[ref->parent].target_prefix);
@@ -159,7 +172,7 @@ static bool answer_row(struct osy_lbatch *batch, unsigned i, size_t *at)
 			const struct osy_idmap_ask *answer = &batch->load->loader->asks[(*at)++];
 			if (osy_id_is_set(&answer->target)) {
 				ref->state = OSY_REF_MAPPED;
-				write_id(batch, &row->values[c], &answer->target);
+				write_id(batch, &row->values[c], &answer->target, ref->brief);
 			} else {
 				ref->state = unmapped(batch, column->field, ref);
 			}
@@ -337,13 +350,29 @@ static bool may_wait(const struct osy_spec_field *field, const struct osy_lref *
 	return field->missing == OSY_MISSING_WAIT && osy_id_is_set(&ref->source);
 }
 
-static void say_missing(struct osy_lbatch *batch, unsigned i, const struct osy_spec_field *field,
-	struct osy_lref *ref)
+/* A text that stays as it is, since its id has become nobody's. */
+static void keep_text(
+	struct osy_lbatch *batch, unsigned i, unsigned c, struct osy_lref *ref, const char *why)
 {
+	const struct osy_spec_field *field = batch->columns[c].field;
+
+	write_id(batch, &batch->rows[i].values[c], &ref->source, ref->brief);
+	ref->state = OSY_REF_NULL;
+	osy_load_note(batch, i, "notice", OSY_FAIL_PARENT_MISSING, osy_str(field->target),
+		"%s; the id stays as it is", why);
+}
+
+static void say_missing(struct osy_lbatch *batch, unsigned i, unsigned c, struct osy_lref *ref)
+{
+	const struct osy_spec_field *field = batch->columns[c].field;
 	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(4096);
 	bool fails = field->required || field->missing == OSY_MISSING_FAIL || batch->head.links;
 
 	write_missing(batch, field, ref, &text);
+	if (field->missing == OSY_MISSING_KEEP) {
+		keep_text(batch, i, c, ref, text.p);
+		return;
+	}
 	ref->state = may_wait(field, ref) ? OSY_REF_WAITS : OSY_REF_OUT;
 	if (ref->state == OSY_REF_WAITS)
 		return;
@@ -391,14 +420,16 @@ static void wait_row(struct osy_lbatch *batch, unsigned i)
  * Of a record that a former attempt has sent no lookup fails any more. What that attempt left out,
  * and had to say of it, went with its worker, and is said again.
  */
-static void judge_sent(struct osy_lbatch *batch, unsigned i, const struct osy_spec_field *field,
-	struct osy_lref *ref, bool failed)
+static void judge_sent(
+	struct osy_lbatch *batch, unsigned i, unsigned c, struct osy_lref *ref, bool failed)
 {
+	const struct osy_spec_field *field = batch->columns[c].field;
+
 	if (failed || field->required || field->missing == OSY_MISSING_FAIL ||
 		(may_wait(field, ref) && !batch->rows[i].mapped))
 		ref->state = OSY_REF_OUT;
 	else
-		say_missing(batch, i, field, ref);
+		say_missing(batch, i, c, ref);
 }
 
 static void judge_row(struct osy_lbatch *batch, unsigned i, const struct osy_pg_result *result,
@@ -420,13 +451,13 @@ static void judge_row(struct osy_lbatch *batch, unsigned i, const struct osy_pg_
 		int64_t failure = find_failure(result, index, &ref->source);
 		bool failed = failure >= 0 && ref->parent >= 0;
 		if (sent) {
-			judge_sent(batch, i, column->field, ref, failed);
+			judge_sent(batch, i, c, ref, failed);
 		} else if (failed) {
 			ref->state = OSY_REF_OUT;
 			say_failed(batch, i, column->field, ref,
 				osy_pg_str(result, (size_t)failure, 2));
 		} else {
-			say_missing(batch, i, column->field, ref);
+			say_missing(batch, i, c, ref);
 		}
 	}
 }

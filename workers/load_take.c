@@ -91,12 +91,12 @@ static enum osy_code read_columns(
 	for (size_t i = 0; i < reader->field_count; i++) {
 		const struct osy_spec_field *field =
 			find_field(batch->object, reader->fields[i], i);
-		if (!field || (batch->head.links && field->type != OSY_T_REFERENCE))
+		if (!field || (batch->head.links && !osy_spec_refers(field)))
 			return osy_fail(err, OSY_E_INVALID,
 				"field %.*s of %s is not in the run's spec",
 				(int)reader->fields[i].len, reader->fields[i].p,
 				batch->object->name);
-		int lookup = field->type == OSY_T_REFERENCE ? (int)batch->lookup_count++ : -1;
+		int lookup = osy_spec_refers(field) ? (int)batch->lookup_count++ : -1;
 		batch->columns[batch->column_count++] = (struct osy_lcolumn){field, lookup};
 	}
 	if (batch->object->currency && !batch->head.links)

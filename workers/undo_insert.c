@@ -30,7 +30,7 @@ struct parents {
 
 static bool is_reference(const struct osy_lbatch *batch, unsigned c)
 {
-	return batch->columns[c].field->type == OSY_T_REFERENCE;
+	return osy_spec_refers(batch->columns[c].field);
 }
 
 static bool is_due(const struct osy_lbatch *batch, unsigned i)
@@ -149,11 +149,12 @@ static enum osy_code resolve(
 static void readdress(struct osy_lbatch *batch, unsigned i, unsigned c, const struct parent *parent)
 {
 	char *text = osy_arena_alloc(&batch->arena, 24);
+	struct osy_str *value = &batch->rows[i].values[c];
 
 	text[0] = '"';
 	osy_id_18(&parent->now, text + 1);
-	text[19] = '"';
-	batch->rows[i].values[c] = (struct osy_str){text, 20};
+	text[value->len - 1] = '"';
+	*value = (struct osy_str){text, value->len}; /* as many characters as before */
 }
 
 /* A parent that is not back yet: the record waits for it, though not for ever. */

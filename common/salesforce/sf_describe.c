@@ -4,6 +4,7 @@
 
 #include "osy/json.h"
 #include "osy/mem.h"
+#include "osy/sf_id.h"
 
 #include "osy/banned.h"
 
@@ -201,6 +202,14 @@ static void read_children(
 	object->children = children;
 }
 
+static void read_type_id(struct osy_sf_record_type *type, struct osy_str raw)
+{
+	struct osy_id id;
+
+	if (osy_id_parse(raw, &id))
+		osy_id_18(&id, type->id);
+}
+
 static void read_record_types(
 	struct osy_arena *arena, const struct osy_json *array, struct osy_sf_object *object)
 {
@@ -216,6 +225,8 @@ static void read_record_types(
 		type->label = text_or(arena, json, "name", type->name);
 		type->active = osy_json_get_bool(json, "active", true);
 		type->available = osy_json_get_bool(json, "available", true);
+		type->standard = osy_json_get_bool(json, "defaultRecordTypeMapping", false);
+		read_type_id(type, osy_json_get_str(json, "recordTypeId"));
 		object->record_type_count++;
 	}
 	object->record_types = types;

@@ -34,7 +34,7 @@ SCHEMA = {
                      field("Text", "textarea"), field("Areas", "multipicklist"),
                      field("Ext_Id__c"), lookup("ParentId", "Account"), lookup("OwnerId", "User")],
     "Contact": ID + [field("LastName"), field("Ext_Id__c"), lookup("AccountId", "Account")],
-    "Note__c": ID + [field("Body__c"), field("Ext_Id__c"),
+    "Note__c": ID + [field("Body__c"), field("Ref__c"), field("Ext_Id__c"),
                      lookup("On__c", "Account", "Contact"), lookup("Must__c", "Contact", nillable=False)],
     "Pricebook2": ID + [field("Name"), field("Ext_Id__c"), field("IsStandard", "boolean", createable=False)],
     "User": ID + [field("Email", "email")],
@@ -314,6 +314,37 @@ class Checker(unittest.TestCase):
         status, text = self.run_check("orgs", self.source.url, self.target.url, "--template", template, "--key", "Ext_Id__c")
         self.assertEqual(status, 0, text)
         self.assertIn("1 records wait for a parent", text)
+
+    def test_ids_in_texts(self):
+        """A named text points to the pair of the record whose id it is; any other text is a value."""
+        names = ("twin0", "c10", "n3")
+        texts = [(self.src[k], self.dst[k]) for k in names] + [("no id", "no id")]
+        for n, (here, there) in enumerate(texts):
+            cut = 15 if n == 1 else 99
+            self.row(self.source, self.src["n%d" % n])["Ref__c"] = here[:cut]
+            self.row(self.target, self.dst["n%d" % n])["Ref__c"] = there[:cut]
+
+        def check(*more, **policy):
+            rows = [{"name": n} for n in ("Account", "Contact", "Note__c", "Pricebook2")]
+            rows[2].update(policy, ids=["Ref__c"])
+            path = self.file("ids.json", json.dumps({"name": "t", "objects": rows}))
+            return self.run_check("orgs", self.source.url, self.target.url, "--template", path, *more)
+        for more in ((), ("--key", "Ext_Id__c")):
+            self.assertEqual(check(*more)[0], 0, check(*more)[1])
+            for wrong in (self.src["twin0"], self.dst["twin1"], self.dst["twin0"][:15], None, "text"):
+                row = self.row(self.target, self.dst["n0"])
+                good, row["Ref__c"] = row["Ref__c"], wrong
+                status, text = check(*more)
+                self.assertEqual(status, 1, (wrong, more, text))
+                self.assertIn("Ref__c: source", text)
+                row["Ref__c"] = good
+        gone = "001000000000000AAA"
+        self.row(self.source, self.src["n3"])["Ref__c"] = self.row(self.target, self.dst["n3"])["Ref__c"] = gone
+        self.assertEqual(check()[0], 0, "an id that is nobody's stays")
+        self.assertEqual(check(missingParents={"Ref__c": "blank"})[0], 1)
+        self.row(self.target, self.dst["n3"])["Ref__c"] = None
+        self.assertEqual(check(missingParents={"Ref__c": "blank"})[0], 0)
+        self.assertEqual(check()[0], 1)
 
     def test_link_error(self):
         """A self-lookup to a failed parent stays empty; the record is in and must say so."""

@@ -103,6 +103,42 @@ scanned=$(orgsync run start "$RUN" --wait 2>&1)
 is $? 4 "the scan refuses the run as well"
 like "$scanned" "there is no object" "and says why"
 
+# ---- picklist values by record type --------------------------------------------------------------------
+types='"recordTypes":[{"object":"Ticket__c","name":"Gold"},{"object":"Ticket__c","name":"Plain"},{"object":"Ticket__c","name":"Lost"}]'
+ticket() { # VALUES-OF-GOLD
+	printf '{%s,"objects":[{"name":"Ticket__c","keyPrefix":"a8T","fields":[{"name":"RecordTypeId","type":"reference","referenceTo":["RecordType"],"relationshipName":"RecordType"},
+  {"name":"Tight__c","type":"picklist","restrictedPicklist":true,"picklistValues":["A","B","C"],"recordTypeValues":{"Gold":%s}},
+  {"name":"Free__c","type":"picklist","picklistValues":["A","B","C"],"recordTypeValues":{"Gold":%s}}]}]}' "$types" "$1" "$1"
+}
+ticket '["A","B"]' | schema "$SRC"
+types=${types%,\{*}']' && ticket '["A"]' | schema "$DST"
+template types <<'YAML'
+name: types
+objects:
+  - {name: Ticket__c}
+  - {name: Task, fields: {include: [Subject, Status, Priority]}}
+YAML
+curl -sf -X DELETE "$DST/__sim/stats" >/dev/null
+check types
+is "$STATUS" 4 "a value that a record type does not take in a restricted picklist: status 4"
+has blocking picklist dst Ticket__c Tight__c "record type Gold of org 'dst' does not have; the picklist is restricted, so that records with them are refused (INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST): 'B'" "it is named, with the record type"
+has warning picklist dst Ticket__c Free__c "record type Gold of org 'dst' does not have, which takes them all the same: 'B'" "the same of one that is not restricted"
+is "$(json 'sorted({f["name"] for f in d["findings"] if f["kind"] == "picklist"})' <"$T/check.json")" "['Gold']" "those that take the same values are not"
+is "$(curl -sf "$DST/__sim/stats" | json 'sum(n for call, n in d["byCall"].items() if "ui-api" in call)')" 3 "a call a record type, that of Lost is our user's default"
+printf '{"attributes":{"type":"Ticket__c"},"Tight__c":"B","RecordTypeId":"@recordtype:Ticket__c.Gold"}\n{"attributes":{"type":"Ticket__c"},"Tight__c":"C","RecordTypeId":"@recordtype:Ticket__c.Plain"}\n' >"$T/tickets.jsonl"
+curl -sf --data-binary "@$T/tickets.jsonl" "$SRC/__sim/seed" >/dev/null || bail "no tickets"
+sed 's/- {name: Task.*//; s/{name: Ticket__c/&, values: {Tight__c: {B: A, C: A}}/; s/name: types/name: mapped/' "$T/types.yaml" | template mapped
+check mapped
+is "$STATUS" 0 "a map of values takes it away" || diag "$(cat "$T/check.json")"
+sed 's/{name: Ticket__c/&, fields: {exclude: [Tight__c, Free__c]}/; s/name: types/name: none/' "$T/types.yaml" | template none
+curl -sf -X DELETE "$DST/__sim/stats" >/dev/null
+check none
+is "$STATUS $(curl -sf "$DST/__sim/stats" | json 'sum(n for call, n in d["byCall"].items() if "ui-api" in call)')" "0 0" "without a picklist that is copied nothing is asked"
+printf '{"recordTypes":[{"object":"Task","name":"Call"}]}' | schema "$DST"
+check none
+has warning picklist src Task Call "does not tell which picklist values its record types take: " "an object that the UI API does not know is told" || diag "$(cat "$T/check.json")"
+is "$STATUS" 0 "and no more"
+
 # ---- automation, on either side ------------------------------------------------------------------------
 schema "$SRC" <<'JSON'
 {"validationRules":[{"object":"Account","name":"Both"},{"object":"Account","name":"Off_here"},{"object":"Account","name":"Off_there","active":false},

@@ -107,6 +107,56 @@ runs "goes through" orgsync run start "$home" --wait
 is "$(totals "$home")" "[0, 7, 0, 0, 0]" "all are updated"
 is "$(owners "$SRC" Account)" "$before" "the fallback is not sent back, nor is anybody else changed"
 
+# ---- the map in a file, which the command line reads; ids of users in a text --------------------------------------
+mkdir "$T/maps"
+printf 'source,target\r\nGUS@acme.example,ann@acme.example.dr\r\nfay@acme.example,other@acme.example\n"dan@acme.example",back@acme.example\nann@acme.example,\n' >"$T/maps/people.csv"
+sed -e 's/name: users/name: filed/' -e 's/^  map:.*/  file: maps\/people.csv\n  map: {GUS@acme.example: other@acme.example}/' \
+	-e '/fields:/s/OwnerId/OwnerId, Site/' -e '/Lead/,/match/d' -e 's/match:/ids: [Site]\n    match:/' "$T/users.yaml" >"$T/filed.yaml"
+curl -sf "$SRC/__sim/dump?object=User" | python3 -c '
+import json, sys
+for r in map(json.loads, sys.stdin): print(r["Alias"], r["Id"])' >"$T/ids"
+curl -sf "$SRC/__sim/dump?object=Account" | python3 -c '
+import json, sys
+ids = dict(l.split() for l in open(sys.argv[1]))
+for l in sys.stdin:
+    r = json.loads(l)
+    print(json.dumps({"attributes": {"type": "Account"}, "Id": r["Id"], "Site": ids["cat" if r["Ext_Id__c"] == "gus" else "ann"]}))' "$T/ids" >"$T/change.jsonl"
+curl -sf --data-binary "@$T/change.jsonl" "$SRC/__sim/update" >/dev/null
+cd / && runs "a template that names a file of users, from another folder" orgsync template apply -f "$T/filed.yaml"
+cd "$T" || exit
+like "$(orgsync template show filed -o json)" '"ann@acme.example": ""' "its rows are in the map, and nobody is the empty name"
+run=$(create_run filed)
+runs "goes through" orgsync run start "$run" --wait
+is "$(owners "$DST" Account)" "ann=tann bob=tbob cat=tcat dan=tback eve=teve fay=other gus=other" \
+	"the file maps, the map goes before the file, whom the file maps to nobody keeps the owner"
+is "$(curl -sf "$DST/__sim/dump?object=Account" | python3 -c '
+import json, sys
+print(*sorted({r["Ext_Id__c"] == "gus" and r["Site"] for r in map(json.loads, sys.stdin)} - {False}))')" \
+	"$(curl -sf "$DST/__sim/dump?object=User" | python3 -c '
+import json, sys
+print(*[r["Id"] for r in map(json.loads, sys.stdin) if r["Alias"] == "tcat"])')" "the id of a user in a text becomes that of the user in the target"
+version() { orgsync template show filed -o json | json 'd["version"]'; }
+before=$(version)
+orgsync template apply -f "$T/filed.yaml" >/dev/null
+is "$(version)" "$before" "the same again is the same version"
+printf 'eve@acme.example,back@acme.example\n' >>"$T/maps/people.csv"
+orgsync template apply -f "$T/filed.yaml" >/dev/null
+is "$(version)" $((before + 1)) "another file is another one"
+printf 'root:x:0:0\n' >"$T/maps/people.csv"
+out=$(orgsync template apply -f "$T/filed.yaml" 2>&1)
+is $? 2 "a file of something else: refused"
+like "$out" "filed|people.csv is no file of users; its first row must be source,target" "before it is sent"
+printf 'source,target\na,b\na,c\n' >"$T/maps/people.csv"
+out=$(orgsync template apply -f "$T/filed.yaml" 2>&1)
+like "$out" "filed.yaml, line [0-9]*: maps/people.csv, row 3: 'a' is there twice" "a mistake in it is named by its row"
+rm "$T/maps/people.csv"
+out=$(orgsync template apply -f "$T/filed.yaml" 2>&1)
+is $? 2 "a file that is not there: refused"
+like "$out" "users.file: cannot open $T/maps/people.csv" "by its path"
+code=$(curl -s -o "$T/answer" -w '%{http_code}' -H "Authorization: Bearer $(cat "$T/token")" --data-binary "@$T/filed.yaml" "$ORGSYNC_API_URL/api/v1/templates")
+is "$code" 422 "the API opens no file"
+like "$(cat "$T/answer")" "users.file is read by" "and says who does"
+
 # ---- what cannot be ------------------------------------------------------------------------------------------
 sed -e 's/name: users/name: nobody/' -e '$a\  fallback: nobody@acme.example' "$T/users.yaml" >"$T/nobody.yaml"
 orgsync template apply -f "$T/nobody.yaml" >/dev/null

@@ -28,11 +28,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char name[64], second_name[64];
 	struct osy_err err = OSY_ERR_NONE;
 
-	if (osy_template_check(text, "fuzz.yaml", name, &doc, &err)) {
+	if (osy_template_check(text, "fuzz.yaml", OSY_STR_NULL, name, &doc, &err)) {
 		OSY_ASSERT(err.msg[0] && osy_utf8_valid(osy_str(err.msg)));
 		return 0;
 	}
-	if (osy_template_check(osy_buf_str(&doc), "doc", second_name, &again, &err))
+	if (osy_template_check(osy_buf_str(&doc), "doc", OSY_STR_NULL, second_name, &again, &err))
 		OSY_BUG("our own template: %s", err.msg);
 	OSY_ASSERT(strcmp(name, second_name) == 0);
 	OSY_ASSERT(osy_str_equal(osy_buf_str(&doc), osy_buf_str(&again)));

@@ -162,6 +162,7 @@ static const struct sim_route {
 	{"GET", "queryAll", sim_query_all_call},
 	{"GET", "query/*", sim_query_more},
 	{"GET", "queryAll/*", sim_query_more},
+	{"GET", "ui-api/object-info/*/picklist-values/*", sim_ui_values},
 	{"GET", "limits", sim_limits},
 	{"GET", "limits/recordCount", sim_record_count},
 	{"POST", "composite", sim_composite},

@@ -118,9 +118,9 @@ void sim_settings_default(struct sim_org *org);
 
 typedef void sim_handler(struct sim_req *req, struct sim_resp *resp);
 sim_handler sim_versions, sim_resources, sim_global_describe, sim_describe, sim_object_basic,
-	sim_query_call, sim_query_all_call, sim_query_more, sim_limits, sim_record_count,
-	sim_row_create, sim_row_get, sim_row_update, sim_row_delete, sim_row_get_ext,
-	sim_row_upsert, sim_row_delete_ext, sim_row_blob, sim_updated, sim_deleted,
+	sim_query_call, sim_query_all_call, sim_query_more, sim_limits, sim_ui_values,
+	sim_record_count, sim_row_create, sim_row_get, sim_row_update, sim_row_delete,
+	sim_row_get_ext, sim_row_upsert, sim_row_delete_ext, sim_row_blob, sim_updated, sim_deleted,
 	sim_collect_insert, sim_collect_update, sim_collect_upsert, sim_collect_delete,
 	sim_collect_get, sim_collect_retrieve, sim_composite, sim_batch, sim_tooling_query,
 	sim_bulk_query_create, sim_bulk_query_list, sim_bulk_query_get, sim_bulk_query_patch,

@@ -66,6 +66,20 @@ static void sim_load_picks(struct sim_field *f, const struct sim_json *list)
 	f->npick = n;
 }
 
+static void sim_load_allowed(struct sim_field *f, const struct sim_json *map)
+{
+	f->allowed = sim_zalloc(sizeof(*f->allowed) * (sim_json_count(map) + 1));
+	f->nallowed = 0;
+	for (const struct sim_json *v = map->child; v; v = v->next) {
+		struct sim_allowed *a = &f->allowed[f->nallowed++];
+
+		a->type = sim_strdup(v->key);
+		a->value = sim_zalloc(sizeof(*a->value) * (sim_json_count(v) + 1));
+		for (const struct sim_json *s = v->child; s; s = s->next)
+			a->value[a->n++] = sim_strdup(s->text);
+	}
+}
+
 static void sim_load_field(struct sim_org *org, struct sim_field *f, const struct sim_json *v)
 {
 	const struct sim_json *list = sim_json_get(v, "referenceTo"),
@@ -104,6 +118,9 @@ static void sim_load_field(struct sim_org *org, struct sim_field *f, const struc
 	list = sim_json_get(v, "picklistValues");
 	if (list && list->child)
 		sim_load_picks(f, list);
+	list = sim_json_get(v, "recordTypeValues");
+	if (list)
+		sim_load_allowed(f, list);
 }
 
 static const char *sim_load_fields(

@@ -281,5 +281,6 @@ bool sim_rules_check(struct sim_work *w)
 	if (!w->old)
 		sim_defaults(w);
 	return sim_leg_writable(w) && sim_required(w) && sim_refs_ok(w) && sim_unique_ok(w) &&
-	       sim_special_check(w) && sim_currency_check(w) && sim_validation(w);
+	       sim_special_check(w) && sim_currency_check(w) && sim_values_check(w) &&
+	       sim_validation(w);
 }

@@ -64,6 +64,12 @@ struct sim_pick {
 	bool active, def;
 };
 
+struct sim_allowed { /* the values that a record type takes */
+	char *type;  /* its developer name */
+	char **value;
+	int n;
+};
+
 struct sim_object;
 
 struct sim_field {
@@ -84,6 +90,8 @@ struct sim_field {
 	struct sim_object *target[64];
 	struct sim_pick *pick;
 	int npick;
+	struct sim_allowed *allowed;
+	int nallowed;
 	int index; /* number of its hash index in the store, -1 none */
 	unsigned short part[8];
 	int nparts; /* components of an address or a location */

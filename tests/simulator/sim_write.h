@@ -97,6 +97,8 @@ void sim_put_text(struct sim_work *w, const char *name, struct sim_str s);
 void sim_put_bool(struct sim_work *w, const char *name, bool on);
 void sim_put_ref(struct sim_work *w, const char *name, uint64_t oid);
 bool sim_currency_check(struct sim_work *w);
+/* sim_values.c: values that the record type does not take */
+bool sim_values_check(struct sim_work *w);
 void sim_currency_derive(struct sim_work *w);
 bool sim_person_check(struct sim_work *w);
 void sim_person_derive(struct sim_work *w);

@@ -560,6 +560,35 @@ class People(Base):
         self.assertEqual(self.org.soql("SELECT Id FROM Contact")["totalSize"], 0)
 
 
+class RecordTypes(Base):
+    """In orgs of their own as well."""
+    def test_values_by_record_type(self):
+        self.org.admin("POST", "schema", json.dumps({
+            "recordTypes": [{"object": "Account", "name": "Gold"}, {"object": "Account", "name": "Plain"}],
+            "objects": [{"name": "Account", "fields": [
+                {"name": "Tier__c", "type": "picklist", "restrictedPicklist": True, "picklistValues": ["A", "B", "C"],
+                 "recordTypeValues": {"Gold": ["A", "B"]}},
+                {"name": "Free__c", "type": "picklist", "picklistValues": ["A", "B"], "recordTypeValues": {"Gold": ["A"]}},
+                {"name": "Many__c", "type": "multipicklist", "restrictedPicklist": True, "picklistValues": ["A", "B", "C"],
+                 "recordTypeValues": {"Gold": ["A", "B"]}}]}]}))
+        types = {r["DeveloperName"]: r["Id"] for r in self.org.soql("SELECT Id, DeveloperName FROM RecordType WHERE SobjectType = 'Account'")["records"]}
+
+        def values(kind, name):
+            status, _, body = self.org.call("GET", DATA + "/ui-api/object-info/Account/picklist-values/" + types.get(kind, kind))
+            self.assertEqual(status, 200)
+            return [v["value"] for v in body["picklistFieldValues"][name]["values"]]
+        self.assertEqual([values("Gold", n) for n in ("Tier__c", "Free__c", "Many__c")], [["A", "B"], ["A"], ["A", "B"]])
+        self.assertEqual([values("Plain", "Tier__c"), values("012000000000000AAA", "Tier__c")], [["A", "B", "C"]] * 2)
+        bad = self.org.refused("Account", Name="a", RecordTypeId=types["Gold"], Tier__c="C")
+        self.assertEqual((bad["statusCode"], bad["fields"]), ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", ["Tier__c"]))
+        self.assertEqual(self.org.refused("Account", Name="a", RecordTypeId=types["Gold"], Many__c="A;C")["fields"], ["Many__c"])
+        self.assertTrue(self.org.new("Account", Name="a", RecordTypeId=types["Gold"], Free__c="B", Many__c="B;A"))
+        self.assertTrue(self.org.new("Account", Name="a", RecordTypeId=types["Plain"], Tier__c="C"))
+        self.assertTrue(self.org.new("Account", Name="a", Tier__c="C"))
+        status, _, body = self.org.call("GET", DATA + "/ui-api/object-info/Task/picklist-values/012000000000000AAA")
+        self.assertEqual((status, body[0]["message"]), (400, "Object Task is not supported in UI API"))
+
+
 class Currencies(Base):
     """In orgs of their own as well."""
     def test_currencies(self):

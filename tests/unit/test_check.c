@@ -78,7 +78,7 @@ static void begin(struct subject *subject, const char *yaml, struct osy_sf_objec
 	struct osy_err err = OSY_ERR_NONE;
 	char name[64];
 
-	if (osy_template_check(osy_str(yaml), "t", name, &doc, &err) ||
+	if (osy_template_check(osy_str(yaml), "t", OSY_STR_NULL, name, &doc, &err) ||
 		osy_template_read(osy_buf_str(&doc), &subject->template, &err))
 		fail_msg("%s: %s", yaml, err.msg);
 	osy_check_init(&subject->check, subject->template, "src", "dst");
@@ -310,13 +310,66 @@ static void rights_of_objects(void **state)
 	end(&subject);
 }
 
+static struct osy_json *reply(const char *text)
+{
+	struct osy_json *json = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+
+	assert_int_equal(osy_json_parse(osy_str(text), "a reply", &json, &err), OSY_OK);
+	return json;
+}
+
+#define VALUE(v) "{\"attributes\":null,\"label\":\"x\",\"validFor\":[],\"value\":\"" v "\"}"
+#define REPLY(values)                                                 \
+	"{\"picklistFieldValues\":{\"Tight__c\":{\"values\":[" values \
+	"]},\"Free__c\":{\"values\":[" values "]}}}"
+
+static void values_of_record_types(void **state)
+{
+	struct osy_sf_field sources[] = {typed("Tight__c", OSY_T_PICKLIST),
+		typed("Free__c", OSY_T_PICKLIST), text("Name")},
+			    targets[OSY_COUNT(sources)];
+	struct osy_check_type gold[] = {{.name = "Gold",
+		.values = {reply(REPLY(VALUE("A") "," VALUE("B") "," VALUE("C"))),
+			reply(REPLY(VALUE("a")))}}};
+	struct subject subject;
+
+	(void)state;
+	sources[0].picklist = sources[1].picklist = LIST("A", "B", "C", "D");
+	memcpy(targets, sources, sizeof(targets));
+	targets[0].restricted_picklist = true;
+	/* what the picklist as a whole lacks is told of that */
+	targets[0].picklist = targets[1].picklist = LIST("A", "B", "D");
+	struct osy_sf_object a = OBJECT("Account", "001", sources),
+			     b = OBJECT("Account", "001", targets);
+	begin(&subject, YAML("values: {Free__c: {B: A}}"), (struct osy_sf_object *[]){&a},
+		(struct osy_sf_object *[]){&b});
+	subject.check.types[0] = (struct osy_check_types){.items = gold, .count = 1};
+	osy_check_metadata(&subject.check);
+	assert_found(&subject, "B", "picklist", "Gold",
+		"Tight__c has values that record type Gold of org 'dst' does not have; the "
+		"picklist is "
+		"restricted, so that records with them are refused "
+		"(INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST): 'B'");
+	size_t of_types = 0;
+	for (size_t i = 0; i < subject.check.count; i++)
+		of_types += strcmp(subject.check.findings[i].name, "Gold") == 0;
+	assert_int_equal(of_types, 1); /* Free__c's B becomes A */
+	end(&subject);
+}
+
+#define TYPE(n, is_active, is_available)                                                      \
+	{                                                                                     \
+		.name = (n), .label = "l", .active = (is_active), .available = (is_available) \
+	}
+
 static void record_types(void **state)
 {
-	static const struct osy_sf_record_type here[] = {{"Same", "S", true, true},
-		{"Gone", "G", true, true}, {"Old", "O", false, false}, {"Off", "F", true, true},
-		{"Mine", "M", true, true}};
+	static const struct osy_sf_record_type here[] = {TYPE("Same", true, true),
+		TYPE("Gone", true, true), TYPE("Old", false, false), TYPE("Off", true, true),
+		TYPE("Mine", true, true)};
 	static const struct osy_sf_record_type there[] = {
-		{"same", "S", true, true}, {"Off", "F", false, false}, {"Mine", "M", true, false}};
+		TYPE("same", true, true), TYPE("Off", false, false), TYPE("Mine", true, false)};
 	struct osy_sf_field fields[] = {text("Name"), lookup("RecordTypeId", LIST("RecordType"))};
 	struct osy_sf_object a = OBJECT("Account", "001", fields), b = a;
 	struct subject subject;
@@ -381,7 +434,8 @@ static void cycles(void **state)
 	begin(&subject, YAML("insert: true"), (struct osy_sf_object *[]){&a},
 		(struct osy_sf_object *[]){&a});
 	osy_check_metadata(&subject.check);
-	assert_found(&subject, "B", "order", "", "Account.Self__c -> Account");
+	assert_found(
+		&subject, "B", "order", "", "lookup 'Self__c' of Account to itself is required");
 	end(&subject);
 }
 
@@ -539,6 +593,7 @@ int main(void)
 		cmocka_unit_test(lookups_to_what_is_missing),
 		cmocka_unit_test(rights_of_objects),
 		cmocka_unit_test(record_types),
+		cmocka_unit_test(values_of_record_types),
 		cmocka_unit_test(keys),
 		cmocka_unit_test(cycles),
 		cmocka_unit_test(automation),

@@ -53,7 +53,7 @@ static struct osy_template *template_of(const char *yaml)
 	struct osy_err err = OSY_ERR_NONE;
 	char name[64];
 
-	if (osy_template_check(osy_str(yaml), "t", name, &doc, &err) ||
+	if (osy_template_check(osy_str(yaml), "t", OSY_STR_NULL, name, &doc, &err) ||
 		osy_template_read(osy_buf_str(&doc), &template, &err))
 		fail_msg("%s: %s", yaml, err.msg);
 	return template;
@@ -239,7 +239,8 @@ static void refusals(void **state)
 		T("insert: true"), &thing, &thing, "lookup 'Need__c' to Other__c is required");
 	fields[3].nillable = true;
 	fields[4].nillable = false;
-	assert_plan_fails(T("insert: true"), &thing, &thing, "Thing__c.Self__c -> Thing__c");
+	assert_plan_fails(T("insert: true"), &thing, &thing,
+		"lookup 'Self__c' of Thing__c to itself is required");
 	fields[4].nillable = true;
 	thing.createable = false;
 	assert_plan_fails(T("insert: true"), &thing, &thing, "cannot be inserted in org 'dst'");
@@ -419,6 +420,61 @@ static void parents_that_are_not_there(void **state)
 	assert_non_null(strstr(err.msg, "missingParents of 'Name': the field points to no object"));
 	osy_plan_done(&plan);
 	osy_template_free(template);
+}
+
+static void texts_that_hold_ids(void **state)
+{
+	struct osy_sf_field fields[] = {text("Name"), text("Ref__c"), text("Short__c"),
+		text("Need__c"), text("Rating"), lookup("Self__c", TO("Thing__c")), text("Out__c"),
+		text("Long__c")};
+	struct osy_template *template;
+	struct osy_plan plan;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	fields[2].length = 14;
+	fields[3].nillable = false;
+	fields[4].type = OSY_T_PICKLIST;
+	fields[7].type = OSY_T_TEXTAREA;
+	struct osy_sf_object thing = OBJECT("Thing__c", "a00", fields);
+	struct osy_sf_object *things[] = {&thing};
+	if (plan_of(T("fields: {exclude: [Out__c]}, map: {Self__c: Name}, ids: [Ref__c, Long__c, "
+		      "name, Out__c], missingParents: {Long__c: wait, '*': fail}"),
+		    things, things, &plan, &template, &err))
+		fail_msg("%s", err.msg);
+	size_t found = 0;
+	for (size_t i = 0; i < plan.spec.objects[0].field_count; i++) {
+		const struct osy_spec_field *field = &plan.spec.objects[0].fields[i];
+		if (!field->ids)
+			continue;
+		found++;
+		assert_true(field->link && !field->required && !field->parent_count);
+		assert_int_equal(field->missing,
+			strcmp(field->name, "Long__c") ? OSY_MISSING_KEEP : OSY_MISSING_WAIT);
+	}
+	assert_int_equal(found, 3); /* a lookup that goes into a text is one too */
+	assert_non_null(strstr(plan.notices[plan.notice_count - 1],
+		"ids of Thing__c.Out__c has no effect: it is not copied"));
+	assert_int_equal(plan.spec.stages, 1);
+	osy_plan_done(&plan);
+	osy_template_free(template);
+	assert_plan_fails(T("ids: [Reff__c]"), &thing, &thing,
+		"object Thing__c: ids of 'Reff__c': the field is not in the source; correct its "
+		"name");
+	assert_plan_fails(T("ids: [Rating]"), &thing, &thing, "no text in the target");
+	assert_plan_fails(
+		T("ids: [Self__c]"), &thing, &thing, "lookups are rewritten without being named");
+	assert_plan_fails(T("map: {Rating: Ref__c}, ids: [Ref__c]"), &thing, &thing,
+		"neither a text nor a lookup in the source");
+	assert_plan_fails(T("ids: [Short__c]"), &thing, &thing, "make it 18 characters long");
+	assert_plan_fails(T("ids: [Need__c]"), &thing, &thing, "required in the target");
+	assert_plan_fails(T("ids: [Ref__c], match: {keys: [Ref__c]}"), &thing, &thing, "match key");
+	assert_plan_fails(T("ids: [Ref__c], mask: {Ref__c: shuffle}"), &thing, &thing,
+		"has a mask or a map of values");
+	assert_plan_fails(T("ids: [Ref__c], values: {Ref__c: {a: b}}"), &thing, &thing,
+		"has a mask or a map of values");
+	fields[1].updateable = false;
+	assert_plan_fails(T("ids: [Ref__c]"), &thing, &thing, "cannot be updated in the target");
 }
 
 static void person_accounts(void **state)
@@ -969,6 +1025,7 @@ int main(void)
 		cmocka_unit_test(rules),
 		cmocka_unit_test(users_and_queues),
 		cmocka_unit_test(parents_that_are_not_there),
+		cmocka_unit_test(texts_that_hold_ids),
 		cmocka_unit_test(person_accounts),
 		cmocka_unit_test(currencies),
 		cmocka_unit_test(price_books_in_two_legs),

@@ -179,7 +179,7 @@ static struct found find(const char *yaml)
 	struct found found = {0};
 	char name[64];
 
-	if (osy_template_check(osy_str(yaml), "t", name, &doc, &err) ||
+	if (osy_template_check(osy_str(yaml), "t", OSY_STR_NULL, name, &doc, &err) ||
 		osy_template_read(osy_buf_str(&doc), &found.template, &err) ||
 		osy_related_find(found.template, &orgs, &found.related, &err))
 		fail_msg("%s: %s", yaml, err.msg);

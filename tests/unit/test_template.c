@@ -16,7 +16,8 @@ static void assert_refused(const char *text, const char *want)
 	struct osy_err err = OSY_ERR_NONE;
 	char name[64];
 
-	if (osy_template_check(osy_str(text), "t.yaml", name, &doc, &err) != OSY_E_INVALID)
+	if (osy_template_check(osy_str(text), "t.yaml", OSY_STR_NULL, name, &doc, &err) !=
+		OSY_E_INVALID)
 		fail_msg("taken: %s", text);
 	if (!strstr(err.msg, want))
 		fail_msg("%s: %s", text, err.msg);
@@ -30,10 +31,10 @@ static struct osy_template *assert_taken(const char *text)
 	struct osy_err err = OSY_ERR_NONE;
 	char name[64];
 
-	if (osy_template_check(osy_str(text), "t.yaml", name, &doc, &err))
+	if (osy_template_check(osy_str(text), "t.yaml", OSY_STR_NULL, name, &doc, &err))
 		fail_msg("%s: %s", text, err.msg);
 	/* What was normalised can be applied again and stays as it is. */
-	if (osy_template_check(osy_buf_str(&doc), "doc", name, &again, &err))
+	if (osy_template_check(osy_buf_str(&doc), "doc", OSY_STR_NULL, name, &again, &err))
 		fail_msg("%s: %s", doc.p, err.msg);
 	assert_string_equal(doc.p, again.p);
 	if (osy_template_read(osy_buf_str(&doc), &template, &err))
@@ -216,6 +217,97 @@ static void related(void **state)
 	osy_template_free(t);
 }
 
+static enum osy_code check_file(
+	const char *text, const char *file, struct osy_buf *doc, struct osy_err *err)
+{
+	char name[64];
+
+	return osy_template_check(osy_str(text), "t.yaml", osy_str(file), name, doc, err);
+}
+
+#define FILE_OF_USERS \
+	"name: r\nobjects: [{name: Case}]\nusers:\n  map: {b@s: other@t}\n  file: u.csv\n"
+
+static void users_file(void **state)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf doc = OSY_BUF(1 << 20);
+	struct osy_template *t = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	assert_int_equal(
+		check_file(FILE_OF_USERS,
+			"\xef\xbb\xbfSource,target\r\na@s,a@t\r\n\"b@s\",b@t\nc@s,\n", &doc, &err),
+		OSY_OK);
+	assert_null(strstr(doc.p, "u.csv")); /* the doc can be applied again without it */
+	assert_int_equal(osy_template_read(osy_buf_str(&doc), &t, &err), OSY_OK);
+	assert_int_equal(t->users.map_count, 3);
+	assert_string_equal(t->users.map[0].target, "other@t");
+	assert_string_equal(t->users.map[1].source, "a@s");
+	assert_string_equal(t->users.map[1].target, "a@t");
+	assert_string_equal(t->users.map[2].target, "");
+	osy_template_free(t);
+}
+
+static void users_file_refusals(void **state)
+{
+	static const char *const cases[][2] = {
+		{"", "line 5: u.csv is empty; the first row must be source,target"},
+		{"a,b\n", "line 5: u.csv, row 1: the first row must be source,target"},
+		{"source,target\na\n", "u.csv, row 1: there are two columns"},
+		{"source,target\n,x\n", "row 2: a row has a username of the source"},
+		{"source,target\na@s,a@t\na@s,b@t\n", "row 3: 'a@s' is there twice"},
+		{"source,target\n\"a@s,a@t\n", "u.csv, row 1: "},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < OSY_COUNT(cases); i++) {
+		OSY_AUTO(osy_buf_done) struct osy_buf doc = OSY_BUF(1 << 20);
+		struct osy_err err = OSY_ERR_NONE;
+		assert_int_equal(check_file(FILE_OF_USERS, cases[i][0], &doc, &err), OSY_E_INVALID);
+		if (!strstr(err.msg, cases[i][1]))
+			fail_msg("%s: %s", cases[i][0], err.msg);
+	}
+	assert_refused(FILE_OF_USERS, "users.file is read by `orgsync template apply`");
+	OSY_AUTO(osy_buf_done) struct osy_buf doc = OSY_BUF(1 << 20);
+	struct osy_err err = OSY_ERR_NONE;
+	assert_int_equal(
+		check_file("name: r\nobjects: [{name: Case}]\n", "source,target\n", &doc, &err),
+		OSY_E_INVALID);
+	assert_non_null(strstr(err.msg, "the template names none"));
+}
+
+static void users_file_bounds(void **state)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf doc = OSY_BUF(8 << 20), file = OSY_BUF(4 << 20);
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	osy_buf_addz(&file, "source,target\n");
+	for (int i = 0; i < 19999; i++)
+		osy_buf_addf(&file, "user%d@source,user%d@target\n", i, i);
+	assert_int_equal(check_file(FILE_OF_USERS, file.p, &doc, &err), OSY_OK);
+	osy_buf_addz(&file, "last@s,\n");
+	assert_int_equal(check_file(FILE_OF_USERS, file.p, &doc, &err), OSY_E_INVALID);
+	assert_non_null(strstr(err.msg, "more than 20000 users"));
+	while (file.len <= OSY_TEMPLATE_USERS_BYTES)
+		osy_buf_addz(&file, "last@s,last@t,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n");
+	assert_int_equal(check_file(FILE_OF_USERS, file.p, &doc, &err), OSY_E_INVALID);
+	assert_non_null(strstr(err.msg, "larger than 2097152 bytes"));
+}
+
+static void ids(void **state)
+{
+	(void)state;
+	struct osy_template *t =
+		assert_taken("name: r\nobjects:\n  - name: Case\n    ids: [Ref__c, Other__c]\n"
+			     "    missingParents: {Ref__c: wait}\n  - name: Lead\n");
+	assert_int_equal(t->objects[0].id_count, 2);
+	assert_string_equal(t->objects[0].ids[1], "Other__c");
+	assert_int_equal(t->objects[1].id_count, 0);
+	osy_template_free(t);
+}
+
 #define HOOKS(text) "name: x\nobjects: [{name: A}]\nhooks: " text "\n"
 #define ONE(body) "name: x\nobjects:\n  - name: Account\n    " body "\n"
 
@@ -323,6 +415,10 @@ static void refusals(void **state)
 			"skipTransactional must be true, false, or a list of objects"},
 		{"name: x\nobjects: [{name: A}]\noptions: {skipTransactional: [a.b]}\n",
 			"item 1 of skipTransactional is not the name of an object"},
+		{ONE("ids: Ref__c"), "line 4: ids must be a list of"},
+		{ONE("ids: ['Ref c']"), "ids"},
+		{ONE("ids: [A__c, a__c]"), "ids names a__c twice"},
+		{ONE("missingParents: keep"), "missingParents must be wait, blank or fail"},
 		{ONE("api: soap"), "api must be auto or rest or bulk"},
 		{"name: x\nobjects: [{name: A}]\noptions: {deltaSync: yes please}\n",
 			"deltaSync must be true or false"},
@@ -391,6 +487,10 @@ int main(void)
 		cmocka_unit_test(users),
 		cmocka_unit_test(related),
 		cmocka_unit_test(hooks),
+		cmocka_unit_test(users_file),
+		cmocka_unit_test(users_file_refusals),
+		cmocka_unit_test(users_file_bounds),
+		cmocka_unit_test(ids),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(nearest),
 	};

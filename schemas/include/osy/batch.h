@@ -8,7 +8,8 @@
  * from the source org (strings with quotes and escapes), so that a value is never parsed on its
  * way. One that an expression could not make is '!' and the sentence that its record fails with; no
  * JSON begins so. In a link batch the fields are lookups and each value is the source id of the
- * parent (15 characters, no quotes) or nil where that lookup was not deferred.
+ * parent (15 characters, no quotes; 18 where the text that holds it has them) or nil where that
+ * lookup was not deferred.
  *
  * A batch of what was deleted in the source (deletes of the spec's object) has rows of ids alone.
  *

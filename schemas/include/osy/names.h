@@ -53,6 +53,7 @@ void osy_deadletter_topic(const char *prefix, char *ret_topic, size_t size);
 #define OSY_FAIL_PARENT_FAILED "PARENT_FAILED" /* the message names the parent */
 #define OSY_FAIL_PARENT_MISSING \
 	"PARENT_MISSING" /* a required lookup to a record that the run does not have */
+#define OSY_FAIL_IDS_IN_TEXT "IDS_IN_TEXT"	   /* a notice: of a text that is more than an id */
 #define OSY_FAIL_WAITS "WAITS_FOR_PARENT"	   /* a notice: it is in table waiting */
 #define OSY_FAIL_AMBIGUOUS "AMBIGUOUS_MATCH"	   /* several targets for one key */
 #define OSY_FAIL_KEY_CLAIMED "KEY_CLAIMED"	   /* a second source record for a key */

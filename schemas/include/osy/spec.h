@@ -33,8 +33,10 @@ enum osy_missing {
 	OSY_MISSING_BLANK, /* the lookup is left out; a required one fails the record */
 	OSY_MISSING_WAIT,  /* it waits in table waiting until the parent is there */
 	OSY_MISSING_FAIL,  /* it fails */
+	OSY_MISSING_KEEP,  /* a text that holds an id stays as it is in the source */
 };
 const char *osy_missing_name(enum osy_missing missing);
+/* Of the words that a template may say: not KEEP. */
 bool osy_missing_parse(struct osy_str name, enum osy_missing *ret);
 
 /* Accounts of people and of businesses: which of both a field can be written for. */
@@ -77,7 +79,8 @@ struct osy_spec_field {
 	bool nillable;		     /* in the target */
 	bool unique;		     /* in the target */
 	bool write_nulls;	     /* although the object does not */
-	/* lookups only (type OSY_T_REFERENCE): */
+	bool ids; /* a text whose ids are those of records: resolved as a lookup is */
+	/* lookups and such texts only: */
 	bool required; /* may not be left out on insert */
 	bool link; /* self-lookup, or cut in a cycle: waits for the link pass while its parent is
 		      unmapped */
@@ -89,6 +92,12 @@ struct osy_spec_field {
 	size_t parent_count;
 	const struct osy_spec_rule *rule; /* NULL: values pass as they are */
 };
+
+/* Whether its values are resolved through the id map. */
+static inline bool osy_spec_refers(const struct osy_spec_field *field)
+{
+	return field->type == OSY_T_REFERENCE || field->ids;
+}
 
 /* A lookup of the target org whose records go when the one that they point to is deleted. */
 struct osy_spec_child {

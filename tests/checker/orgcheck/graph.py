@@ -1,11 +1,13 @@
 """One org's records as arrays: for each 8 bytes of value hash, 8 of id hash, 15 of id and 8 for
 each lookup, so that a million records fit in memory."""
+import re
 from array import array
 from bisect import bisect_left
 
 from . import scope, values
 
 NULL, FOREIGN = -1, -2      # lookup holds nothing; points to a record that was not read
+IDENT = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?")
 STANDARD = values.digest(["the standard price book"])
 
 
@@ -31,6 +33,8 @@ class Side:
         self.outside = 0                # lookups to records out of scope
         self.total = 0
         self.standard = set()
+        self.texts = {}                 # (object, lookup's number) -> what a text is beside a record of the scope
+        self.prefixes = set()           # of the objects in scope
 
     def load(self, key_of=None):
         raw = {}
@@ -42,9 +46,11 @@ class Side:
             self._read(obj, raw[obj.name], key_of and key_of(obj))
             self.size[obj.name] = self.total - self.base[obj.name]
         self._index()
+        self.prefixes = {self.ids[i * 15:i * 15 + 3].decode() for i in range(self.total)}
         for obj in self.objects:
-            self.look[obj.name] = [self._resolve(obj, lookup, hashes, failed_hash)
-                                   for lookup, hashes in zip(obj.lookups, raw[obj.name])]
+            self.look[obj.name] = [self._resolve_text(obj, n, hashes, failed_hash) if lookup.text else
+                                   self._resolve(obj, lookup, hashes, failed_hash)
+                                   for n, (lookup, hashes) in enumerate(zip(obj.lookups, raw[obj.name]))]
         self.by_hash = self.order = None
         return self
 
@@ -73,8 +79,10 @@ class Side:
             self.own.append(own)
             self.idh.append(id_hash(ident))
             self.ids += ident[:15].encode()
-            for out, name in zip(raw, names):
+            for number, (out, name) in enumerate(zip(raw, names)):
                 out.append(id_hash(row[name] or "") if not standard else empty)
+                if obj.lookups[number].text:
+                    self.texts.setdefault((obj.name, number), []).append(None if standard else row[name] or None)
             if key:
                 text = "\0standard" if standard else row[key]
                 self.key[obj.name].append(id_hash_of_key(text))
@@ -107,6 +115,28 @@ class Side:
                     self.outside += 1
                 found = NULL
             out.append(found)
+        return out
+
+    def _resolve_text(self, obj, number, hashes, failed_hash):
+        """A text that is the id of a record in scope points to it; any other is a value of the record's own."""
+        lookup, texts = obj.lookups[number], self.texts.get((obj.name, number), [])
+        out, start = array("q"), self.base[obj.name]
+        for at, (hashed, text) in enumerate(zip(hashes, texts)):
+            found, rest = NULL, text
+            if text and IDENT.fullmatch(text):
+                found = self._find(hashed)
+                if found != FOREIGN:
+                    rest = "an id of %d characters" % len(text)
+                else:
+                    found = NULL
+                    if not self.which and hashed in failed_hash:
+                        self.lost_parents.append((start + at, lookup, failed_hash[hashed]))
+                        rest = None
+                    elif not self.which and lookup.missing != "keep" and text[:3] in self.prefixes:
+                        rest = None
+            texts[at] = rest
+            out.append(found)
+            self.own[start + at] = hash((self.own[start + at], number, rest))
         return out
 
     def id_of(self, at):

@@ -32,6 +32,15 @@ class Judge:
         self.children = [None, None]
         self.patient, self.alone = False, [set(), set()]
 
+    def _text_lines(self, obj, a, b):
+        """The same of texts that may hold ids, as far as they hold none of the scope."""
+        out = []
+        for number, lookup in enumerate(obj.lookups):
+            if lookup.text:
+                x, y = (side.texts[obj.name, number][i - side.base[obj.name]] for side, i in zip(self.sides, (a, b)))
+                out += ["%s: source %s, target %s" % (lookup.target, values.show(x, y), values.show(y, x))] if x != y else []
+        return out
+
     # ---- colours ----
 
     def colours(self):
@@ -174,7 +183,7 @@ class Judge:
         pairs = self._guess(obj, left, right)
         for a, b, row_a, row_b in pairs:
             yield a, b, "field", "%s, in the target probably %s: %s" % (
-                source.id_of(a), target.id_of(b), "; ".join(_field_lines(obj, row_a, row_b)))
+                source.id_of(a), target.id_of(b), "; ".join(_field_lines(obj, row_a, row_b) + self._text_lines(obj, a, b)))
         done = {p[0] for p in pairs}, {p[1] for p in pairs}
         yield from self._explain_surplus(obj, [a for a in left if a not in done[0]],
                                          [b for b in right if b not in done[1]], now, before)
@@ -397,7 +406,7 @@ class Judge:
                     for here, there, _, _, _ in obj.scalars:
                         if not isinstance(here, scope.Made) and row[here] is None:
                             row[here] = more[pair[at]][there]
-                lines = _field_lines(obj, row, more[pair[at]])
+                lines = _field_lines(obj, row, more[pair[at]]) + self._text_lines(obj, at, pair[at])
             if lines:
                 self.report.add(obj.name, "field", "%s, in the target %s: %s" % (
                     source.id_of(at), target.id_of(pair[at]), "; ".join(lines)))

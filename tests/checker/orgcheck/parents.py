@@ -5,7 +5,7 @@ from . import scope
 def apply(objects, source, failed, report):
     """{object: ids of records that wait}, from the source alone: a record waits when a lookup whose policy is wait points to
     a record that is neither in scope nor failed, or to one that itself waits. With the policy fail it must have failed."""
-    if all(l.missing == "blank" for o in objects for l in o.lookups):
+    if all(l.missing == "blank" or l.text for o in objects for l in o.lookups):
         return {}
     rows, where = _read(objects, source)
     waits = {}
@@ -35,9 +35,10 @@ def apply(objects, source, failed, report):
 def _read(objects, source):
     rows, where = {}, set()
     for obj in objects:
-        names = [l.source for l in obj.lookups]
+        looks = [l for l in obj.lookups if not l.text]
+        names = [l.source for l in looks]
         for row in scope.source_rows(obj, source, names or ["Id"]):
             ident = row["Id"][:15]
             where.add(ident)
-            rows[ident] = (obj, [(l, (row[l.source] or "")[:15]) for l in obj.lookups])
+            rows[ident] = (obj, [(l, (row[l.source] or "")[:15]) for l in looks])
     return rows, where

@@ -11,7 +11,7 @@ STAMPS = {"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", 
 AUDIT = {"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById"}
 NO_VALUE = {"base64", "address", "location", "complexvalue", "id"}
 KNOWN = {"name", "target", "where", "orderBy", "limit", "fields", "map", "values", "mask", "nulls",
-         "match", "expressions", "insert", "update", "mode", "batchSize", "api", "missingParents"}
+         "match", "expressions", "insert", "update", "mode", "batchSize", "api", "missingParents", "ids"}
 
 
 class ScopeError(Exception):
@@ -26,6 +26,7 @@ class Lookup:
     nillable: bool
     deferred: bool = False
     missing: str = "blank"  # what becomes of a record whose parent the run does not have
+    text: bool = False      # a text that may hold the id of a record of any object in scope
 
 
 class Made:
@@ -53,6 +54,7 @@ class Obj:
     expressions: dict = field(default_factory=dict)
     made: dict = field(default_factory=dict)    # target field: Made
     mask: dict = field(default_factory=dict)
+    ids: set = field(default_factory=set)       # texts that hold ids
     match: object = None
     insert: bool = True
     update: bool = True
@@ -89,7 +91,7 @@ def _from_row(row):
                values=row.get("values") or {}, expressions=row.get("expressions") or {}, mask=row.get("mask") or {},
                match=row.get("match"), insert=row.get("insert", True),
                update=row.get("update", True), nulls=row.get("nulls", "ignore"),
-               missing=row.get("missingParents", "blank"))
+               missing=row.get("missingParents", "blank"), ids=set(row.get("ids") or []))
 
 
 def settle(objects, source, target, options):
@@ -129,6 +131,10 @@ def _place(obj, here, there, names, named, options):
         return
     if obj.match and isinstance(obj.match, dict) and obj.match.get("sourceId") == goal["name"]:
         return
+    if name in obj.ids or goal["name"] in obj.ids:
+        policy = "keep" if isinstance(obj.missing, str) else next((obj.missing[n] for n in (name, goal["name"]) if n in obj.missing), "keep")
+        obj.lookups.append(Lookup(name, goal["name"], sorted(names), True, True, policy, True))
+        return
     if here["type"] != "reference":
         obj.scalars.append((name, goal["name"], values.of_field(goal, options),
                             obj.values.get(name), None))
@@ -160,7 +166,7 @@ def source_rows(obj, org, fields):
 
 def _mark_deferred(objects):
     """A nullable lookup inside a cycle of the lookup graph is written after the record itself."""
-    edges = {o.name: {p for l in o.lookups for p in l.parents} for o in objects}
+    edges = {o.name: {p for l in o.lookups if not l.text for p in l.parents} for o in objects}
 
     def reach(start):
         seen, todo = set(), [start]
@@ -173,7 +179,7 @@ def _mark_deferred(objects):
     beyond = {name: reach(name) for name in edges}
     for obj in objects:
         for lookup in obj.lookups:
-            lookup.deferred = lookup.nillable and any(obj.name in beyond[p] for p in lookup.parents)
+            lookup.deferred = lookup.text or lookup.nillable and any(obj.name in beyond[p] for p in lookup.parents)
 
 
 class Named:

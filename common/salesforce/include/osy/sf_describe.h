@@ -53,6 +53,8 @@ struct osy_sf_child {
 struct osy_sf_record_type {
 	const char *name, *label; /* developer name */
 	bool active, available;	  /* available: to our user */
+	bool standard;		  /* what our user's records get that name none */
+	char id[19];
 };
 
 struct osy_sf_object {
