@@ -9,11 +9,7 @@
   files.py URL link TITLE PARENT SHARE VISIBILITY
   files.py URL document FOLDER BYTES NAME ... documents
   files.py URL folders                        where documents lie
-  files.py URL digests OBJECT                 SHA-256 of each body
-  files.py URL links URL                      whether both orgs have the same links
-  files.py URL same URL OBJECT                whether both orgs hold the same bodies, by name and parent's name
 """
-import hashlib
 import json
 import random
 import sys
@@ -47,9 +43,6 @@ class Org:
                 % (mark, json.dumps(fields), mark, name)).encode()
         reply = self.call(method, path, head + body + ("\r\n--%s--\r\n" % mark).encode(), 'multipart/form-data; boundary="%s"' % mark)
         return json.loads(reply)["id"] if reply else None
-
-    def digest(self, kind, record):
-        return hashlib.sha256(self.call("GET", "sobjects/%s/%s/%s" % (kind, record, BODY[kind]))).hexdigest()
 
 
 def body_of(size, name):
@@ -104,45 +97,9 @@ def folders(org):
     print(*["%s:%s" % (r["Name"], "own" if r["FolderId"].startswith("005") else r["Folder"]["Name"]) for r in rows])
 
 
-def digests(org, kind):
-    rows = org.query("SELECT Id, Name FROM %s ORDER BY Name" % kind)
-    print(*["%s:%s" % (r["Name"], org.digest(kind, r["Id"])) for r in rows])
-
-
 def versions(org, title):
     print(*[row["VersionNumber"] for row in org.query("SELECT VersionNumber FROM ContentVersion WHERE ContentDocumentId = '%s' ORDER BY Id" %
                                                       document_of(org, title))])
-
-
-def links_of(org):
-    rows = org.query("SELECT ContentDocument.Title, LinkedEntity.Name, ShareType, Visibility FROM ContentDocumentLink WHERE "
-                     "LinkedEntity.Type != 'User' AND ContentDocumentId IN (SELECT Id FROM ContentDocument)")
-    return sorted((r["ContentDocument"]["Title"], r["LinkedEntity"]["Name"], r["ShareType"], r["Visibility"]) for r in rows)
-
-
-def links(org, other):
-    mine, theirs = links_of(org), links_of(Org(other))
-    print(mine, theirs, sep="\n")
-    sys.exit(mine != theirs or not mine)
-
-
-def bodies(org, kind):
-    parent = {"Attachment": "Parent.Name", "Document": "Folder.Name", "ContentVersion": "VersionNumber"}[kind]
-    name = "Title" if kind == "ContentVersion" else "Name"
-    found = []
-    for row in org.query("SELECT Id, %s, %s FROM %s" % (name, parent, kind)):
-        where = row
-        for part in parent.split("."):
-            where = where and where[part]
-        found.append((row[name], where or "", org.digest(kind, row["Id"])))
-    return sorted(found)
-
-
-def same(org, other, kind):
-    mine, theirs = bodies(org, kind), bodies(Org(other), kind)
-    for row in sorted(set(mine) ^ set(theirs)):
-        print("source" if row in mine else "target", *row)
-    sys.exit(mine != theirs or not mine)
 
 
 if __name__ == "__main__":
