@@ -71,6 +71,8 @@ void osy_lfile_read_over(struct osy_lfile *file, const struct osy_sf_reply *repl
 void osy_lfile_read_began(struct osy_lfile *file);
 /* Over for this time: the row has its outcome, or its round is made again. */
 void osy_lfile_leave(struct osy_lfile *file, bool failed);
+/* What became of it cannot be told yet: its batch is set aside for so long. */
+void osy_lfile_set_aside(struct osy_lfile *file, int64_t ms);
 /* The source did not give it, or not all of it: nothing happened in the target. */
 void osy_lfile_source_failed(struct osy_lfile *file);
 bool osy_lfile_not_executed(const struct osy_err *err);
@@ -83,7 +85,12 @@ size_t osy_lfile_take(struct osy_lfile *file, char *out, size_t size); /* out of
 /* ---- load_file_send.c ---- */
 void osy_lfile_post(struct osy_lfile *file);
 
+/* Sends it, unless it is to be looked for first. */
+void osy_lfile_look_or_read(struct osy_lfile *file);
+
 /* ---- load_file_look.c ---- */
+/* The document of which it is a new version; p NULL: not known. */
+void osy_lfile_set_document(struct osy_lfile *file, struct osy_str id);
 void osy_lfile_look(struct osy_lfile *file); /* asks the target what the phase says */
 
 /* ---- load_file_before.c ---- */

@@ -137,18 +137,21 @@ static bool refused(struct osy_lfile *file, const struct osy_sf_reply *reply)
 static void target_failed(struct osy_lfile *file, struct osy_sf_reply *reply)
 {
 	struct osy_lbatch *batch = file->batch;
+	struct osy_lrow *row = &batch->rows[file->row];
 	const struct osy_err *err = &reply->err;
 
 	if (err->code == OSY_E_SALESFORCE) {
 		if (!refused(file, reply))
 			osy_load_refuse_err(batch, file->row, err);
 		/* later versions wait for it */
-		osy_lfile_leave(file, osy_is_pending(&batch->rows[file->row]));
+		osy_lfile_leave(file, osy_is_pending(row));
 		return;
 	}
-	if (!osy_lfile_not_executed(err)) {
+	/* without its end it is no request */
+	if (file->released && !osy_lfile_not_executed(err)) {
 		osy_load_doubt(batch, file->row);
-		batch->rows[file->row].lost |= osy_lfile_has_versions(batch); /* it is looked for */
+		row->lost |= osy_lfile_has_versions(batch); /* it is looked for */
+		row->busy_until = osy_mono_ms() + osy_load_request_limit(batch);
 	}
 	batch->pause_ms = osy_load_pause(batch, err);
 	osy_lfile_leave(file, true);

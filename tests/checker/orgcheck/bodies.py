@@ -41,6 +41,8 @@ def apply(objects, make, every, users):
         " WHERE " + versions.where if versions.where else "") if versions else None
     if chosen:
         by_name["ContentDocument"].where = _both(by_name["ContentDocument"].where, documents)
+    if versions and links:  # which tell where a file is; of a later version the org does not keep it
+        versions.exclude.add("FirstPublishLocationId")
     if links:
         people = None if users else "LinkedEntity.Type != 'User'"
         links.there = _both(people, "ContentDocumentId IN (SELECT Id FROM ContentDocument)")
