@@ -155,7 +155,8 @@ const struct osy_spec_file *plan_spec_file(
 		.changed = place_of(node, place, kind->changed),
 		.document = document_of(node, place),
 		.max_bytes = build->template->file_max_bytes,
-		.all = build->template->all_versions};
+		.all = build->template->all_versions,
+		.verify = build->template->file_verify};
 	return file;
 }
 

@@ -11,6 +11,7 @@
 struct check {
 	const struct osy_lfile *file;
 	bool told_sum, seen, same;
+	int64_t changed;
 	bool any; /* one that is the same will do, be there others as well */
 	struct osy_id id;
 	int64_t size;
@@ -20,7 +21,8 @@ struct check {
 static enum osy_code on_checked_row(const struct osy_str *values, void *arg, struct osy_err *err)
 {
 	struct check *check = arg;
-	struct osy_str sum = check->told_sum ? osy_lfile_plain(values[2]) : OSY_STR_NULL;
+	struct osy_str told = osy_lfile_plain(values[2]);
+	struct osy_str sum = check->told_sum ? told : OSY_STR_NULL;
 	struct osy_err ignored = OSY_ERR_NONE;
 
 	(void)err;
@@ -28,6 +30,7 @@ static enum osy_code on_checked_row(const struct osy_str *values, void *arg, str
 		return OSY_OK;
 	check->seen = values[0].p && osy_id_parse_json(values[0], &check->id);
 	check->size = -1;
+	check->changed = told.p && !check->told_sum ? osy_wall_parse(told.p, told.len) : 0;
 	if (values[1].p)
 		(void)!osy_parse_i64(values[1], 0, INT64_MAX, &check->size, &ignored);
 	snprintf(check->sum, sizeof(check->sum), "%.*s", (int)(sum.len < 39 ? sum.len : 39),
@@ -48,6 +51,8 @@ static void settle(struct osy_lfile *file, const struct check *check)
 	osy_load_row_succeeded(batch, file->row, &result);
 	row->put |= !osy_id_equal(&row->target, &file->made);
 	row->target = file->made; /* mapped in any case: a retry sends the body again */
+	if (check->seen && check->same && !check->told_sum)
+		osy_lfile_note(file, file->sum, check->changed);
 	if (!check->seen || !check->same) {
 		osy_load_fail(batch, file->row, OSY_FAIL_FILE_DIFFERS, OSY_STR(""),
 			"%s was sent with %lld bytes (MD5 %s), but the target has %lld%s%s%s; "
@@ -58,6 +63,27 @@ static void settle(struct osy_lfile *file, const struct check *check)
 			check->sum, check->sum[0] ? ")" : "");
 	}
 	osy_lfile_leave(file, false);
+}
+
+void osy_lfile_verified(struct osy_lfile *file)
+{
+	struct check check = {.file = file,
+		.seen = true,
+		.same = strcmp(file->sum, file->theirs) == 0,
+		.size = file->size,
+		.changed = file->their_change};
+
+	snprintf(check.sum, sizeof(check.sum), "%s", file->theirs);
+	settle(file, &check);
+}
+
+static void checked(struct osy_lfile *file, const struct check *check)
+{
+	file->their_change = check->changed;
+	if (check->same && !check->told_sum && file->batch->object->file->verify)
+		file->phase = OSY_FILE_VERIFY;
+	else
+		settle(file, check);
 }
 
 /* A new version whose reply was lost is there, or may still come, or is sent again. */
@@ -108,9 +134,8 @@ static size_t names_of(const struct osy_lfile *file, const char **ret)
 
 	ret[0] = file->asks == OSY_FILE_DOCUMENT ? "ContentDocumentId" : "Id";
 	ret[1] = object->fields[object->file->size].target;
-	if (object->file->sum < 0)
-		return 2;
-	ret[2] = object->fields[object->file->sum].target;
+	int told = object->file->sum < 0 ? object->file->changed : object->file->sum;
+	ret[2] = object->fields[told].target;
 	return 3;
 }
 
@@ -124,12 +149,15 @@ static void answered(struct osy_lfile *file, const struct check *check)
 		told_document(file, check);
 		break;
 	case OSY_FILE_CHECKING:
+	case OSY_FILE_HASH_TARGET:
+	case OSY_FILE_HASH_SOURCE:
+	case OSY_FILE_VERIFY:
 	case OSY_FILE_BEFORE:
 	case OSY_FILE_READING:
 	case OSY_FILE_READY:
 	case OSY_FILE_STREAMING:
 	case OSY_FILE_ASKING:
-		settle(file, check);
+		checked(file, check);
 		break;
 	}
 }
@@ -148,7 +176,7 @@ static void on_answer(struct osy_lcall *call, struct osy_sf_reply *reply)
 		return;
 	enum osy_code rc = osy_load_call_bodies(call, reply, &status, &body, &err, &err);
 	size_t count = names_of(file, names);
-	check.told_sum = count > 2;
+	check.told_sum = file->batch->object->file->sum >= 0;
 	check.any = file->asks == OSY_FILE_LOOKING;
 	if (!rc && body.p)
 		rc = osy_sf_page_read(
@@ -196,10 +224,10 @@ void osy_lfile_look(struct osy_lfile *file)
 	char id[19];
 
 	file->asks = file->phase;
-	size_t count = names_of(file, names);
 	id_of(file, id);
-	osy_buf_addf(&soql, "SELECT %s,%s%s%s FROM %s WHERE ", names[0], names[1],
-		count > 2 ? "," : "", count > 2 ? names[2] : "", file->batch->object->target);
+	(void)names_of(file, names);
+	osy_buf_addf(&soql, "SELECT %s,%s,%s FROM %s WHERE ", names[0], names[1], names[2],
+		file->batch->object->target);
 	if (file->asks == OSY_FILE_LOOKING)
 		ask_since(file, id, &soql);
 	else

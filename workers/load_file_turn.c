@@ -83,7 +83,7 @@ unsigned osy_files_reading(const struct osy_loader *loader, const struct osy_lor
 
 	for (const struct osy_lfile *file = loader->files; file; file = file->next)
 		n += file->payer == org ||
-		     (file->phase == OSY_FILE_BEFORE &&
+		     ((file->phase == OSY_FILE_BEFORE || file->phase == OSY_FILE_HASH_SOURCE) &&
 			     osy_load_source_of((struct osy_loader *)loader, file->run) == org);
 	return n;
 }
@@ -170,6 +170,15 @@ static void turn(struct osy_lfile *file)
 		if (osy_load_slot(file->batch, false))
 			osy_lfile_look(file);
 		break;
+	case OSY_FILE_HASH_TARGET:
+	case OSY_FILE_VERIFY:
+		if (osy_load_slot(file->batch, false))
+			osy_lfile_hash_target(file);
+		break;
+	case OSY_FILE_HASH_SOURCE:
+		if (osy_budget_may_start(osy_load_source_of(loader, file->run)->budget))
+			osy_lfile_read_now(file);
+		break;
 	case OSY_FILE_READING:
 	case OSY_FILE_ASKING:
 		break;
@@ -217,6 +226,9 @@ static void begin(struct osy_lfile *file)
 		}
 		file->before = row->target; /* a former owner knew it */
 		file->phase = OSY_FILE_DOCUMENT;
+	} else if (row->action == OSY_ACT_UPDATE && row->before && !row->was_update &&
+		   osy_lfile_body_is(batch, row) == OSY_LBODY_UNSURE) {
+		file->phase = OSY_FILE_HASH_TARGET;
 	} else if (osy_lfile_follows(batch, file->row)) {
 		file->phase = OSY_FILE_BEFORE;
 	} else {
@@ -242,7 +254,6 @@ void osy_file_send(struct osy_lbatch *batch)
 	file->row = batch->order[batch->starts[batch->next_collection]];
 	file->size = osy_lfile_size(batch, batch->rows[file->row].values);
 	file->size = file->size < 0 ? 0 : file->size;
-	file->md5 = osy_md5_new();
 	file->next = loader->files;
 	loader->files = file;
 	begin(file);

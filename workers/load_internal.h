@@ -93,6 +93,12 @@ struct osy_lfound {
 	struct osy_lfound *next;
 };
 
+/* The body of a file as the target has had it for certain. */
+struct osy_lknown {
+	char md5[33];
+	int64_t source_changed, target_changed; /* what both orgs said then (ms) */
+};
+
 struct osy_lrow {
 	struct osy_id source;
 	struct osy_id target;	/* mapped, matched or made; not set: none */
@@ -102,7 +108,8 @@ struct osy_lrow {
 	struct osy_str *before; /* the target's values, a column each; NULL: not known */
 	uint64_t *written;	/* updates: a bit a column */
 	struct osy_lfound *found;
-	uint64_t key; /* hash of its match key, 0: none */
+	const struct osy_lknown *known; /* of its body; NULL: nothing, or it has a checksum */
+	uint64_t key;			/* hash of its match key, 0: none */
 	enum osy_outcome outcome;
 	enum osy_action action;
 	int collection;

@@ -3,6 +3,7 @@
 
   files.py URL attach PARENT BYTES NAME ...   attachments of the first record of an object
   files.py URL change OBJECT NAME BYTES ...   other bodies
+  files.py URL touch OBJECT NAME              the record alone
   files.py URL publish PARENT BYTES TITLE ... files, published at the first record of an object
   files.py URL version TITLE BYTES ...        new versions of files
   files.py URL versions TITLE                 the numbers of a file's versions
@@ -60,6 +61,11 @@ def change(org, kind, *args):
         field = "Title" if kind == "ContentVersion" else "Name"
         record = org.query("SELECT Id FROM %s WHERE %s = '%s'" % (kind, field, name))[0]["Id"]
         org.form("PATCH", "sobjects/%s/%s" % (kind, record), {}, BODY[kind], body_of(int(size), name + " changed"))
+
+
+def touch(org, kind, name):
+    record = org.query("SELECT Id FROM %s WHERE Name = '%s'" % (kind, name))[0]["Id"]
+    org.call("PATCH", "sobjects/%s/%s" % (kind, record), json.dumps({"Name": name}).encode())
 
 
 def document_of(org, title):

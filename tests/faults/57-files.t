@@ -19,6 +19,7 @@ files "$SRC" attach Account 3000000 one.bin Account 70000 two.bin Account 900 th
 files "$SRC" publish Account 3000001 plan.bin Account 900 note.bin || bail "no files"
 cat >"$T/files.yaml" <<'YAML'
 name: files
+files: {verify: true}
 objects:
   - name: Account
     match: {externalId: Ext_Id__c}
