@@ -130,6 +130,7 @@ struct osy_lrow {
 	bool was_delete;    /* a delete */
 	bool revived;	    /* its target was undeleted by us, or may have been */
 	bool lost_undelete; /* without a reply */
+	bool limited;	    /* a file that waits: the org takes no more for now */
 	bool claimed;	    /* its key is claimed by it */
 	bool put;	    /* its mapping is new */
 	bool recorded;	    /* its outcome is in Postgres */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Files: bodies are streamed from org to org, compared, and never cut.
 . "$(dirname "$0")/lib.sh"
-export ORGSYNC_REQUEST_LIMIT_MS=5000
+export ORGSYNC_REQUEST_LIMIT_MS=5000 ORGSYNC_LIMIT_PROBE_MS=1000
 e2e_begin
 simulators
 coordinator
@@ -138,6 +138,23 @@ files "$SRC" publish Account 900004 lost.bin || bail "no file"
 run=$(create_run content)
 runs "a file whose reply is lost" orgsync run start "$run" --wait
 is "$(files "$DST" versions lost.bin)" "1" "is there once"
+
+# ---- the org's limit of files within 24 hours ---------------------------------------------------------------------------
+limited() {
+	orgsync run errors "$run" --kind notice -o json | grep -q FILE_LIMIT
+}
+files "$SRC" publish Account 100 first.bin Account 101 second.bin || bail "no files"
+curl -sf -d '{"filesRemaining": 1}' "$DST/__sim/limits" >/dev/null || bail "no limit"
+run=$(create_run content)
+like "$(orgsync run scan "$run")" "takes 1 more files and versions of files within 24 hours, and the run may bring [0-9]+" "a scan tells what the org takes"
+like "$(orgsync run scan "$run" -o json)" '"left": 1\b' "in figures too"
+orgsync run start "$run" >/dev/null || bail "the run does not start"
+runs "a file that the org does not take for now is told" wait_for 30 limited
+is "$(run_get "$run" 'd["state"], d["totals"]["failed"]')" "('Sync In Progress', 0)" "and waits"
+curl -sf -d '{"filesRemaining": 100}' "$DST/__sim/limits" >/dev/null || bail "no limit"
+runs "it goes in when the org takes it" wait_ended "$run" 30
+is "$(run_get "$run" 'd["totals"]["inserted"], d["totals"]["failed"]')" "(2, 0)" "and nothing has failed"
+judge content "the checker agrees"
 
 # ---- documents and their folders --------------------------------------------------------------------------------------
 for org in SRC DST; do
