@@ -162,9 +162,7 @@ const struct osy_spec_file *plan_spec_file(
 
 const char *osy_plan_target_where(const struct osy_spec_object *object)
 {
-	return strcasecmp(object->target, "ContentDocumentLink") == 0
-		       ? "ContentDocumentId IN (SELECT Id FROM ContentDocument)"
-		       : NULL;
+	return strcasecmp(object->target, "ContentDocumentLink") == 0 ? OSY_PLAN_LINKS_WHERE : NULL;
 }
 
 bool osy_plan_target_grows(const struct osy_spec_object *object)

@@ -139,6 +139,16 @@ run=$(create_run content)
 runs "a file whose reply is lost" orgsync run start "$run" --wait
 is "$(files "$DST" versions lost.bin)" "1" "is there once"
 
+# ---- links that were deleted --------------------------------------------------------------------------------------------
+files "$SRC" unlink plan.pdf Contact || bail "no link is deleted"
+printf 'options: {includeDeleted: true}\n' | cat "$T/content.yaml" - >"$T/deleted.yaml"
+sed -i 's/name: content/name: deleted/' "$T/deleted.yaml"
+runs "a template that takes deletes along" orgsync template apply -f "$T/deleted.yaml"
+run=$(create_run deleted)
+runs "the run goes through" orgsync run start "$run" --wait
+is "$(run_get "$run" 'd["totals"]["deleted"], d["totals"]["failed"]')" "(1, 0)" "a link that was deleted is deleted"
+runs "and the checker agrees" check_orgs "$run" --template "$T/deleted.yaml"
+
 # ---- the org's limit of files within 24 hours ---------------------------------------------------------------------------
 limited() {
 	orgsync run errors "$run" --kind notice -o json | grep -q FILE_LIMIT

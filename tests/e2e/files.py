@@ -8,6 +8,7 @@
   files.py URL version TITLE BYTES ...        new versions of files
   files.py URL versions TITLE                 the numbers of a file's versions
   files.py URL link TITLE PARENT SHARE VISIBILITY
+  files.py URL unlink TITLE PARENT
   files.py URL document FOLDER BYTES NAME ... documents
   files.py URL folders                        where documents lie
 """
@@ -89,6 +90,13 @@ def link(org, title, parent, share, visibility):
     record = org.query("SELECT Id FROM %s ORDER BY Id LIMIT 1" % parent)[0]["Id"]
     fields = {"ContentDocumentId": document_of(org, title), "LinkedEntityId": record, "ShareType": share, "Visibility": visibility}
     org.call("POST", "sobjects/ContentDocumentLink", json.dumps(fields).encode())
+
+
+def unlink(org, title, parent):
+    record = org.query("SELECT Id FROM %s ORDER BY Id LIMIT 1" % parent)[0]["Id"]
+    found = org.query("SELECT Id FROM ContentDocumentLink WHERE ContentDocumentId = '%s' AND LinkedEntityId = '%s'" %
+                      (document_of(org, title), record))
+    org.call("DELETE", "sobjects/ContentDocumentLink/" + found[0]["Id"])
 
 
 def document(org, *args):
