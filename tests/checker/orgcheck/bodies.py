@@ -1,6 +1,6 @@
 """Files: which of their records are compared, and what is said of a body. Bodies are read from both
 orgs piece by piece; nothing of them is kept but length and hash."""
-from . import values
+from . import rest, values
 
 BODY = {"Attachment": "Body", "Document": "Body", "ContentVersion": "VersionData"}
 LATEST = "IsLatest = true"
@@ -18,11 +18,6 @@ def hold(obj, fields, row, org):
     return row
 
 
-def _both(*conditions):
-    given = [c for c in conditions if c]
-    return " AND ".join("(%s)" % c for c in given) if len(given) > 1 else given[0] if given else None
-
-
 def apply(objects, make, every, users):
     """What goes without saying in a template with files: their documents; the newest versions unless every one is
     wanted; links of these files alone, without those that the org makes for owners."""
@@ -34,19 +29,19 @@ def apply(objects, make, every, users):
     latest = None if every else LATEST
     chosen = versions and versions.where
     if versions:
-        versions.where = _both(versions.where, latest)
+        versions.where = rest.joined(versions.where, latest)
         versions.there = latest
         versions.told = ("VersionNumber",) if every else ()
     documents = "Id IN (SELECT ContentDocumentId FROM ContentVersion%s)" % (
         " WHERE " + versions.where if versions.where else "") if versions else None
     if chosen:
-        by_name["ContentDocument"].where = _both(by_name["ContentDocument"].where, documents)
+        by_name["ContentDocument"].where = rest.joined(by_name["ContentDocument"].where, documents)
     if versions and links:  # which tell where a file is; of a later version the org does not keep it
         versions.exclude.add("FirstPublishLocationId")
     if links:
         people = None if users else "LinkedEntity.Type != 'User'"
-        links.there = _both(people, "ContentDocumentId IN (SELECT Id FROM ContentDocument)")
-        links.where = _both(links.where, people, "ContentDocument" + documents if documents
+        links.there = rest.joined(people, "ContentDocumentId IN (SELECT Id FROM ContentDocument)")
+        links.where = rest.joined(links.where, people, "ContentDocument" + documents if documents
                             else "ContentDocumentId IN (SELECT Id FROM ContentDocument)")
 
 

@@ -15,6 +15,17 @@ class OrgError(Exception):
     """The org refused or cannot be reached; the text says what and where."""
 
 
+def joined(*conditions):
+    """Conditions that all hold. An org takes no semi-join inside of parentheses: only what has an OR of its own gets some."""
+    out = []
+    for text in filter(None, conditions):
+        outer = re.sub(r"'(?:\\.|[^'\\])*'", "", text)
+        while "(" in outer and (less := re.sub(r"\([^()]*\)", "", outer)) != outer:
+            outer = less
+        out.append("(%s)" % text if re.search(r"\bOR\b", outer, re.IGNORECASE) else text)
+    return " AND ".join(out) or None
+
+
 def _json(reply):
     raw = reply.read()
     return json.loads(raw, parse_float=str) if raw else None
@@ -127,13 +138,11 @@ class Org:
         fields = ["Id"] + [f for f in fields if f != "Id"]
         last, seen = None, 0
         while True:
-            cond = ["(%s)" % where] if where else []
-            if last:
-                cond.append("Id > '%s'" % last)
+            cond = joined(where, "Id > '%s'" % last if last else None)
             rows = 0
             for row in self.soql("SELECT %s FROM %s%s ORDER BY Id LIMIT %d" % (
                     ",".join(fields), name,
-                    " WHERE " + " AND ".join(cond) if cond else "", PAGE)):
+                    " WHERE " + cond if cond else "", PAGE)):
                 if row["Id"] == last:
                     raise OrgError("%s: %s came twice" % (name, last))
                 last = row["Id"]
