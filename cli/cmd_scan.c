@@ -145,6 +145,24 @@ static void print_cost(const struct osy_json *report)
 	printf("\n%s\n", text.p);
 }
 
+static void print_files(const struct osy_json *files)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(4096);
+	int64_t selected = osy_json_get_i64(files, "selected", 0);
+	int64_t left = osy_json_get_i64(files, "left", -1);
+
+	if (!selected)
+		return;
+	osy_buf_addz(&text, "Files and versions of files: ");
+	cli_number(selected, &text);
+	if (left >= 0) {
+		osy_buf_addz(&text, " at most; the target takes ");
+		cli_number(left, &text);
+		osy_buf_addz(&text, " more within 24 hours");
+	}
+	printf("%s\n", text.p);
+}
+
 static void print_notices(const struct osy_json *notices)
 {
 	if (osy_json_count(notices))
@@ -176,6 +194,7 @@ static enum osy_code print_report(struct cli *cli, struct osy_err *err)
 			print_missing(osy_json_get(report, "missingParents"));
 			print_waiting(objects);
 			print_cost(report);
+			print_files(osy_json_get(report, "fileVersions"));
 			print_notices(osy_json_get(report, "notices"));
 		}
 	}

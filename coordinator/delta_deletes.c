@@ -3,6 +3,7 @@
  * can be deleted another one behind all stages, children first, that deletes (osy/spec.h).
  */
 #include <stdio.h>
+#include <strings.h>
 
 #include "children.h"
 #include "delta.h"
@@ -96,6 +97,8 @@ static void write_where(struct scan *scan, struct osy_spec_object *object, size_
 	char since[32];
 
 	osy_buf_addz(&where, "IsDeleted = true");
+	if (strcasecmp(object->name, "ContentDocumentLink") == 0)
+		osy_buf_addf(&where, " AND %s", OSY_PLAN_LINKS_WHERE);
 	if (delta->since >= 0) {
 		osy_wall_text(delta->since, since);
 		osy_buf_addf(&where, " AND %s >= %s", delta->field, since);

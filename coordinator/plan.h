@@ -51,6 +51,8 @@ void osy_plan_done(struct osy_plan *plan);
  * them is loaded by Bulk.
  */
 void osy_plan_lanes(struct osy_plan *plan, int most);
+/* An org tells links of files by document or record alone: here by those of every document. */
+#define OSY_PLAN_LINKS_WHERE "ContentDocumentId IN (SELECT Id FROM ContentDocument)"
 /* plan_files.c: the filter without which an object of the target cannot be counted; NULL: none. */
 const char *osy_plan_target_where(const struct osy_spec_object *object);
 /* Whether the org itself makes records of the target object for those of another one: then it does

@@ -22,6 +22,11 @@
 #define INGEST_JOB_CALLS 12
 #define FILE_CALLS 2 /* to the target, of a file: it is sent, and looked at */
 
+static int64_t file_calls(const struct osy_spec_file *file)
+{
+	return FILE_CALLS + (file->verify && file->sum < 0); /* and read again */
+}
+
 static int64_t parts(int64_t records, int64_t size)
 {
 	return (records + size - 1) / size;
@@ -66,7 +71,7 @@ int64_t osy_plan_load_calls(const struct osy_spec_object *object, bool bulk)
 	if (object->match_only)
 		return calls;
 	if (object->file)
-		return calls + object->selected * FILE_CALLS;
+		return calls + object->selected * file_calls(object->file);
 	return calls + (bulk ? ingest_jobs(object) * INGEST_JOB_CALLS
 			     : parts(object->selected, REST_REQUEST));
 }

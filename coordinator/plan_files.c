@@ -155,15 +155,14 @@ const struct osy_spec_file *plan_spec_file(
 		.changed = place_of(node, place, kind->changed),
 		.document = document_of(node, place),
 		.max_bytes = build->template->file_max_bytes,
-		.all = build->template->all_versions};
+		.all = build->template->all_versions,
+		.verify = build->template->file_verify};
 	return file;
 }
 
 const char *osy_plan_target_where(const struct osy_spec_object *object)
 {
-	return strcasecmp(object->target, "ContentDocumentLink") == 0
-		       ? "ContentDocumentId IN (SELECT Id FROM ContentDocument)"
-		       : NULL;
+	return strcasecmp(object->target, "ContentDocumentLink") == 0 ? OSY_PLAN_LINKS_WHERE : NULL;
 }
 
 bool osy_plan_target_grows(const struct osy_spec_object *object)

@@ -26,6 +26,8 @@ struct scan {
 	size_t pin_cap;
 	struct scan_missing *missing;
 	size_t missing_count;
+	int64_t file_versions; /* new ones that the run may bring */
+	int64_t files_left;    /* that the target takes; -1: not known */
 };
 
 /* scan_related.c: children of the template's objects join it, with their describes in the source;

@@ -27,7 +27,32 @@ static enum osy_code ask_limits(struct osy_org *org, struct osy_json **ret, stru
 	return OSY_OK;
 }
 
-/* What is left of Bulk, as far as it is wanted; what the org does not tell stays unknown. */
+/* New files and versions of files that the run may bring, at most. */
+static int64_t file_versions(const struct osy_spec *spec)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < spec->object_count; i++) {
+		const struct osy_spec_object *object = &spec->objects[i];
+		n += object->file && object->file->sum >= 0 ? object->selected : 0;
+	}
+	return n;
+}
+
+static void take_files(struct scan *scan, const struct osy_json *limits)
+{
+	take_limit(limits, "ContentPublicationLimit", &scan->files_left);
+	if (scan->files_left < 0 || scan->file_versions <= scan->files_left)
+		return;
+	osy_plan_notice(&scan->plan,
+		"org '%s' takes %lld more files and versions of files within 24 hours, and the run "
+		"may bring %lld: what is too many waits",
+		scan->drive->target_name, (long long)scan->files_left,
+		(long long)scan->file_versions);
+}
+
+/* What is left of Bulk and of files, as far as it is wanted; what the org does not tell stays
+ * unknown. */
 static enum osy_code ask_bulk(struct scan *scan, struct osy_plan_quota *source,
 	struct osy_plan_quota *target, struct osy_err *err)
 {
@@ -39,11 +64,13 @@ static enum osy_code ask_bulk(struct scan *scan, struct osy_plan_quota *source,
 	osy_plan_wants_bulk(&scan->plan, source, target, &reads, &loads, &keys);
 	if (reads)
 		rc = ask_limits(scan->drive->source, &of_source, err);
-	if (!rc && (loads || keys))
+	scan->file_versions = file_versions(&scan->plan.spec);
+	if (!rc && (loads || keys || scan->file_versions))
 		rc = ask_limits(scan->drive->target, &of_target, err);
 	if (rc)
 		return rc;
 	take_limit(of_source, "DailyBulkV2QueryJobs", &source->bulk);
+	take_files(scan, of_target);
 	take_limit(of_target, "DailyBulkApiBatches", &target->bulk);
 	take_limit(of_target, "DailyBulkV2QueryJobs", &target->keys);
 	return OSY_OK;

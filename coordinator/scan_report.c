@@ -112,6 +112,20 @@ static void write_missing(const struct scan *scan, struct osy_json_writer *w)
 	osy_jw_array_end(w);
 }
 
+static void write_files(const struct scan *scan, struct osy_json_writer *w)
+{
+	osy_jw_key(w, "fileVersions");
+	osy_jw_object(w);
+	osy_jw_put_i64(w, "selected", scan->file_versions);
+	if (scan->file_versions && scan->files_left >= 0) {
+		osy_jw_put_i64(w, "left", scan->files_left);
+	} else {
+		osy_jw_key(w, "left");
+		osy_jw_null(w);
+	}
+	osy_jw_object_end(w);
+}
+
 void scan_report(const struct scan *scan, struct osy_buf *out)
 {
 	struct osy_json_writer w = osy_json_writer(out);
@@ -127,6 +141,7 @@ void scan_report(const struct scan *scan, struct osy_buf *out)
 	osy_jw_put_i64(&w, "source", source);
 	osy_jw_put_i64(&w, "target", target);
 	osy_jw_object_end(&w);
+	write_files(scan, &w);
 	osy_jw_put_i64(&w, "estimatedSeconds", seconds);
 	osy_jw_key(&w, "notices");
 	osy_jw_array(&w);

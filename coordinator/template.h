@@ -133,6 +133,7 @@ struct osy_template {
 		audit_fields;
 	int api_reserve_percent, lanes, delta_overlap_minutes;
 	bool all_versions;	/* of files; else the latest one */
+	bool file_verify;	/* bodies are read from the target too */
 	int64_t file_max_bytes; /* larger files are not sent */
 	const char *duplicate_rules;
 	const char *const *transactional; /* objects that related does not find by itself */

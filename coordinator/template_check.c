@@ -94,6 +94,7 @@ static const struct key option_keys[] = {
 static const struct key file_keys[] = {
 	CHOICE("versions", "\"latest\"", "latest|all"),
 	NUMBER("maxBytes", "2147483648", 1, OSY_TEMPLATE_FILE_BYTES),
+	FLAG("verify", "false"),
 	{0},
 };
 

@@ -194,6 +194,7 @@ enum osy_code osy_template_read(struct osy_str doc, struct osy_template **ret, s
 	template->include_deleted = osy_json_get_bool(options, "includeDeleted", false);
 	const struct osy_json *files = osy_json_get(json, "files");
 	template->all_versions = osy_str_is(osy_json_get_str(files, "versions"), "all");
+	template->file_verify = osy_json_get_bool(files, "verify", false);
 	template->file_max_bytes = osy_json_get_i64(files, "maxBytes", OSY_TEMPLATE_FILE_BYTES);
 	const char *rules = text(arena, osy_json_get_str(options, "duplicateRules"));
 	template->duplicate_rules = rules ? rules : "allow-save";

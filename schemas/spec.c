@@ -35,7 +35,7 @@ enum {
 	X(N, waiting_of) X(N, waiting_leg) X(B, waits) X(N, person_field) X(B, person_contact) \
 	X(T, currency) X(B, no_maker)
 
-#define FILE_MEMBERS(X) X(N, body) X(N, size) X(N, sum) X(N, changed) X(N, document) X(I, max_bytes) X(B, all)
+#define FILE_MEMBERS(X) X(N, body) X(N, size) X(N, sum) X(N, changed) X(N, document) X(I, max_bytes) X(B, all) X(B, verify)
 
 #define SPEC_MEMBERS(X) \
 	X(S, source) X(S, target) X(I, pair) X(I, lanes) X(I, stages) X(I, api_reserve_percent) \

@@ -10,7 +10,6 @@
 #include "osy/banned.h"
 
 #define PAGE 2000
-#define MARGIN_MS 5000	     /* by which the org's clock may be misjudged */
 #define LOG_MARGIN_MS 600000 /* the same between the org's and Postgres' */
 #define NAMES_MAX 6000	     /* of the query's field names */
 
@@ -64,7 +63,7 @@ void osy_reconcile_columns(struct osy_lreconcile *rec)
 		if (rec->members[i]->org_ms < rec->since)
 			rec->since = rec->members[i]->org_ms;
 	}
-	rec->since -= MARGIN_MS;
+	rec->since -= OSY_LOAD_ORG_MARGIN;
 }
 
 /* ---- Ids that are taken ---- */

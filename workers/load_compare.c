@@ -149,6 +149,8 @@ void osy_load_compare(struct osy_lbatch *batch)
 		osy_delete_decide(batch);
 		return;
 	}
+	if (!osy_file_known(batch))
+		return;
 	for (unsigned i = 0; i < batch->row_count; i++) {
 		struct osy_lrow *row = &batch->rows[i];
 		if (osy_is_pending(row) && row->ask)

@@ -1,8 +1,6 @@
 /* What files are, and which of them are to be sent. See load_file.h. */
 #include "load_file_internal.h"
 
-#include "osy/clock.h"
-
 #include "osy/banned.h"
 
 /* ---- Columns ---- */
@@ -70,29 +68,6 @@ int64_t osy_lfile_size(const struct osy_lbatch *batch, const struct osy_str *val
 	int64_t size = -1;
 
 	return text.p && !osy_parse_i64(text, 0, INT64_MAX, &size, &ignored) ? size : -1;
-}
-
-static int64_t changed_at(const struct osy_lbatch *batch, const struct osy_str *values)
-{
-	struct osy_str text =
-		osy_lfile_plain(osy_lfile_value(batch, values, batch->object->file->changed));
-
-	return text.p ? osy_wall_parse(text.p, text.len) : 0;
-}
-
-bool osy_file_differs(const struct osy_lbatch *batch, const struct osy_lrow *row)
-{
-	const struct osy_spec_file *file = batch->object->file;
-
-	if (!row->before ||
-		osy_lfile_size(batch, row->values) != osy_lfile_size(batch, row->before))
-		return true;
-	struct osy_str mine = osy_lfile_plain(osy_lfile_value(batch, row->values, file->sum));
-	struct osy_str theirs = osy_lfile_plain(osy_lfile_value(batch, row->before, file->sum));
-	if (mine.p && theirs.p)
-		return !osy_str_equal_nocase(mine, theirs);
-	/* No checksum: as long, and not touched since it was written there. */
-	return changed_at(batch, row->values) > changed_at(batch, row->before);
 }
 
 bool osy_file_is_sent(const struct osy_lbatch *batch, const struct osy_lrow *row)

@@ -3,12 +3,16 @@
  * into the request to the target without ever being held: what the one sends faster than the other
  * takes is left waiting at the sender.
  *
+ *   hashing    of objects without a checksum, when the target's body may be another one and
+ *              nothing but the body tells: it is read; where it is what it should be, the row is
+ *              done with
  *   reading    the source is asked; with its first bytes the request to the target begins
  *   streaming  the request is a form of two parts: the fields, then the bytes as they come. Its end
  *              goes out only when the source has sent all of them, they are as many as the record
  *              says and have its checksum: a body that was cut is never a whole request, and
  *              nothing has happened in the target
- *   checking   the target is asked what it has: size, and checksum where it tells one
+ *   checking   the target is asked what it has: size, and checksum where it tells one; with
+ *              verify, where it tells none, the body is read again
  */
 #ifndef OSY_LOAD_FILE_H
 #define OSY_LOAD_FILE_H
@@ -21,7 +25,10 @@ bool osy_file_is_body(const struct osy_lbatch *batch, unsigned column);
 bool osy_file_is_told(const struct osy_lbatch *batch, unsigned column);
 /* One of these that a record has as long as its body: its size, its checksum. */
 bool osy_file_is_kept(const struct osy_lbatch *batch, unsigned column);
-/* Whether the target's body is another one, by what both orgs say of theirs. */
+/* Reads what is known of bodies (row->known); false: later. */
+bool osy_file_known(struct osy_lbatch *batch);
+/* Whether the target's body is another one, or may be, by what both orgs say of theirs and what is
+ * known. */
 bool osy_file_differs(const struct osy_lbatch *batch, const struct osy_lrow *row);
 /* Whether the row's action writes a body. */
 bool osy_file_is_sent(const struct osy_lbatch *batch, const struct osy_lrow *row);

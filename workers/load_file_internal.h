@@ -17,8 +17,13 @@ enum osy_lfile_phase {
 	OSY_FILE_READY, /* the first bytes are there, or none will come */
 	OSY_FILE_STREAMING,
 	OSY_FILE_CHECKING,
-	OSY_FILE_ASKING, /* a question of one of the others is under way */
+	OSY_FILE_HASH_TARGET, /* the target's body may be the same: it is to be read */
+	OSY_FILE_HASH_SOURCE, /* and the source's */
+	OSY_FILE_VERIFY,      /* what was sent is to be read again */
+	OSY_FILE_ASKING,      /* a question of one of the others is under way */
 };
+
+enum osy_lbody_is { OSY_LBODY_SAME, OSY_LBODY_OTHER, OSY_LBODY_UNSURE };
 
 struct osy_lfile {
 	struct osy_loader *loader;
@@ -44,8 +49,11 @@ struct osy_lfile {
 	char tail[64];
 	size_t head_sent, tail_sent;
 	bool released; /* the end may go out */
+	bool hashes;   /* the source's bytes go nowhere */
 	struct osy_id made;
-	size_t begin, len; /* of the ring */
+	char theirs[33];      /* MD5 of the target's body */
+	int64_t their_change; /* of the target's record, as CHECKING was told */
+	size_t begin, len;    /* of the ring */
 	char ring[OSY_FILE_RING];
 	struct osy_lfile *next;
 };
@@ -63,6 +71,18 @@ int64_t osy_lfile_size(const struct osy_lbatch *batch, const struct osy_str *val
  * of. */
 struct osy_str osy_lfile_document(const struct osy_lbatch *batch, const struct osy_lrow *row);
 
+/* ---- load_file_known.c ---- */
+int64_t osy_lfile_changed_at(const struct osy_lbatch *batch, const struct osy_str *values);
+enum osy_lbody_is osy_lfile_body_is(const struct osy_lbatch *batch, const struct osy_lrow *row);
+/* row->known tells of the source's body as it is now. */
+bool osy_lfile_knows_source(const struct osy_lbatch *batch, const struct osy_lrow *row);
+/* Keeps that the row's target has the body with this MD5. */
+void osy_lfile_note(const struct osy_lfile *file, const char *md5, int64_t target_changed);
+
+/* ---- load_file_hash.c ---- */
+void osy_lfile_hash_target(struct osy_lfile *file);
+void osy_lfile_source_hashed(struct osy_lfile *file); /* file->sum is its MD5 */
+
 /* ---- load_file_turn.c ---- */
 void osy_lfile_free(struct osy_lfile *file);
 void osy_lfile_wake(const struct osy_lfile *file);
@@ -71,20 +91,28 @@ void osy_lfile_read_over(struct osy_lfile *file, const struct osy_sf_reply *repl
 void osy_lfile_read_began(struct osy_lfile *file);
 /* Over for this time: the row has its outcome, or its round is made again. */
 void osy_lfile_leave(struct osy_lfile *file, bool failed);
+/* What became of it cannot be told yet: its batch is set aside for so long. */
+void osy_lfile_set_aside(struct osy_lfile *file, int64_t ms);
 /* The source did not give it, or not all of it: nothing happened in the target. */
 void osy_lfile_source_failed(struct osy_lfile *file);
 bool osy_lfile_not_executed(const struct osy_err *err);
 
 /* ---- load_file_read.c ---- */
-/* Asks for the bytes; a failure is that of the file. */
+/* Asks for the bytes; a failure is that of the file. In phase HASH_SOURCE they go nowhere. */
 void osy_lfile_read_now(struct osy_lfile *file);
 size_t osy_lfile_take(struct osy_lfile *file, char *out, size_t size); /* out of the ring */
 
 /* ---- load_file_send.c ---- */
 void osy_lfile_post(struct osy_lfile *file);
 
+/* Sends it, unless it is to be looked for first. */
+void osy_lfile_look_or_read(struct osy_lfile *file);
+
 /* ---- load_file_look.c ---- */
-void osy_lfile_look(struct osy_lfile *file); /* asks the target what the phase says */
+/* The document of which it is a new version; p NULL: not known. */
+void osy_lfile_set_document(struct osy_lfile *file, struct osy_str id);
+void osy_lfile_look(struct osy_lfile *file);	 /* asks the target what the phase says */
+void osy_lfile_verified(struct osy_lfile *file); /* what was sent has been read again */
 
 /* ---- load_file_before.c ---- */
 /* Whether the version that goes before this one has to be found. */

@@ -11,6 +11,8 @@
 struct check {
 	const struct osy_lfile *file;
 	bool told_sum, seen, same;
+	int64_t changed;
+	bool any; /* one that is the same will do, be there others as well */
 	struct osy_id id;
 	int64_t size;
 	char sum[40];
@@ -19,12 +21,16 @@ struct check {
 static enum osy_code on_checked_row(const struct osy_str *values, void *arg, struct osy_err *err)
 {
 	struct check *check = arg;
-	struct osy_str sum = check->told_sum ? osy_lfile_plain(values[2]) : OSY_STR_NULL;
+	struct osy_str told = osy_lfile_plain(values[2]);
+	struct osy_str sum = check->told_sum ? told : OSY_STR_NULL;
 	struct osy_err ignored = OSY_ERR_NONE;
 
 	(void)err;
+	if (check->any && check->same)
+		return OSY_OK;
 	check->seen = values[0].p && osy_id_parse_json(values[0], &check->id);
 	check->size = -1;
+	check->changed = told.p && !check->told_sum ? osy_wall_parse(told.p, told.len) : 0;
 	if (values[1].p)
 		(void)!osy_parse_i64(values[1], 0, INT64_MAX, &check->size, &ignored);
 	snprintf(check->sum, sizeof(check->sum), "%.*s", (int)(sum.len < 39 ? sum.len : 39),
@@ -45,6 +51,8 @@ static void settle(struct osy_lfile *file, const struct check *check)
 	osy_load_row_succeeded(batch, file->row, &result);
 	row->put |= !osy_id_equal(&row->target, &file->made);
 	row->target = file->made; /* mapped in any case: a retry sends the body again */
+	if (check->seen && check->same && !check->told_sum)
+		osy_lfile_note(file, file->sum, check->changed);
 	if (!check->seen || !check->same) {
 		osy_load_fail(batch, file->row, OSY_FAIL_FILE_DIFFERS, OSY_STR(""),
 			"%s was sent with %lld bytes (MD5 %s), but the target has %lld%s%s%s; "
@@ -57,17 +65,66 @@ static void settle(struct osy_lfile *file, const struct check *check)
 	osy_lfile_leave(file, false);
 }
 
-/* A new version whose reply was lost is there, or is sent again. */
+void osy_lfile_verified(struct osy_lfile *file)
+{
+	struct check check = {.file = file,
+		.seen = true,
+		.same = strcmp(file->sum, file->theirs) == 0,
+		.size = file->size,
+		.changed = file->their_change};
+
+	snprintf(check.sum, sizeof(check.sum), "%s", file->theirs);
+	settle(file, &check);
+}
+
+static void checked(struct osy_lfile *file, const struct check *check)
+{
+	file->their_change = check->changed;
+	if (check->same && !check->told_sum && file->batch->object->file->verify)
+		file->phase = OSY_FILE_VERIFY;
+	else
+		settle(file, check);
+}
+
+/* A new version whose reply was lost is there, or may still come, or is sent again. */
 static void looked(struct osy_lfile *file, const struct check *check)
 {
 	const struct osy_lrow *row = &file->batch->rows[file->row];
+	int64_t rest = row->busy_until - osy_mono_ms();
 
-	if (check->seen && check->same && !osy_id_equal(&check->id, &row->target)) {
+	if (check->seen && check->same) {
 		file->made = check->id;
 		settle(file, check);
+	} else if (rest > 0) {
+		osy_lfile_set_aside(file, rest);
 	} else {
 		osy_lfile_read_now(file);
 	}
+}
+
+void osy_lfile_set_document(struct osy_lfile *file, struct osy_str id)
+{
+	if (id.p)
+		snprintf(file->document, sizeof(file->document), "\"%.*s\"", (int)id.len, id.p);
+}
+
+static void told_document(struct osy_lfile *file, const struct check *check)
+{
+	struct osy_lbatch *batch = file->batch;
+	char id[19];
+
+	if (check->seen) {
+		osy_id_18(&check->id, id);
+		osy_lfile_set_document(file, osy_str(id));
+	} else if (batch->rows[file->row].action == OSY_ACT_UPDATE) {
+		osy_load_fail(batch, file->row, OSY_FAIL_FILE_DIFFERS, OSY_STR("ContentDocumentId"),
+			"the target's file, of which this would be a new version, is gone; retry "
+			"the "
+			"run's failures");
+		osy_lfile_leave(file, false);
+		return;
+	}
+	osy_lfile_look_or_read(file);
 }
 
 /* ---- Questions ---- */
@@ -77,9 +134,8 @@ static size_t names_of(const struct osy_lfile *file, const char **ret)
 
 	ret[0] = file->asks == OSY_FILE_DOCUMENT ? "ContentDocumentId" : "Id";
 	ret[1] = object->fields[object->file->size].target;
-	if (object->file->sum < 0)
-		return 2;
-	ret[2] = object->fields[object->file->sum].target;
+	int told = object->file->sum < 0 ? object->file->changed : object->file->sum;
+	ret[2] = object->fields[told].target;
 	return 3;
 }
 
@@ -90,20 +146,18 @@ static void answered(struct osy_lfile *file, const struct check *check)
 		looked(file, check);
 		break;
 	case OSY_FILE_DOCUMENT:
-		if (check->seen) {
-			file->document[0] = '"';
-			osy_id_18(&check->id, file->document + 1);
-			file->document[19] = '"';
-		}
-		osy_lfile_read_now(file);
+		told_document(file, check);
 		break;
 	case OSY_FILE_CHECKING:
+	case OSY_FILE_HASH_TARGET:
+	case OSY_FILE_HASH_SOURCE:
+	case OSY_FILE_VERIFY:
 	case OSY_FILE_BEFORE:
 	case OSY_FILE_READING:
 	case OSY_FILE_READY:
 	case OSY_FILE_STREAMING:
 	case OSY_FILE_ASKING:
-		settle(file, check);
+		checked(file, check);
 		break;
 	}
 }
@@ -122,7 +176,8 @@ static void on_answer(struct osy_lcall *call, struct osy_sf_reply *reply)
 		return;
 	enum osy_code rc = osy_load_call_bodies(call, reply, &status, &body, &err, &err);
 	size_t count = names_of(file, names);
-	check.told_sum = count > 2;
+	check.told_sum = file->batch->object->file->sum >= 0;
+	check.any = file->asks == OSY_FILE_LOOKING;
 	if (!rc && body.p)
 		rc = osy_sf_page_read(
 			body, false, names, count, on_checked_row, &check, &page, &err);
@@ -134,14 +189,27 @@ static void on_answer(struct osy_lcall *call, struct osy_sf_reply *reply)
 	answered(file, &check);
 }
 
+/* The versions of the document that are ours and were made since the batch was begun. */
+static void ask_since(const struct osy_lfile *file, const char *document, struct osy_buf *soql)
+{
+	const struct osy_lbatch *batch = file->batch;
+	bool sends_date = osy_load_audit_column(batch, "CreatedDate") >= 0;
+	char since[32], own[19];
+
+	osy_wall_text(batch->org_ms - OSY_LOAD_ORG_MARGIN, since);
+	osy_id_18(&batch->rows[file->row].target, own);
+	osy_buf_addf(soql, "ContentDocumentId = '%s' AND Id != '%s' AND %s >= %s", document, own,
+		sends_date ? "SystemModstamp" : "CreatedDate", since);
+	if (osy_load_audit_column(batch, "CreatedById") < 0)
+		osy_buf_addf(soql, " AND CreatedById = '%s'", osy_lspec(batch)->target_user_id);
+	osy_buf_addz(soql, " ORDER BY Id DESC LIMIT 200");
+}
+
 /* The id that the question is about. */
 static void id_of(const struct osy_lfile *file, char ret[19])
 {
-	struct osy_str document =
-		osy_lfile_plain(osy_lfile_document(file->batch, &file->batch->rows[file->row]));
-
 	if (file->asks == OSY_FILE_LOOKING)
-		snprintf(ret, 19, "%.*s", (int)document.len, document.p ? document.p : "");
+		snprintf(ret, 19, "%.18s", file->document + 1);
 	else
 		osy_id_18(file->asks == OSY_FILE_DOCUMENT ? &file->before : &file->made, ret);
 }
@@ -156,12 +224,12 @@ void osy_lfile_look(struct osy_lfile *file)
 	char id[19];
 
 	file->asks = file->phase;
-	size_t count = names_of(file, names);
 	id_of(file, id);
-	osy_buf_addf(&soql, "SELECT %s,%s%s%s FROM %s WHERE ", names[0], names[1],
-		count > 2 ? "," : "", count > 2 ? names[2] : "", file->batch->object->target);
+	(void)names_of(file, names);
+	osy_buf_addf(&soql, "SELECT %s,%s,%s FROM %s WHERE ", names[0], names[1], names[2],
+		file->batch->object->target);
 	if (file->asks == OSY_FILE_LOOKING)
-		osy_buf_addf(&soql, "ContentDocumentId = '%s' AND IsLatest = true", id);
+		ask_since(file, id, &soql);
 	else
 		osy_buf_addf(&soql, "Id = '%s'", id);
 	osy_soql_path(osy_buf_str(&soql), false, &path);

@@ -27,6 +27,11 @@ static bool on_piece(struct osy_http_call *call, struct osy_str piece, void *arg
 		file->got += (int64_t)piece.len; /* more than it should be: told at its end */
 		return true;
 	}
+	if (file->hashes) {
+		file->got += (int64_t)piece.len;
+		osy_md5_add(file->md5, piece);
+		return true;
+	}
 	if (file->len + piece.len > OSY_FILE_RING)
 		return false;
 	put_in_ring(file, piece);
@@ -71,6 +76,10 @@ static void on_read(struct osy_sf_reply *reply, void *arg)
 
 	osy_lfile_read_over(file, reply);
 	file->whole = judge(file, reply) == OSY_OK;
+	if (file->hashes && file->whole) {
+		osy_lfile_source_hashed(file);
+		return;
+	}
 	if (file->phase == OSY_FILE_READING)
 		file->phase = OSY_FILE_READY;
 	if (file->to)
@@ -93,6 +102,11 @@ static enum osy_code start(struct osy_lfile *file, struct osy_err *err)
 
 	if (rc)
 		return rc;
+	file->got = 0;
+	file->whole = false;
+	osy_md5_free(file->md5);
+	file->md5 = osy_md5_new();
+	file->hashes = file->phase == OSY_FILE_HASH_SOURCE;
 	file->phase = OSY_FILE_READING;
 	osy_lfile_read_began(file);
 	return OSY_OK;

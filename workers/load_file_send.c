@@ -134,21 +134,45 @@ static bool refused(struct osy_lfile *file, const struct osy_sf_reply *reply)
 	return true;
 }
 
+/* The org takes no more files for now: nothing is wrong with this one. */
+static void limit_reached(struct osy_lfile *file)
+{
+	struct osy_lbatch *batch = file->batch;
+	struct osy_lrow *row = &batch->rows[file->row];
+
+	osy_log(OSY_WARN, "file.limit", OSY_KV("lane", batch->load->lane->key),
+		OSY_KV_INT("offset", batch->offset));
+	if (!row->limited)
+		osy_load_note(batch, file->row, "notice", OSY_FAIL_FILE_LIMIT, OSY_STR(""),
+			"the org has taken as many files and versions within 24 hours as it takes; "
+			"the file waits until it takes more");
+	row->limited = true;
+	batch->pause_ms = (unsigned)file->loader->worker->settings->limit_probe_ms;
+	osy_lfile_leave(file, true);
+}
+
 static void target_failed(struct osy_lfile *file, struct osy_sf_reply *reply)
 {
 	struct osy_lbatch *batch = file->batch;
+	struct osy_lrow *row = &batch->rows[file->row];
 	const struct osy_err *err = &reply->err;
 
+	if (osy_sf_is_file_limit(osy_buf_str(reply->body))) {
+		limit_reached(file);
+		return;
+	}
 	if (err->code == OSY_E_SALESFORCE) {
 		if (!refused(file, reply))
 			osy_load_refuse_err(batch, file->row, err);
 		/* later versions wait for it */
-		osy_lfile_leave(file, osy_is_pending(&batch->rows[file->row]));
+		osy_lfile_leave(file, osy_is_pending(row));
 		return;
 	}
-	if (!osy_lfile_not_executed(err)) {
+	/* without its end it is no request */
+	if (file->released && !osy_lfile_not_executed(err)) {
 		osy_load_doubt(batch, file->row);
-		batch->rows[file->row].lost |= osy_lfile_has_versions(batch); /* it is looked for */
+		row->lost |= osy_lfile_has_versions(batch); /* it is looked for */
+		row->busy_until = osy_mono_ms() + osy_load_request_limit(batch);
 	}
 	batch->pause_ms = osy_load_pause(batch, err);
 	osy_lfile_leave(file, true);

@@ -83,7 +83,7 @@ unsigned osy_files_reading(const struct osy_loader *loader, const struct osy_lor
 
 	for (const struct osy_lfile *file = loader->files; file; file = file->next)
 		n += file->payer == org ||
-		     (file->phase == OSY_FILE_BEFORE &&
+		     ((file->phase == OSY_FILE_BEFORE || file->phase == OSY_FILE_HASH_SOURCE) &&
 			     osy_load_source_of((struct osy_loader *)loader, file->run) == org);
 	return n;
 }
@@ -95,6 +95,19 @@ void osy_lfile_leave(struct osy_lfile *file, bool failed)
 	file->batch = NULL;
 	osy_lfile_free(file);
 	osy_load_go_on(batch, failed);
+}
+
+void osy_lfile_set_aside(struct osy_lfile *file, int64_t ms)
+{
+	struct osy_lbatch *batch = file->batch;
+
+	file->batch = NULL;
+	osy_lfile_free(file);
+	osy_log(OSY_INFO, "file.set_aside", OSY_KV("lane", batch->load->lane->key),
+		OSY_KV_INT("offset", batch->offset), OSY_KV_INT("ms", ms));
+	batch->record_as = OSY_RECORD_ASIDE;
+	batch->due_in_ms = ms;
+	osy_load_step(batch, OSY_STEP_RECORD);
 }
 
 bool osy_lfile_not_executed(const struct osy_err *err)
@@ -157,6 +170,15 @@ static void turn(struct osy_lfile *file)
 		if (osy_load_slot(file->batch, false))
 			osy_lfile_look(file);
 		break;
+	case OSY_FILE_HASH_TARGET:
+	case OSY_FILE_VERIFY:
+		if (osy_load_slot(file->batch, false))
+			osy_lfile_hash_target(file);
+		break;
+	case OSY_FILE_HASH_SOURCE:
+		if (osy_budget_may_start(osy_load_source_of(loader, file->run)->budget))
+			osy_lfile_read_now(file);
+		break;
 	case OSY_FILE_READING:
 	case OSY_FILE_ASKING:
 		break;
@@ -173,19 +195,40 @@ void osy_load_files(struct osy_loader *loader)
 	}
 }
 
-/* What comes first. */
-static void begin(struct osy_lfile *file)
+void osy_lfile_look_or_read(struct osy_lfile *file)
 {
 	const struct osy_lbatch *batch = file->batch;
 	const struct osy_lrow *row = &batch->rows[file->row];
 	struct osy_str sum =
 		osy_lfile_plain(osy_lfile_value(batch, row->values, batch->object->file->sum));
 
-	if (row->action == OSY_ACT_UPDATE && osy_lfile_has_versions(batch) &&
-		(row->lost || row->was_update)) {
-		snprintf(file->sum, sizeof(file->sum), "%.*s",
-			(int)(sum.len < sizeof(file->sum) ? sum.len : 0), sum.p ? sum.p : "");
-		file->phase = OSY_FILE_LOOKING;
+	if (row->action != OSY_ACT_UPDATE || !(row->lost || row->was_update)) {
+		osy_lfile_read_now(file);
+		return;
+	}
+	snprintf(file->sum, sizeof(file->sum), "%.*s",
+		(int)(sum.len < sizeof(file->sum) ? sum.len : 0), sum.p ? sum.p : "");
+	file->phase = OSY_FILE_LOOKING;
+}
+
+/* What comes first. */
+static void begin(struct osy_lfile *file)
+{
+	const struct osy_lbatch *batch = file->batch;
+	const struct osy_lrow *row = &batch->rows[file->row];
+
+	if (row->action == OSY_ACT_UPDATE && osy_lfile_has_versions(batch)) {
+		struct osy_str document = osy_lfile_plain(osy_lfile_document(batch, row));
+		osy_lfile_set_document(file, document);
+		if (file->document[0]) {
+			osy_lfile_look_or_read(file);
+			return;
+		}
+		file->before = row->target; /* a former owner knew it */
+		file->phase = OSY_FILE_DOCUMENT;
+	} else if (row->action == OSY_ACT_UPDATE && row->before && !row->was_update &&
+		   osy_lfile_body_is(batch, row) == OSY_LBODY_UNSURE) {
+		file->phase = OSY_FILE_HASH_TARGET;
 	} else if (osy_lfile_follows(batch, file->row)) {
 		file->phase = OSY_FILE_BEFORE;
 	} else {
@@ -211,7 +254,6 @@ void osy_file_send(struct osy_lbatch *batch)
 	file->row = batch->order[batch->starts[batch->next_collection]];
 	file->size = osy_lfile_size(batch, batch->rows[file->row].values);
 	file->size = file->size < 0 ? 0 : file->size;
-	file->md5 = osy_md5_new();
 	file->next = loader->files;
 	loader->files = file;
 	begin(file);

@@ -129,7 +129,7 @@ static enum osy_code ask_former(
 		"RETURNING b.state, b.attempts, coalesce(b.org_ms, 0), "
 		"coalesce(extract(epoch FROM clock_timestamp() - b.sent_at) * 1000, 0)::bigint, "
 		"b.intent, b.snapshot, b.outcome, b.begun, b.insert_job IS NOT NULL OR "
-		"b.update_job IS NOT NULL",
+		"b.update_job IS NOT NULL, coalesce(b.due_at <= clock_timestamp(), false)",
 		OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->pass), OSY_PG_I32(lane->lane),
 		OSY_PG_I64(batch->offset), OSY_PG_Z(osy_lworker(batch)->id),
 		OSY_PG_I64(lane->epoch));
@@ -151,6 +151,7 @@ bool osy_load_former_read(struct osy_lbatch *batch)
 	batch->begun = osy_pg_i64(result, 0, 7, 0) != 0;
 	batch->org_ms = osy_pg_i64(result, 0, 2, 0);
 	batch->sent_at = osy_mono_ms() - osy_pg_i64(result, 0, 3, 0);
+	batch->waited = osy_pg_i64(result, 0, 9, 0) != 0;
 	batch->given_up = osy_pg_i64(result, 0, 1, 0) > OSY_LOAD_CRASHES;
 	enum osy_code rc = apply_outcome(batch, osy_pg_str(result, 0, 6), &err);
 	if (!rc)
@@ -184,6 +185,8 @@ static void sort_row(struct osy_lbatch *batch, unsigned i)
 		row->action = OSY_ACT_INSERT;
 	} else if (row->was_update && row->written) {
 		row->ask = false;
+		row->busy_until =
+			batch->waited ? 0 : batch->sent_at + osy_load_request_limit(batch);
 		row->action = OSY_ACT_UPDATE;
 		osy_load_defer_unsure(batch, i);
 		if (batch->given_up)

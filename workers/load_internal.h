@@ -27,6 +27,7 @@
 #define OSY_LOAD_REMATCHES 2	    /* of a row whose insert ran into a duplicate */
 #define OSY_LOAD_CRASHES 3	    /* attempts after which a batch is given up */
 #define OSY_LOAD_SEND_SLACK 2000    /* ms by which sent_at may be older than the send */
+#define OSY_LOAD_ORG_MARGIN 5000    /* ms by which the org's clock may be misjudged */
 #define OSY_LOAD_ARENA (32u * 1024) /* what a batch holds at least */
 #define OSY_LOAD_AHEAD 8	    /* batches of a lane at once at most */
 #define OSY_LOAD_PIECES 16	    /* collections of batches in one request at most */
@@ -94,6 +95,12 @@ struct osy_lfound {
 	struct osy_lfound *next;
 };
 
+/* The body of a file as the target has had it for certain. */
+struct osy_lknown {
+	char md5[33];
+	int64_t source_changed, target_changed; /* what both orgs said then (ms) */
+};
+
 struct osy_lrow {
 	struct osy_id source;
 	struct osy_id target;	/* mapped, matched or made; not set: none */
@@ -103,7 +110,8 @@ struct osy_lrow {
 	struct osy_str *before; /* the target's values, a column each; NULL: not known */
 	uint64_t *written;	/* updates: a bit a column */
 	struct osy_lfound *found;
-	uint64_t key; /* hash of its match key, 0: none */
+	const struct osy_lknown *known; /* of its body; NULL: nothing, or it has a checksum */
+	uint64_t key;			/* hash of its match key, 0: none */
 	enum osy_outcome outcome;
 	enum osy_action action;
 	int collection;
@@ -120,9 +128,11 @@ struct osy_lrow {
 	bool lost;	 /* an insert of ours got no reply, once */
 	bool doubt;	 /* and that is not cleared up */
 	bool was_update; /* an update of ours may have happened */
-	bool was_delete; /* a delete */
-	bool revived;	 /* its target was undeleted by us, or may have been */
+	int64_t busy_until; /* mono ms: the org may still make what got no reply (of files) */
+	bool was_delete;    /* a delete */
+	bool revived;	    /* its target was undeleted by us, or may have been */
 	bool lost_undelete; /* without a reply */
+	bool limited;	    /* a file that waits: the org takes no more for now */
 	bool claimed;	    /* its key is claimed by it */
 	bool put;	    /* its mapping is new */
 	bool recorded;	    /* its outcome is in Postgres */
@@ -224,10 +234,11 @@ struct osy_lbatch {
 	bool claims_held;
 	bool claims_doubtful; /* Redis was filled anew meanwhile: to be taken again before the send
 			       */
+	bool waited;	      /* was set aside, for as long as it had to be */
 	bool given_up;	      /* was there at too many crashes: nothing of it is sent any more */
 	int doubts;	      /* rounds of reconciling in which others stood in the way */
 	int64_t org_ms;	      /* the org's clock before the first attempt; 0: none yet */
-	int64_t sent_at;      /* mono ms as noted in Postgres */
+	int64_t sent_at;      /* mono ms as noted in Postgres, of an intent or a later send */
 	int64_t due_in_ms;    /* set aside: looked at again after this time */
 	enum osy_record record_as;
 	enum osy_step after; /* step after a part is recorded */
@@ -636,6 +647,8 @@ void osy_load_send(struct osy_loader *loader);
 /* Whether the template passes duplicate rules that only alert. */
 bool osy_load_allows_duplicates(const struct osy_lbatch *batch);
 
+/* After so long (ms) the org is not busy any more with what was sent. */
+int64_t osy_load_request_limit(const struct osy_lbatch *batch);
 /* sent_at in Postgres is moved to now when it is older; false: to be tried again later. */
 bool osy_load_note_sent(struct osy_lbatch *batch);
 

@@ -258,7 +258,7 @@ static void decide(struct osy_loader *loader, struct osy_lreconcile *rec)
 		return;
 	}
 	osy_reconcile_filter(rec);
-	osy_reconcile_decide(loader, rec, &others);
+	osy_reconcile_decide(rec, &others);
 	rec->phase = OSY_RECONCILE_RECORD;
 	(void)osy_load_record_these(loader, rec->members, rec->count);
 }

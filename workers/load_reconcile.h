@@ -52,7 +52,6 @@ struct osy_lothers {
 	bool alone;	     /* no other batch of the group is unsettled */
 	int64_t youngest_ms; /* time since the last send of any of them */
 };
-void osy_reconcile_decide(
-	struct osy_loader *loader, struct osy_lreconcile *rec, const struct osy_lothers *others);
+void osy_reconcile_decide(struct osy_lreconcile *rec, const struct osy_lothers *others);
 
 #endif

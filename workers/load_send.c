@@ -195,6 +195,11 @@ static size_t headers_of(const struct osy_lbatch *batch, struct osy_http_header 
 
 /* ---- The step ---- */
 
+int64_t osy_load_request_limit(const struct osy_lbatch *batch)
+{
+	return osy_lworker(batch)->settings->request_limit_ms + OSY_LOAD_SEND_SLACK;
+}
+
 /*
  * sent_at is when the org may have begun at the latest: a send that comes much later than it was
  * noted is noted again first.

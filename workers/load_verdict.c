@@ -226,11 +226,10 @@ static void conclude(struct decision *d, unsigned member, bool aside, bool again
 					      : "done"));
 }
 
-void osy_reconcile_decide(
-	struct osy_loader *loader, struct osy_lreconcile *rec, const struct osy_lothers *others)
+void osy_reconcile_decide(struct osy_lreconcile *rec, const struct osy_lothers *others)
 {
 	struct decision d = {.rec = rec, .alone = others->alone};
-	int64_t limit = loader->worker->settings->request_limit_ms + OSY_LOAD_SEND_SLACK;
+	int64_t limit = osy_load_request_limit(rec->members[0]);
 	bool aside[OSY_RECONCILE_MAX] = {false}, again[OSY_RECONCILE_MAX] = {false};
 
 	bool may_guess = others->alone;

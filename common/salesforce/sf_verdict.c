@@ -62,6 +62,11 @@ enum osy_sf_verdict osy_sf_verdict(struct osy_str status_code, struct osy_str me
 	return OSY_SF_PERMANENT;
 }
 
+bool osy_sf_is_file_limit(struct osy_str message)
+{
+	return has(message, "ContentPublication Limit exceeded");
+}
+
 bool osy_sf_is_bad_query(const struct osy_err *err)
 {
 	static const char *const codes[] = {"sf:MALFORMED_QUERY", "sf:INVALID_FIELD",

@@ -38,8 +38,12 @@ SCHEMA = {
                      lookup("On__c", "Account", "Contact"), lookup("Must__c", "Contact", nillable=False)],
     "Pricebook2": ID + [field("Name"), field("Ext_Id__c"), field("IsStandard", "boolean", createable=False)],
     "User": ID + [field("Email", "email")],
+    "Attachment": ID + [field("Name"), field("Ext_Id__c"), field("Body", "base64"), lookup("ParentId", "Account")],
+    "ContentDocument": ID + [field("Title", createable=False)],
+    "ContentVersion": ID + [field("Title"), field("VersionData", "base64"), field("IsLatest", "boolean", createable=False),
+                            field("VersionNumber", createable=False), lookup("ContentDocumentId", "ContentDocument")],
 }
-PREFIX = {"Account": "001", "Contact": "003", "Note__c": "a01", "Pricebook2": "01s", "User": "005"}
+PREFIX = {"Attachment": "00P", "ContentDocument": "069", "ContentVersion": "068", "Account": "001", "Contact": "003", "Note__c": "a01", "Pricebook2": "01s", "User": "005"}
 
 
 class FakeOrg:
@@ -47,6 +51,7 @@ class FakeOrg:
 
     def __init__(self, name):
         self.name, self.rows, self.serial, self.schema = name, {o: [] for o in SCHEMA}, 0, SCHEMA
+        self.bodies, self.cut, self.cut_next = {}, 0, 0     # path: body; bytes that a reply lacks, that of a body
         org = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -56,11 +61,13 @@ class FakeOrg:
             def _reply(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 status, doc = org.answer(self.path, body)
-                text = json.dumps(doc).encode()
+                text = doc if isinstance(doc, bytes) else json.dumps(doc).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
-                self.wfile.write(text)
+                self.wfile.write(text[:len(text) - org.cut])
+                self.close_connection = org.cut
+                org.cut = 0
             do_GET = do_POST = _reply
 
             def log_message(self, *_):
@@ -95,6 +102,9 @@ class FakeOrg:
         rest = url.path[len("/services/data/v60.0"):]
         if rest == "/query":
             return 200, self.query(urllib.parse.parse_qs(url.query)["q"][0])
+        if url.path in self.bodies:
+            self.cut, self.cut_next = self.cut_next, 0
+            return 200, self.bodies[url.path]
         name = rest.split("/")[2]
         return 200, {"name": name, "fields": self.schema[name]}
 
@@ -113,6 +123,8 @@ class FakeOrg:
             cond = cond.strip("() ")
             if " IN " in cond or "Id IN" in cond:
                 return row["Id"][:15] in {i[:15] for i in re.findall(r"'(\w+)'", cond)}
+            if cond == "IsLatest = true":
+                return row["IsLatest"]
             name, op, value = re.fullmatch(r"(\w+) *(=|>) *'(.*)'", cond).groups()
             return row[name] == value if op == "=" else row[name] > value
         return [r for r in self.rows[obj]
@@ -158,7 +170,7 @@ class Checker(unittest.TestCase):
 
     def setUp(self):
         for org, (rows, _, serial) in zip(self.orgs, self.fresh):
-            org.rows, org.serial, org.schema = copy.deepcopy(rows), serial, SCHEMA
+            org.rows, org.serial, org.schema, org.bodies = copy.deepcopy(rows), serial, SCHEMA, {}
         self.source, self.target = self.orgs
         self.src, self.dst = self.fresh[0][1], self.fresh[1][1]
 
@@ -438,6 +450,69 @@ class Checker(unittest.TestCase):
         self.assertEqual(self.orgs_check("--source-id", "Source_Id__c")[0], 0)
         self.row(self.target, self.dst["n3"])["Source_Id__c"] = self.src["n2"]
         self.assertEqual(self.orgs_check("--source-id", "Source_Id__c")[0], 1)
+
+    def attach(self, *bodies):
+        for org, ids, body in zip(self.orgs, (self.src, self.dst), bodies):
+            path = "/services/data/v60.0/sobjects/Attachment/%d/Body" % len(org.bodies)
+            org.add("Attachment", Name="a", Ext_Id__c="F%d" % len(org.bodies), ParentId=ids["root0"], Body=path)
+            org.bodies[path] = body
+
+    def check_attachments(self, *more):
+        both = ["orgs", self.source.url, self.target.url, "--objects", "Account,Attachment", *more]
+        return self.run_check(*both)
+
+    def test_bodies(self):
+        large = os.urandom(200000)
+        for key in ((), ("--key", "Ext_Id__c")):
+            for one, other, status in ((b"", b"", 0), (large, large, 0), (large, large[:-1] + b"?", 1), (b"a", b"", 1)):
+                with self.subTest(key=key, size=len(one), other=len(other)):
+                    self.setUp()
+                    self.attach(b"twin", b"twin")
+                    self.attach(one, other)
+                    got, text = self.check_attachments(*key)
+                    self.assertEqual(got, status, text)
+                    if status:
+                        self.assertRegex(text, "Body: source '%d bytes, SHA-256" % len(one))
+
+    def test_swapped_bodies(self):
+        self.attach(b"one", b"two")
+        self.attach(b"two", b"one")
+        self.assertEqual(self.check_attachments("--key", "Ext_Id__c")[0], 1)
+        self.assertEqual(self.check_attachments("--exclude", "Attachment.Ext_Id__c")[0], 0)
+
+    def test_body_that_is_cut(self):
+        """What an org (or a proxy) sends of a body is held against what it says."""
+        self.attach(b"whole", b"whole")
+        self.source.cut_next = 2
+        status, text = self.check_attachments()
+        self.assertEqual(status, 0, text)
+        self.assertEqual(self.source.cut_next, 0)
+
+    def version(self, number, latest, *bodies):
+        for org, body in zip(self.orgs, bodies):
+            document = org.rows["ContentDocument"][0]["Id"] if number > 1 else org.add("ContentDocument", Title="t")
+            path = "/services/data/v60.0/sobjects/ContentVersion/%d/VersionData" % len(org.bodies)
+            org.add("ContentVersion", Title="t", VersionNumber=str(number), IsLatest=latest, VersionData=path,
+                    ContentDocumentId=document)
+            org.bodies[path] = body
+
+    def test_versions(self):
+        template = {"name": "t", "objects": [{"name": "ContentVersion"}]}
+        for one, two, all_of_them, latest in ((b"x", b"y", 0, 0), (b"-", b"y", 1, 0), (b"x", b"-", 1, 1)):
+            self.setUp()
+            self.version(1, False, b"x", one)
+            self.version(2, True, b"y", two)
+            for files, status in (({}, latest), ({"versions": "all"}, all_of_them)):
+                path = self.file("files.json", json.dumps(dict(template, files=files)))
+                got, text = self.run_check("orgs", self.source.url, self.target.url, "--template", path)
+                self.assertEqual(got, status, text)
+
+    def test_versions_in_another_order(self):
+        self.version(1, False, b"x", b"y")
+        self.version(2, True, b"y", b"x")
+        path = self.file("files.json", json.dumps({"files": {"versions": "all"}, "objects": [{"name": "ContentVersion"}]}))
+        status, text = self.run_check("orgs", self.source.url, self.target.url, "--template", path)
+        self.assertEqual(status, 1, text)
 
     def test_users_by_email(self):
         users = [org.add("User", Email=mail) for org, mail in zip(self.orgs, ("u@x.example", "v@x.example"))]

@@ -3,17 +3,15 @@
 
   files.py URL attach PARENT BYTES NAME ...   attachments of the first record of an object
   files.py URL change OBJECT NAME BYTES ...   other bodies
+  files.py URL touch OBJECT NAME              the record alone
   files.py URL publish PARENT BYTES TITLE ... files, published at the first record of an object
   files.py URL version TITLE BYTES ...        new versions of files
   files.py URL versions TITLE                 the numbers of a file's versions
   files.py URL link TITLE PARENT SHARE VISIBILITY
+  files.py URL unlink TITLE PARENT
   files.py URL document FOLDER BYTES NAME ... documents
   files.py URL folders                        where documents lie
-  files.py URL digests OBJECT                 SHA-256 of each body
-  files.py URL links URL                      whether both orgs have the same links
-  files.py URL same URL OBJECT                whether both orgs hold the same bodies, by name and parent's name
 """
-import hashlib
 import json
 import random
 import sys
@@ -48,9 +46,6 @@ class Org:
         reply = self.call(method, path, head + body + ("\r\n--%s--\r\n" % mark).encode(), 'multipart/form-data; boundary="%s"' % mark)
         return json.loads(reply)["id"] if reply else None
 
-    def digest(self, kind, record):
-        return hashlib.sha256(self.call("GET", "sobjects/%s/%s/%s" % (kind, record, BODY[kind]))).hexdigest()
-
 
 def body_of(size, name):
     return random.Random(name).randbytes(size)
@@ -67,6 +62,11 @@ def change(org, kind, *args):
         field = "Title" if kind == "ContentVersion" else "Name"
         record = org.query("SELECT Id FROM %s WHERE %s = '%s'" % (kind, field, name))[0]["Id"]
         org.form("PATCH", "sobjects/%s/%s" % (kind, record), {}, BODY[kind], body_of(int(size), name + " changed"))
+
+
+def touch(org, kind, name):
+    record = org.query("SELECT Id FROM %s WHERE Name = '%s'" % (kind, name))[0]["Id"]
+    org.call("PATCH", "sobjects/%s/%s" % (kind, record), json.dumps({"Name": name}).encode())
 
 
 def document_of(org, title):
@@ -92,6 +92,13 @@ def link(org, title, parent, share, visibility):
     org.call("POST", "sobjects/ContentDocumentLink", json.dumps(fields).encode())
 
 
+def unlink(org, title, parent):
+    record = org.query("SELECT Id FROM %s ORDER BY Id LIMIT 1" % parent)[0]["Id"]
+    found = org.query("SELECT Id FROM ContentDocumentLink WHERE ContentDocumentId = '%s' AND LinkedEntityId = '%s'" %
+                      (document_of(org, title), record))
+    org.call("DELETE", "sobjects/ContentDocumentLink/" + found[0]["Id"])
+
+
 def document(org, *args):
     for folder, size, name in zip(args[::3], args[1::3], args[2::3]):
         record = org.query("SELECT Id FROM Folder WHERE DeveloperName = '%s'" % folder)[0]["Id"]
@@ -104,45 +111,9 @@ def folders(org):
     print(*["%s:%s" % (r["Name"], "own" if r["FolderId"].startswith("005") else r["Folder"]["Name"]) for r in rows])
 
 
-def digests(org, kind):
-    rows = org.query("SELECT Id, Name FROM %s ORDER BY Name" % kind)
-    print(*["%s:%s" % (r["Name"], org.digest(kind, r["Id"])) for r in rows])
-
-
 def versions(org, title):
     print(*[row["VersionNumber"] for row in org.query("SELECT VersionNumber FROM ContentVersion WHERE ContentDocumentId = '%s' ORDER BY Id" %
                                                       document_of(org, title))])
-
-
-def links_of(org):
-    rows = org.query("SELECT ContentDocument.Title, LinkedEntity.Name, ShareType, Visibility FROM ContentDocumentLink WHERE "
-                     "LinkedEntity.Type != 'User' AND ContentDocumentId IN (SELECT Id FROM ContentDocument)")
-    return sorted((r["ContentDocument"]["Title"], r["LinkedEntity"]["Name"], r["ShareType"], r["Visibility"]) for r in rows)
-
-
-def links(org, other):
-    mine, theirs = links_of(org), links_of(Org(other))
-    print(mine, theirs, sep="\n")
-    sys.exit(mine != theirs or not mine)
-
-
-def bodies(org, kind):
-    parent = {"Attachment": "Parent.Name", "Document": "Folder.Name", "ContentVersion": "VersionNumber"}[kind]
-    name = "Title" if kind == "ContentVersion" else "Name"
-    found = []
-    for row in org.query("SELECT Id, %s, %s FROM %s" % (name, parent, kind)):
-        where = row
-        for part in parent.split("."):
-            where = where and where[part]
-        found.append((row[name], where or "", org.digest(kind, row["Id"])))
-    return sorted(found)
-
-
-def same(org, other, kind):
-    mine, theirs = bodies(org, kind), bodies(Org(other), kind)
-    for row in sorted(set(mine) ^ set(theirs)):
-        print("source" if row in mine else "target", *row)
-    sys.exit(mine != theirs or not mine)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ files "$SRC" attach Account 3000000 one.bin Account 70000 two.bin Account 900 th
 files "$SRC" publish Account 3000001 plan.bin Account 900 note.bin || bail "no files"
 cat >"$T/files.yaml" <<'YAML'
 name: files
+files: {verify: true}
 objects:
   - name: Account
     match: {externalId: Ext_Id__c}
@@ -42,9 +43,7 @@ whole() { # NAME
 	runs "$1: the run ends" wait_ended "$RUN" 120
 	is "$(run_get "$RUN" 'd["state"], d["totals"]["failed"]')" "('Synced', 0)" "$1: Synced, and nothing has failed"
 	is "$(curl -sf "$DST/__sim/count" | json 'd["Attachment"], d["ContentVersion"], d["ContentDocument"]')" "(3, 2, 2)" "$1: each file once"
-	runs "$1: the attachments are whole" files "$SRC" same "$DST" Attachment
-	runs "$1: so are the files" files "$SRC" same "$DST" ContentVersion
-	runs "$1: and their links" files "$SRC" links "$DST"
+	runs "$1: the checker finds all of them whole, and their links" check_orgs "$RUN" --template "$T/files.yaml"
 }
 
 # ---- the worker -------------------------------------------------------------------------------------------------------

@@ -188,6 +188,8 @@ static void sim_a_limits(struct sim_req *req, struct sim_resp *resp)
 
 	sim_set_limit(
 		doc, "dailyMax", "dailyRemaining", &req->org->daily_max, &req->org->daily_left);
+	sim_set_limit(
+		doc, "filesMax", "filesRemaining", &req->org->files_max, &req->org->files_left);
 	sim_set_limit(doc, "bulkBatchesMax", "bulkBatchesRemaining", &req->org->bulk_batches_max,
 		&req->org->bulk_batches_left);
 	sim_set_limit(doc, "bulkQueryJobsMax", "bulkQueryJobsRemaining",

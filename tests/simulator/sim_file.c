@@ -303,7 +303,11 @@ bool sim_check_version(struct sim_work *w)
 		return sim_row_fail(w->t, w->row, "FIELD_INTEGRITY_EXCEPTION",
 			"FirstPublishLocationId",
 			"You cannot specify a location for a new version of a file");
-	return true;
+	if (atomic_fetch_sub(&w->t->org->files_left, 1) > 0)
+		return true;
+	atomic_fetch_add(&w->t->org->files_left, 1);
+	return sim_row_fail(
+		w->t, w->row, "LIMIT_EXCEEDED", NULL, "ContentPublication Limit exceeded.");
 }
 
 bool sim_check_link(struct sim_work *w)

@@ -91,6 +91,7 @@ struct sim_org *sim_org_new(struct sim_str name, int port)
 	org->locks = sim_locks_new();
 	org->session_ttl_ms = 7200 * 1000;
 	org->daily_max = org->daily_left = 15000000;
+	org->files_max = org->files_left = 200000;
 	org->bulk_batches_max = org->bulk_batches_left = 15000;
 	org->bulk_queries_max = org->bulk_queries_left = 10000;
 	sim_settings_default(org);

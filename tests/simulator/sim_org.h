@@ -81,6 +81,7 @@ struct sim_org {
 	struct sim_settings set;
 	_Atomic int64_t latency_ms, latency_record_us;
 	_Atomic int64_t daily_max, daily_left, concurrent;
+	_Atomic int64_t files_max, files_left; /* files and versions to be made within a day */
 	_Atomic int64_t bulk_batches_max, bulk_batches_left, bulk_queries_max, bulk_queries_left;
 	struct sim_stats stats;
 	struct sim_fault *faults;

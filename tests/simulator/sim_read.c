@@ -292,8 +292,10 @@ void sim_limits(struct sim_req *req, struct sim_resp *resp)
 	sim_buf_fmt(&resp->body, "{\"DailyApiRequests\":{\"Max\":%lld,\"Remaining\":%lld}",
 		(long long)req->org->daily_max, (long long)req->org->daily_left);
 	sim_buf_fmt(&resp->body,
+		",\"ContentPublicationLimit\":{\"Max\":%lld,\"Remaining\":%lld}"
 		",\"DailyBulkApiBatches\":{\"Max\":%lld,\"Remaining\":%lld}"
 		",\"DailyBulkV2QueryJobs\":{\"Max\":%lld,\"Remaining\":%lld}",
+		(long long)req->org->files_max, (long long)req->org->files_left,
 		(long long)req->org->bulk_batches_max, (long long)req->org->bulk_batches_left,
 		(long long)req->org->bulk_queries_max, (long long)req->org->bulk_queries_left);
 	for (size_t i = 0; i < SIM_COUNT(rows); i++)

@@ -428,6 +428,8 @@ static void refusals(void **state)
 			"lanes must be a whole number"},
 		{"name: x\nobjects: [{name: A}]\nrecordTypes: id\n",
 			"recordTypes is not supported yet"},
+		{"name: x\nobjects: [{name: A}]\nfiles: {verify: twice}\n",
+			"verify must be true or false"},
 		{"name: x\nobjects: [{name: A}]\nusers: [a]\n", "users must be a mapping"},
 		{"name: x\nobjects: [{name: A}]\nusers: {falback: a@b.c}\n",
 			"did you mean 'fallback'?"},

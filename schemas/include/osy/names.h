@@ -67,7 +67,8 @@ void osy_deadletter_topic(const char *prefix, char *ret_topic, size_t size);
 #define OSY_FAIL_EXPRESSION "EXPRESSION" /* an expression of the template cannot be made of it */
 #define OSY_FAIL_FILE_TOO_LARGE "FILE_TOO_LARGE" /* for the template */
 #define OSY_FAIL_FILE_DIFFERS "FILE_DIFFERS"	 /* the target's is not the one that was sent */
-#define OSY_FAIL_FILE_NOT_KEPT "FILE_NOT_KEPT"	 /* of a rollback: the file before it */
-#define OSY_FAIL_UNDECODABLE "UNDECODABLE"	 /* dead-lettered */
+#define OSY_FAIL_FILE_LIMIT "FILE_LIMIT"       /* notice: it waits, the org takes no more for now */
+#define OSY_FAIL_FILE_NOT_KEPT "FILE_NOT_KEPT" /* of a rollback: the file before it */
+#define OSY_FAIL_UNDECODABLE "UNDECODABLE"     /* dead-lettered */
 
 #endif

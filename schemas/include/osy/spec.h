@@ -115,6 +115,7 @@ struct osy_spec_file {
 	int document;	   /* what the record is a version of; not written as other lookups are */
 	int64_t max_bytes; /* a larger file is not sent */
 	bool all;	   /* versions of a document, in their order */
+	bool verify; /* bodies are read from the target where nothing else tells what they are */
 };
 
 /* A receiver that may change values of some fields before they are published. */

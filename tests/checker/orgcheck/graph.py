@@ -4,7 +4,7 @@ import re
 from array import array
 from bisect import bisect_left
 
-from . import scope, values
+from . import bodies, scope, values
 
 NULL, FOREIGN = -1, -2      # lookup holds nothing; points to a record that was not read
 IDENT = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?")
@@ -55,7 +55,9 @@ class Side:
         return self
 
     def _rows(self, obj, fields):
-        return self.org.read_all(obj.target, fields, None) if self.which else scope.source_rows(obj, self.org, fields)
+        rows = (self.org.read_all(obj.target, fields, obj.there) if self.which
+                else scope.source_rows(obj, self.org, fields))
+        return (bodies.hold(obj, fields, row, self.org) for row in rows)
 
     def _read(self, obj, raw, key):
         fields = scope.fields_of(obj, self.which)
@@ -153,9 +155,10 @@ class Side:
 
     def fetch(self, obj, wanted, fields=None):
         """Full records by number, of some few."""
-        found = self.org.by_ids(obj.target if self.which else obj.name,
-                                fields or scope.fields_of(obj, self.which),
-                                [self.id_of(i) for i in wanted])
+        fields = fields or scope.fields_of(obj, self.which)
+        found = self.org.by_ids(obj.target if self.which else obj.name, fields, [self.id_of(i) for i in wanted])
+        for row in found.values():
+            bodies.hold(obj, fields, row, self.org)
         return {i: found[self.id_of(i)] for i in wanted if self.id_of(i) in found}
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from . import values, yamlite
+from . import bodies, values, yamlite
 
 STAMPS = {"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp",
           "IsDeleted", "LastActivityDate", "LastViewedDate", "LastReferencedDate"}
@@ -45,6 +45,7 @@ class Obj:
     name: str
     target: str
     where: str = None
+    there: str = None       # a condition of the target
     order_by: str = None
     limit: int = None
     include: list = None
@@ -63,6 +64,8 @@ class Obj:
     scalars: list = None    # (source field, target field, canon, value map, named map or None)
     lookups: list = None
     left_out: list = field(default_factory=list)
+    bodies: set = field(default_factory=set)    # names in either org
+    told: tuple = ()        # compared, though nobody writes them
     masked: list = field(default_factory=list)  # (source field, target field, style, target's describe)
 
     @property
@@ -73,7 +76,13 @@ class Obj:
 def from_template(path):
     with open(path, encoding="utf-8") as file:
         doc = yamlite.load(file.read())
-    return [_from_row(row) for row in doc["objects"]], doc
+    objects = [_from_row(row) for row in doc["objects"]]
+    bodies.apply(objects, plain, (doc.get("files") or {}).get("versions") == "all", doc.get("users"))
+    return objects
+
+
+def plain(name):
+    return Obj(name=name, target=name)
 
 
 def _from_row(row):
@@ -103,6 +112,7 @@ def settle(objects, source, target, options):
         obj.scalars, obj.lookups = [], []
         for here in source.describe(obj.name)["fields"]:
             _place(obj, here, there, names, named, options)
+        obj.scalars += bodies.told(obj, source.describe(obj.name)["fields"], options)
         for name in obj.expressions:
             if name not in obj.made:
                 raise ScopeError("%s: say by --made what the expression of %s makes" % (obj.name, name))
@@ -110,7 +120,7 @@ def settle(objects, source, target, options):
                                 obj.values.get(name), None))
     _mark_deferred(objects)
     for obj in objects:
-        if not obj.scalars and not obj.lookups and not obj.masked:
+        if not obj.scalars and not obj.lookups and not obj.masked and obj.name != "ContentDocument":
             raise ScopeError("%s: no field that is readable here and createable there" % obj.name)
     return named
 
@@ -118,7 +128,7 @@ def settle(objects, source, target, options):
 def _place(obj, here, there, names, named, options):
     name = here["name"]
     goal = there.get(obj.map.get(name, name))
-    if goal is None or not goal["createable"] or here["type"] in NO_VALUE:
+    if goal is None or not goal["createable"] or (here["type"] in NO_VALUE and not bodies.is_body(obj.name, here)):
         return
     if goal["name"] in obj.expressions:
         return
@@ -135,6 +145,8 @@ def _place(obj, here, there, names, named, options):
         policy = "keep" if isinstance(obj.missing, str) else next((obj.missing[n] for n in (name, goal["name"]) if n in obj.missing), "keep")
         obj.lookups.append(Lookup(name, goal["name"], sorted(names), True, True, policy, True))
         return
+    if bodies.is_body(obj.name, here):
+        obj.bodies |= {name, goal["name"]}
     if here["type"] != "reference":
         obj.scalars.append((name, goal["name"], values.of_field(goal, options),
                             obj.values.get(name), None))

@@ -51,8 +51,9 @@ enum osy_program { OSY_IN_COORDINATOR = 1, OSY_IN_WORKER = 2, OSY_IN_CLI = 4 };
 		0, 0, OSY_IN_COORDINATOR,                                                          \
 		"write a first admin token to this file when there is no token yet")               \
 	X(limit_probe_ms, "limit-probe-ms", "ORGSYNC_LIMIT_PROBE_MS", INT, "30000", 1000, 3600000, \
-		OSY_IN_COORDINATOR,                                                                \
-		"how often an org without API calls is asked for its limits (ms)")                 \
+		OSY_SERVERS,                                                                       \
+		"how often an org without API calls is asked for its limits, and files are sent "  \
+		"again to one that takes no more of them within 24 hours (ms)")                    \
 	X(run_retention_days, "run-retention-days", "ORGSYNC_RUN_RETENTION_DAYS", INT, "180", 0,   \
 		36500, OSY_IN_COORDINATOR,                                                         \
 		"days after which a run that has ended is deleted with its journal and "           \

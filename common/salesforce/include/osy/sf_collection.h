@@ -93,6 +93,9 @@ enum osy_sf_verdict {
 	OSY_SF_STOP,	   /* no record will go in any more: storage, API disabled */
 };
 enum osy_sf_verdict osy_sf_verdict(struct osy_str status_code, struct osy_str message_raw);
+/* The org takes no more files and versions of files within 24 hours, by the words of a refusal:
+ * they are known, its code is not. */
+bool osy_sf_is_file_limit(struct osy_str message);
 /* Whether the org has refused a query for what stands in it, or for what our user may not see: the
  * same query will be refused again. */
 bool osy_sf_is_bad_query(const struct osy_err *err);

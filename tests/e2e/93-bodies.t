@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Attachments, whose records tell no checksum: what both orgs have is told by what was known before, or by the bodies themselves.
+. "$(dirname "$0")/lib.sh"
+export ORGSYNC_REQUEST_LIMIT_MS=5000
+e2e_begin
+simulators
+coordinator
+worker
+add_orgs
+
+files() { # URL COMMAND...: files.py
+	python3 "$ROOT/tests/e2e/files.py" "$@"
+}
+totals() { # RUN: inserted, updated, existing, skipped, failed
+	run_get "$1" '[d["totals"][k] for k in ("inserted","updated","existing","skipped","failed")]'
+}
+
+cat >"$T/people.jsonl" <<'JSON'
+{"attributes":{"type":"Account"},"Id":"@a","Name":"Acme","Ext_Id__c":"A-1"}
+{"attributes":{"type":"Contact"},"Id":"@c","LastName":"Roe","Ext_Id__c":"C-1","AccountId":"@a"}
+JSON
+seed "$SRC" "$T/people.jsonl"
+files "$SRC" attach Account 1000 small.bin Contact 70000 middle.bin Account 8000000 large.bin Account 1 one.bin ||
+	bail "no attachments"
+cat >"$T/attachments.yaml" <<'YAML'
+name: attachments
+objects:
+  - name: Account
+    match: {externalId: Ext_Id__c}
+  - name: Contact
+    match: {externalId: Ext_Id__c}
+  - name: Attachment
+YAML
+runs "a template with attachments" orgsync template apply -f "$T/attachments.yaml"
+run=$(create_run attachments)
+runs "the run goes through" orgsync run start "$run" --wait
+is "$(totals "$run")" "[6, 0, 0, 0, 0]" "all are inserted"
+
+calls() { # URL: reads of bodies
+	curl -sf "$1/__sim/stats" | json 'd["byCall"].get("GET sobjects/*/*/Body", 0)'
+}
+reads() { # how many bodies the next run reads of the source and of the target
+	local source target
+	source=$(calls "$SRC") target=$(calls "$DST")
+	run=$(create_run "$1")
+	orgsync run start "$run" --wait >/dev/null 2>&1
+	echo "$(($(calls "$SRC") - source)) $(($(calls "$DST") - target))"
+}
+files "$DST" change Attachment large.bin 8000000 || bail "no change"
+reads attachments >"$T/reads"
+is "$(totals "$run")" "[0, 1, 5, 0, 0]" "a body that somebody else changed in the target is sent again"
+is "$(cat "$T/reads")" "1 1" "it alone is read"
+runs "and the checker agrees" check_orgs "$run" --template "$T/attachments.yaml"
+files "$DST" touch Attachment large.bin || bail "no change"
+reads attachments >"$T/reads"
+is "$(totals "$run") $(cat "$T/reads")" "[0, 0, 6, 0, 0] 0 1" "one of which only the record was changed is read, and not sent"
+reads attachments >"$T/reads"
+is "$(totals "$run") $(cat "$T/reads")" "[0, 0, 6, 0, 0] 0 0" "and then known"
+files "$SRC" attach Account 5000 ours.bin || bail "no attachment"
+files "$DST" attach Account 5000 ours.bin || bail "no attachment"
+files "$DST" change Attachment ours.bin 5000 || bail "no change"
+sed -e 's/name: Attachment/&\n    match: {externalId: Ext_Id__c}/' "$T/attachments.yaml" >"$T/keyed.yaml"
+runs "a template that finds attachments by key" orgsync template apply -f "$T/keyed.yaml"
+reads attachments >"$T/reads"
+is "$(totals "$run") $(cat "$T/reads")" "[0, 0, 7, 0, 0] 0 0" "a target that is younger and as long counts as the same"
+sed -e '1a files: {verify: true}' "$T/keyed.yaml" >"$T/attachments.yaml"
+runs "with verify" orgsync template apply -f "$T/attachments.yaml"
+reads attachments >"$T/reads"
+is "$(totals "$run") $(cat "$T/reads")" "[0, 1, 6, 0, 0] 2 2" "it is read in both orgs, sent, and read again"
+runs "the checker agrees" check_orgs "$run" --template "$T/attachments.yaml"
+curl -sf -d '{"match": "POST v60.0/sobjects/Attachment", "kind": "spoil-request", "count": 1}' "$DST/__sim/faults" >/dev/null || bail "no fault"
+files "$SRC" attach Contact 600 spoilt.bin || bail "no attachment"
+reads attachments >"$T/reads"
+is "$(totals "$run") $(cat "$T/reads")" "[0, 0, 7, 0, 1] 1 1" "one that the target did not take as it was sent fails"
+like "$(orgsync run errors "$run" -o json | json '[e["message"] for e in d["items"]]')" \
+	"was sent with 600 bytes \(MD5 [0-9a-f]{32}\), but the target has 600 \(MD5 [0-9a-f]{32}\)" "with both checksums"
+runs "a retry" orgsync run retry "$run" --wait
+runs "brings it in" check_orgs "$run" --template "$T/attachments.yaml"
+e2e_end

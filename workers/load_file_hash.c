@@ -1,0 +1,107 @@
+/* Files: bodies that are read to be hashed and are sent nowhere. See load_file.h. */
+#include "load_file_internal.h"
+
+#include <stdio.h>
+
+#include "osy/clock.h"
+
+#include "osy/banned.h"
+
+/* ---- What becomes of it ---- */
+
+/* The body is what it should be: the other fields that differ are written without it. */
+static void is_same(struct osy_lfile *file)
+{
+	struct osy_lbatch *batch = file->batch;
+	struct osy_lrow *row = &batch->rows[file->row];
+	int c = osy_lfile_column(batch, batch->object->file->body);
+	bool any = false;
+
+	osy_lfile_note(file, file->theirs, osy_lfile_changed_at(batch, row->before));
+	row->written[c / 64] &= ~(1ull << (c % 64));
+	for (unsigned w = 0; w <= batch->column_count / 64; w++)
+		any |= row->written[w] != 0;
+	if (!any) {
+		row->outcome = OSY_EXISTING;
+		row->action = OSY_ACT_NONE;
+	}
+	osy_lfile_leave(file, false);
+}
+
+static void target_hashed(struct osy_lfile *file)
+{
+	const struct osy_lbatch *batch = file->batch;
+	const struct osy_lrow *row = &batch->rows[file->row];
+
+	if (file->asks == OSY_FILE_VERIFY)
+		osy_lfile_verified(file);
+	else if (!osy_lfile_knows_source(batch, row))
+		file->phase = OSY_FILE_HASH_SOURCE;
+	else if (strcmp(row->known->md5, file->theirs) == 0)
+		is_same(file);
+	else
+		osy_lfile_read_now(file);
+}
+
+void osy_lfile_source_hashed(struct osy_lfile *file)
+{
+	if (strcmp(file->sum, file->theirs) == 0)
+		is_same(file);
+	else
+		osy_lfile_read_now(file);
+}
+
+/* ---- The target's body ---- */
+static bool on_piece(struct osy_http_call *http, struct osy_str piece, void *arg)
+{
+	struct osy_lcall *call = arg;
+
+	(void)http;
+	if (call->batch)
+		osy_md5_add(call->file->md5, piece);
+	return true;
+}
+
+static void on_hashed(struct osy_lcall *call, struct osy_sf_reply *reply)
+{
+	struct osy_lfile *file = call->file;
+
+	if (!call->batch)
+		return;
+	if (reply->code == OSY_E_SALESFORCE && reply->err.cls != OSY_RETRY) {
+		osy_load_refuse_err(file->batch, file->row, &reply->err);
+		osy_lfile_leave(file, false);
+		return;
+	}
+	if (reply->code) {
+		file->phase = file->asks;
+		file->wait_until = osy_mono_ms() + osy_load_pause(file->batch, &reply->err);
+		return;
+	}
+	osy_md5_hex(file->md5, file->theirs);
+	target_hashed(file);
+}
+
+void osy_lfile_hash_target(struct osy_lfile *file)
+{
+	const struct osy_spec_object *object = file->batch->object;
+	struct osy_lcall *call = osy_load_call_new(file->batch, file->loader, file->run, on_hashed);
+	const struct osy_lrow *row = &file->batch->rows[file->row];
+	struct osy_err err = OSY_ERR_NONE;
+	char id[19], path[256];
+
+	osy_id_18(file->phase == OSY_FILE_VERIFY ? &file->made : &row->target, id);
+	snprintf(path, sizeof(path), "sobjects/%s/%s/%s", object->target, id,
+		object->fields[object->file->body].target);
+	struct osy_sf_request request = {
+		.method = "GET", .path = osy_str(path), .on_data = on_piece};
+	osy_md5_free(file->md5);
+	file->md5 = osy_md5_new();
+	file->asks = file->phase;
+	call->file = file;
+	if (osy_load_call_request(call, &request, &err)) {
+		file->wait_until = osy_mono_ms() + osy_load_pause(file->batch, &err);
+		return;
+	}
+	file->phase = OSY_FILE_ASKING;
+}
