@@ -140,17 +140,15 @@ static enum osy_code beat(struct osy_driver *driver, struct osy_err *err)
 	return OSY_OK;
 }
 
-/* Rows of programs that died long ago and left nothing behind; runs that are old enough. */
+/* Rows of programs that died long ago and left nothing behind. */
 static void sweep(struct osy_driver *driver)
 {
-	struct osy_err ignored = OSY_ERR_NONE, err = OSY_ERR_NONE;
+	struct osy_err ignored = OSY_ERR_NONE;
 
 	(void)!osy_pg_do(driver->pg, NULL, &ignored,
 		"DELETE FROM process p WHERE heartbeat_at < clock_timestamp() - interval '10 "
 		"minutes' AND NOT EXISTS (SELECT 1 FROM run WHERE owner = p.id) AND NOT EXISTS "
 		"(SELECT 1 FROM lane WHERE owner = p.id)");
-	if (osy_drive_sweep(driver->pg, driver->settings, &err))
-		osy_log(OSY_WARN, "run.retention", OSY_KV_ERR(&err));
 }
 
 /* ---- Claims ---- */

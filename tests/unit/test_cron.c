@@ -27,13 +27,14 @@ static void gives(const char *text, const char *after, const char *const *times,
 		at = osy_cron_next(&cron, at);
 		osy_wall_text(at, got);
 		if (strncmp(got, times[i], 16) != 0)
-			fail_msg("\"%s\" after %s: %zu is %s, want %s", text, after, i, got, times[i]);
+			fail_msg("\"%s\" after %s: %zu is %s, want %s", text, after, i, got,
+				times[i]);
 		assert_int_equal(at % 60000, 0);
 	}
 }
 
-#define GIVES(text, after, ...)                                                              \
-	gives(text, after, (const char *const[]){__VA_ARGS__},                               \
+#define GIVES(text, after, ...)                                \
+	gives(text, after, (const char *const[]){__VA_ARGS__}, \
 		sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
 static void minutes_and_hours(void **state)
@@ -86,11 +87,12 @@ static void refused(void **state)
 {
 	static const char *const wrong[] = {"", " ", "* * * *", "* * * * * *", "60 * * * *",
 		"* 24 * * *", "* * 0 * *", "* * 32 * *", "* * * 0 *", "* * * 13 *", "* * * * 8",
-		"-1 * * * *", "+1 * * * *", "1- * * * *", "-5 * * * *", "5-1 * * * *", "1-5-7 * * * *",
-		"*/0 * * * *", "*/60 * * * *", "*/ * * * *", "5/10 * * * *", "1//2 * * * *",
-		", * * * *", "1,,2 * * * *", "1, * * * *", "** * * * *", "*5 * * * *", "a * * * *",
-		"* * * janu *", "* * * mon *", "* * * * jan", "@daily", "1.5 * * * *", "0x1 * * * *",
-		"? * * * *", "* * L * *", "\xc3\xa9 * * * *", "99999999999999999999 * * * *"};
+		"-1 * * * *", "+1 * * * *", "1- * * * *", "-5 * * * *", "5-1 * * * *",
+		"1-5-7 * * * *", "*/0 * * * *", "*/60 * * * *", "*/ * * * *", "5/10 * * * *",
+		"1//2 * * * *", ", * * * *", "1,,2 * * * *", "1, * * * *", "** * * * *",
+		"*5 * * * *", "a * * * *", "* * * janu *", "* * * mon *", "* * * * jan", "@daily",
+		"1.5 * * * *", "0x1 * * * *", "? * * * *", "* * L * *", "\xc3\xa9 * * * *",
+		"99999999999999999999 * * * *"};
 	struct osy_cron cron;
 
 	(void)state;
@@ -100,7 +102,8 @@ static void refused(void **state)
 			fail_msg("\"%s\" was taken", wrong[i]);
 		assert_non_null(strstr(err.msg, "cron expression"));
 	}
-	assert_int_equal(osy_cron_parse((struct osy_str){"* * * *\0 *", 10}, &cron, &err), OSY_E_INVALID);
+	assert_int_equal(
+		osy_cron_parse((struct osy_str){"* * * *\0 *", 10}, &cron, &err), OSY_E_INVALID);
 }
 
 static void days_that_never_come(void **state)

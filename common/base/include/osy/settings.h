@@ -58,6 +58,16 @@ enum osy_program { OSY_IN_COORDINATOR = 1, OSY_IN_WORKER = 2, OSY_IN_CLI = 4 };
 		"days after which a run that has ended is deleted with its journal and "           \
 		"snapshots; "                                                                      \
 		"0: never (days)")                                                                 \
+	X(audit_retention_days, "audit-retention-days", "ORGSYNC_AUDIT_RETENTION_DAYS", INT, "90", \
+		0, 36500, OSY_IN_COORDINATOR,                                                      \
+		"days after which rows of the audit are deleted; 0: never (days)")                 \
+	X(token_retention_days, "token-retention-days", "ORGSYNC_TOKEN_RETENTION_DAYS", INT, "90", \
+		0, 36500, OSY_IN_COORDINATOR,                                                      \
+		"days after which a token that was revoked is shown no more; 0: never (days)")     \
+	X(firing_retention_days, "firing-retention-days", "ORGSYNC_FIRING_RETENTION_DAYS", INT,    \
+		"60", 0, 36500, OSY_IN_COORDINATOR,                                                \
+		"days after which what came of a schedule's time is deleted, once its run is; "    \
+		"0: never (days)")                                                                 \
 	X(publish_buffer_mb, "publish-buffer-mb", "ORGSYNC_PUBLISH_BUFFER_MB", INT, "24", 4, 4096, \
 		OSY_IN_COORDINATOR,                                                                \
 		"memory for open batches and the producers' queues, all runs (MiB)")               \
