@@ -59,7 +59,7 @@ static enum osy_code ask(
 		", s.name, s.cron, s.template, s.source, s.target, s.cleans, s.paused, s.next_at, "
 		"s.created_by, s.created_at FROM schedule s LEFT JOIN LATERAL (SELECT * FROM "
 		"firing "
-		"WHERE schedule = s.name ORDER BY due_at DESC LIMIT 1) f ON true LEFT JOIN run r "
+		"WHERE schedule = s.name ORDER BY id DESC LIMIT 1) f ON true LEFT JOIN run r "
 		"ON "
 		"r.id = f.run WHERE $1::text IS NULL OR s.name = $1 ORDER BY s.name",
 		OSY_PG_TEXT(osy_str(name)));

@@ -59,11 +59,11 @@ static uint32_t rights_read(struct osy_str text)
 	return bits;
 }
 
-static void rights_list(uint32_t bits, struct osy_buf *out)
+static void rights_list(uint32_t bits, const char *separator, struct osy_buf *out)
 {
 	for (size_t i = 0; i < OSY_COUNT(rights); i++) {
 		if (bits & BIT(rights[i].right))
-			osy_buf_addf(out, "%s%s", out->len ? "," : "", rights[i].name);
+			osy_buf_addf(out, "%s%s", out->len ? separator : "", rights[i].name);
 	}
 }
 
@@ -132,7 +132,7 @@ static enum osy_code make(struct osy_pg *pg, const char *name, const char *role,
 	OSY_AUTO(osy_buf_done) struct osy_buf list = OSY_BUF(RIGHTS_BYTES);
 	unsigned char bytes[32], hash[32];
 
-	rights_list(bits, &list);
+	rights_list(bits, ",", &list);
 	osy_random_bytes(bytes, sizeof(bytes));
 	osy_new_id("t", ret_id, 40);
 	osy_buf_addz(ret_token, "osy_");
@@ -234,7 +234,7 @@ static enum osy_code refuse_right(struct osy_str name, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf all = OSY_BUF(RIGHTS_BYTES);
 
-	rights_list(all_rights(), &all);
+	rights_list(all_rights(), ", ", &all);
 	return osy_fail(err, OSY_E_INVALID, "there is no right \"%.*s\"; there are: %s",
 		(int)(name.len < 40 ? name.len : 40), name.p ? name.p : "", all.p);
 }

@@ -29,6 +29,7 @@ CREATE TABLE firing (
 	removed bigint NOT NULL DEFAULT 0, -- rows
 	UNIQUE (schedule, due_at)
 );
+CREATE INDEX firing_last ON firing (schedule, id);
 
 INSERT INTO schedule (name, cron, cleans, next_at)
 SELECT 'clean-' || what, '0 ' || hour || ' * * *', what,

@@ -140,9 +140,11 @@ export ORGSYNC_RUN_RETENTION_DAYS=30
 coordinator coordinator2
 left() { [[ $(orgsync run list -q | xargs) == "$1" ]]; }
 gone() { [[ $(sql "SELECT count(*) FROM run WHERE id = '$1'") == 0 ]]; }
+orgsync schedule run clean-runs >/dev/null || bail "no clean-up"
 runs "a run is deleted when it has ended long enough ago" wait_for 60 gone "$second"
 is "$(orgsync run list -q | xargs)" "$third $run" "others stay"
 sql "UPDATE run SET ended_at = now() - interval '31 days' WHERE id = '$run'"
+sql "UPDATE schedule SET next_at = now() WHERE name = 'clean-runs'"
 kill9 "$COORDINATOR_PID"
 coordinator coordinator3
 runs "one with a journal too" wait_for 60 gone "$run"
