@@ -145,6 +145,7 @@ enum osy_code cli_run_watch(struct cli *cli, struct osy_err *err);
 enum osy_code cli_run_show(struct cli *cli, struct osy_err *err);
 enum osy_code cli_run_list(struct cli *cli, struct osy_err *err);
 enum osy_code cli_run_errors(struct cli *cli, struct osy_err *err);
+enum osy_code cli_run_log(struct cli *cli, struct osy_err *err);
 enum osy_code cli_run_waiting(struct cli *cli, struct osy_err *err);
 enum osy_code cli_run_why(struct cli *cli, struct osy_err *err);
 enum osy_code cli_run_abort(struct cli *cli, struct osy_err *err);

@@ -100,6 +100,12 @@ static const struct cli_option run_errors[] = {
 	LIMIT,
 	END,
 };
+static const struct cli_option run_log[] = {
+	{"level", 0, "LEVEL", false, "error, warn (and errors) or info (all, the default)"},
+	{"text", 0, "TEXT", false, "only what has this text; case does not count"},
+	LIMIT,
+	END,
+};
 static const struct cli_option run_waiting[] = {
 	{"object", 0, "OBJECT", false, "only records of this object"},
 	{"parent", 0, "RECORD-ID", false, "only those that wait for this record of the source"},
@@ -180,6 +186,7 @@ const struct cli_command cli_commands[] = {
 	{"run", "show", "RUN", NULL, "its state and counts", cli_run_show},
 	{"run", "list", "", run_list, "runs, newest first", cli_run_list},
 	{"run", "errors", "RUN", run_errors, "the records and lookups that failed", cli_run_errors},
+	{"run", "log", "RUN", run_log, "what it went through, oldest first", cli_run_log},
 	{"run", "waiting", "RUN", run_waiting, "the records of its template that wait for a parent",
 		cli_run_waiting},
 	{"run", "why", "RUN RECORD-ID", NULL, "what became of a source record, and why",

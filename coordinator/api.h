@@ -103,6 +103,8 @@ enum osy_code osy_call_limit(
 /* The body as a JSON object; an unknown member (not in the NULL-terminated names) is an error. */
 enum osy_code osy_call_json(const struct osy_call *call, const char *const *names,
 	struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+/* OSY_E_NOT_FOUND unless the route's run is there. */
+enum osy_code osy_call_run(struct osy_call *call, struct osy_err *err) OSY_CHECKED;
 /* What orgs and schedules may be called. */
 bool osy_api_name_is_good(const char *name);
 /* A required text member: one line of at most OSY_API_MAX_TEXT bytes. */
@@ -134,7 +136,7 @@ unsigned osy_api_port(const struct osy_api *api); /* useful when settings->liste
 extern const struct osy_route osy_routes_orgs[], osy_routes_templates[], osy_routes_runs[],
 	osy_routes_errors[], osy_routes_admin[], osy_routes_check[], osy_routes_order[],
 	osy_routes_automation[], osy_routes_waiting[], osy_routes_hooks[], osy_routes_tokens[],
-	osy_routes_schedules[];
+	osy_routes_schedules[], osy_routes_log[];
 
 /* By a method and a path below /api/v1; NULL: there is none. params gets copies of what the {}
  * stand for (free()). *ret_path_known: the path is there, be it with other methods only. */

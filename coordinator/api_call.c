@@ -26,6 +26,15 @@ bool osy_api_name_is_good(const char *name)
 	return len > 0 && len <= 63 && !name[len] && name[0] != '.' && name[0] != '-';
 }
 
+enum osy_code osy_call_run(struct osy_call *call, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	enum osy_code rc = osy_pg_do(call->pg, &result, err, "SELECT 1 FROM run WHERE id = $1",
+		OSY_PG_Z(call->params[0]));
+
+	return !rc && !osy_pg_rows(result) ? osy_no_such_run(call->params[0], err) : rc;
+}
+
 static bool listed(const char *const *names, struct osy_str key)
 {
 	for (; *names; names++) {

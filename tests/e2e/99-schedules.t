@@ -103,7 +103,7 @@ is "$(sql "SELECT count(*), count(DISTINCT schedule) FROM firing WHERE schedule 
 like "$(grep -h '"schedule.fired"' "$T/one.log" | grep -c many) $(grep -h '"schedule.fired"' "$T/two.log" | grep -c many)" '^[0-9]+ [0-9]+$' "by one or the other"
 diag "fired by one and by two: $(grep -h '"schedule.fired"' "$T/one.log" | grep -c many) $(grep -h '"schedule.fired"' "$T/two.log" | grep -c many)"
 kill9 "$COORDINATOR_TWO"
-export ORGSYNC_API_URL=http://127.0.0.1:$(grep -h '"coordinator.ready"' "$T/one.log" | tail -1 | json 'd["port"]')
+ORGSYNC_API_URL=http://127.0.0.1:$(grep -h '"coordinator.ready"' "$T/one.log" | tail -1 | json 'd["port"]')
 sql "DELETE FROM schedule WHERE name LIKE 'many-%'"
 
 # ---- paused --------------------------------------------------------------------------------------------------------------
