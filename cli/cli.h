@@ -169,6 +169,7 @@ enum osy_code cli_token_list(struct cli *cli, struct osy_err *err);
 enum osy_code cli_token_create(struct cli *cli, struct osy_err *err);
 enum osy_code cli_token_revoke(struct cli *cli, struct osy_err *err);
 enum osy_code cli_audit(struct cli *cli, struct osy_err *err);
+enum osy_code cli_init(struct cli *cli, struct osy_err *err);
 enum osy_code cli_doctor(struct cli *cli, struct osy_err *err);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * The run driver: plans, scans, publishes, opens stages and settles runs. One lease thread
  * registers this process (table process, kind coordinator), beats once a second and claims runs;
- * one thread drives one run, at most eight at once. Everything it knows is in Postgres and in the
- * run's topic, so another coordinator can take over at any moment.
+ * one thread drives one run, at most run-slots (eight) at once. Everything it knows is in Postgres
+ * and in the run's topic, so another coordinator can take over at any moment.
  *
  * The API never changes a run's state by itself: it asks, by the osy_drive_ask functions below.
  */

@@ -13,8 +13,9 @@
 #define BEAT_MS 1000
 #define LOOK_MS 200
 #define SQL_TIMEOUT_MS 3000
-#define MOST_RUNS 8	/* driven at once: each has a producer */
-#define MOST_THREADS 64 /* those that wait behind another run do not count among the eight */
+/* A run that is driven has a producer; those that wait behind another run, for which there are more
+ * threads, do not count among the slots. */
+#define MOST_THREADS 128
 
 struct slot {
 	bool used, joinable;
@@ -162,7 +163,8 @@ static size_t live_runs(struct osy_driver *driver, struct osy_str *runs, size_t 
 			runs[count++] = osy_str(driver->slots[i].run);
 	}
 	unsigned busy = driver->running - driver->waiting;
-	*ret_free = busy < MOST_RUNS ? MOST_RUNS - busy : 0;
+	unsigned slots = (unsigned)driver->settings->run_slots;
+	*ret_free = busy < slots ? slots - busy : 0;
 	if (*ret_free > MOST_THREADS - count)
 		*ret_free = MOST_THREADS - count;
 	pthread_mutex_unlock(&driver->lock);

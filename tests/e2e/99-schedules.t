@@ -152,6 +152,22 @@ runs "it starts one" as starter orgsync run replay "$second" --wait
 refused 2 'there are: template, order' "an unknown right" orgsync token create x --role operator --rights fly
 refused 2 'only an operator' "rights of a viewer" orgsync token create x --role viewer --rights start
 
+# ---- job slots -------------------------------------------------------------------------------------------------------------
+kill9 "$COORDINATOR_ONE"
+ORGSYNC_RUN_SLOTS=1 coordinator one
+COORDINATOR_ONE=$COORDINATOR_PID
+sed -e 's/name: crm/name: people/' -e 's/Account/Contact/' -e 's/\[Name/[LastName/' "$T/t.yaml" >"$T/people.yaml"
+orgsync template apply -f "$T/people.yaml" >/dev/null || bail "the template is refused"
+slow 700
+one=$(create_run crm)
+orgsync run start "$one" >/dev/null || bail "no run"
+other=$(create_run people)
+orgsync run start "$other" >/dev/null || bail "no run"
+runs "one ends" wait_ended "$one" 60
+runs "the other too" wait_ended "$other" 60
+is "$(sql "SELECT b.started_at >= a.ended_at FROM run a, run b WHERE a.id = '$one' AND b.id = '$other'")" t "with one slot they go one after the other"
+slow 0
+
 # ---- an org that is disconnected -----------------------------------------------------------------------------------------
 is "$(orgsync org show dst -o json | json '[d["connected"], d["isSandbox"], d["isProduction"], len(d["orgId"]), len(d["instance"]) > 1, len(d["displayName"]) > 1]')" \
 	"[True, False, True, 18, True, True]" "the facts of an org"
@@ -174,6 +190,22 @@ add_orgs
 runs "connected again, it starts" orgsync run start "$scanned" --wait
 orgsync template remove crm >/dev/null
 refused 4 "no template .crm" "a schedule whose template is gone" orgsync schedule run nightly
+
+# ---- a new installation --------------------------------------------------------------------------------------------------
+mkdir "$T/new"
+cd "$T/new" || bail "no folder"
+runs "init writes settings and a key" orgsync init
+is "$(stat -c '%a %n' ./*)" $'644 ./orgsync.yaml\n600 ./secret.key' "for their owner's eyes"
+refused 4 'orgsync.yaml is there already' "never over what is there" orgsync init
+E2E_KEY=$ORGSYNC_SECRET_KEY
+unset ORGSYNC_SECRET_KEY
+sed -i -E 's/^#([a-z-]+: .)/\1/' orgsync.yaml # every line of it
+API_PORT='' coordinator fresh
+is "$(grep -c '"coordinator.ready"' "$T/fresh.log") $(grep -c '^[a-z]' orgsync.yaml | awk '{print ($1 > 15)}')" "1 1" "a coordinator starts by them alone"
+kill9 "$COORDINATOR_PID"
+export ORGSYNC_SECRET_KEY=$E2E_KEY
+ORGSYNC_API_URL=http://127.0.0.1:$(grep -h '"coordinator.ready"' "$T/one.log" | tail -1 | json 'd["port"]')
+cd "$T" || bail "no folder"
 
 # ---- by the clock --------------------------------------------------------------------------------------------------------
 clocked() { [[ $(sql "SELECT count(*) FROM firing WHERE schedule = 'minutely' AND due_at >= '$minute'") -ge 1 ]]; }

@@ -50,6 +50,8 @@ enum osy_program { OSY_IN_COORDINATOR = 1, OSY_IN_WORKER = 2, OSY_IN_CLI = 4 };
 	X(bootstrap_token_file, "bootstrap-token-file", "ORGSYNC_BOOTSTRAP_TOKEN_FILE", TEXT, "",  \
 		0, 0, OSY_IN_COORDINATOR,                                                          \
 		"write a first admin token to this file when there is no token yet")               \
+	X(run_slots, "run-slots", "ORGSYNC_RUN_SLOTS", INT, "8", 1, 64, OSY_IN_COORDINATOR,        \
+		"runs that one coordinator drives at once; the others wait for their turn")        \
 	X(limit_probe_ms, "limit-probe-ms", "ORGSYNC_LIMIT_PROBE_MS", INT, "30000", 1000, 3600000, \
 		OSY_IN_COORDINATOR,                                                                \
 		"how often an org without API calls is asked for its limits (ms)")                 \
