@@ -1,6 +1,6 @@
 /*
- * Parts of pages that follow from tables: docs/settings.md from OSY_SETTINGS, docs/messages.md from
- * OSY_BATCH_HEAD and OSY_OUTCOMES. The tests compare; with
+ * Parts of pages that follow from tables: docs/settings.md from OSY_SETTINGS, docs/security.md from
+ * OSY_RIGHTS, docs/messages.md from OSY_BATCH_HEAD and OSY_OUTCOMES. The tests compare; with
  * UPDATE_DOCS=1 they write instead. The root is OSY_ROOT, or what this file was compiled from.
  */
 #include <setjmp.h>
