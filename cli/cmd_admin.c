@@ -74,7 +74,10 @@ enum osy_code cli_token_list(struct cli *cli, struct osy_err *err)
 		{"ID", "id", CLI_TEXT},
 		{"NAME", "name", CLI_TEXT},
 		{"ROLE", "role", CLI_TEXT},
+		{"RIGHTS", "rights", CLI_TEXT},
 		{"CREATED", "createdAt", CLI_WHEN},
+		{"LAST USED", "lastUsedAt", CLI_WHEN},
+		{"REVOKED", "revokedAt", CLI_WHEN},
 		{NULL, NULL, CLI_TEXT},
 	};
 	OSY_AUTO(osy_json_free_at) struct osy_json *doc = NULL;
@@ -91,18 +94,49 @@ static int open_token_file(const char *file)
 	return open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
+static void write_rights(const char *rights, struct osy_json_writer *w)
+{
+	osy_jw_key(w, "rights");
+	osy_jw_array(w);
+	for (const char *p = rights; *p; p += strspn(p, ", ")) {
+		size_t len = strcspn(p, ", ");
+		osy_jw_str(w, (struct osy_str){p, len});
+		p += len;
+	}
+	osy_jw_array_end(w);
+}
+
+static enum osy_code post_token(struct cli *cli, struct osy_json **ret, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf body = OSY_BUF(1024 * 1024);
+	struct osy_json_writer w = osy_json_writer(&body);
+	const char *name = cli->words.args[0], *role = cli_value(&cli->words, "role"),
+		   *rights = cli_value(&cli->words, "rights");
+
+	if (!osy_utf8_valid(osy_str(name)) || !osy_utf8_valid(osy_str(role)) ||
+		(rights && !osy_utf8_valid(osy_str(rights))))
+		return osy_fail(
+			err, OSY_E_USAGE, "a token's name, role or rights are not text in UTF-8");
+	osy_jw_object(&w);
+	osy_jw_put_str(&w, "name", osy_str(name));
+	osy_jw_put_str(&w, "role", osy_str(role));
+	if (rights)
+		write_rights(rights, &w);
+	osy_jw_object_end(&w);
+	struct cli_call call = {.method = "POST", .path = "/tokens", .body = osy_buf_str(&body)};
+	return cli_call(cli, &call, ret, err);
+}
+
 enum osy_code cli_token_create(struct cli *cli, struct osy_err *err)
 {
-	static const char *const keys[] = {"name", "role", NULL};
-	const char *values[] = {cli->words.args[0], cli_value(&cli->words, "role")},
-		   *file = cli_value(&cli->words, "file");
+	const char *file = cli_value(&cli->words, "file");
 	OSY_AUTO(osy_json_free_at) struct osy_json *doc = NULL;
 	int fd = file ? open_token_file(file) : STDOUT_FILENO;
 	FILE *out = stdout;
 
 	if (fd < 0)
 		return osy_fail(err, OSY_E_USAGE, "cannot make the token's file %s: %m", file);
-	enum osy_code rc = post(cli, "/tokens", keys, values, &doc, err);
+	enum osy_code rc = post_token(cli, &doc, err);
 	if (rc) {
 		if (file) {
 			close(fd);

@@ -16,6 +16,7 @@ static const struct cli_column columns[] = {
 	{"ORG ID", "orgId", CLI_TEXT},
 	{"TYPE", "organizationType", CLI_TEXT},
 	{"SANDBOX", "isSandbox", CLI_FLAG},
+	{"CONNECTED", "connected", CLI_FLAG},
 	{"AUTH", "auth", CLI_TEXT},
 	{"ADDRESS", "instanceUrl", CLI_TEXT},
 	{NULL, NULL, CLI_TEXT},
@@ -27,6 +28,8 @@ static const struct cli_column all_columns[] = {
 	{"CALLED", "displayName", CLI_TEXT},
 	{"TYPE", "organizationType", CLI_TEXT},
 	{"SANDBOX", "isSandbox", CLI_FLAG},
+	{"PRODUCTION", "isProduction", CLI_FLAG},
+	{"INSTANCE", "instance", CLI_TEXT},
 	{"ADDRESS", "instanceUrl", CLI_TEXT},
 	{"LOGIN ADDRESS", "loginUrl", CLI_TEXT},
 	{"AUTH", "auth", CLI_TEXT},
@@ -34,6 +37,8 @@ static const struct cli_column all_columns[] = {
 	{"USERNAME", "username", CLI_TEXT},
 	{"USER ID", "userId", CLI_TEXT},
 	{"ADDED", "createdAt", CLI_WHEN},
+	{"CONNECTED", "connected", CLI_FLAG},
+	{"DISCONNECTED", "disconnectedAt", CLI_WHEN},
 	{NULL, NULL, CLI_TEXT},
 };
 
@@ -143,6 +148,20 @@ enum osy_code cli_org_test(struct cli *cli, struct osy_err *err)
 	OSY_AUTO(osy_json_free_at) struct osy_json *org = NULL;
 	enum osy_code rc = on_org(cli, "POST", "/orgs/{}/test", &org, err);
 
+	if (!rc)
+		cli_print_one(cli, org, all_columns, "name");
+	return rc;
+}
+
+enum osy_code cli_org_disconnect(struct cli *cli, struct osy_err *err)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *org = NULL;
+	OSY_AUTO(osy_buf_done) struct osy_buf question = OSY_BUF(CLI_PATH_BYTES);
+
+	osy_buf_addf(&question, "Drop the credentials of org %.200s?", cli->words.args[0]);
+	enum osy_code rc = cli_ask(cli, question.p, err);
+	if (!rc)
+		rc = on_org(cli, "POST", "/orgs/{}/disconnect", &org, err);
 	if (!rc)
 		cli_print_one(cli, org, all_columns, "name");
 	return rc;

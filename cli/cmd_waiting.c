@@ -1,4 +1,4 @@
-/* run waiting */
+/* run waiting, run log */
 #include <stdio.h>
 
 #include "cli.h"
@@ -30,6 +30,23 @@ static const struct cli_csv_column csv_columns[] = {{"source_id", "sourceId"}, {
 	{"field", "field"}, {"parent_id", "parentId"}, {"parent_object", "parentObject"},
 	{"since", "since"}, {"tried_at", "triedAt"}, {"run", "run"}, {"lane", "lane"},
 	{"offset", "offset"}, {"row", "row"}, {NULL, NULL}};
+
+enum osy_code cli_run_log(struct cli *cli, struct osy_err *err)
+{
+	static const struct cli_column events[] = {
+		{"AT", "at", CLI_WHEN},
+		{"LEVEL", "level", CLI_TEXT},
+		{"EVENT", "event", CLI_TEXT},
+		{"WHAT", "message", CLI_TEXT},
+		{NULL, NULL, CLI_TEXT},
+	};
+	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(CLI_PATH_BYTES);
+
+	cli_path(&path, "/runs/{}/log", cli->words.args[0]);
+	cli_query(&path, "level", cli_value(&cli->words, "level"));
+	cli_query(&path, "text", cli_value(&cli->words, "text"));
+	return cli_print_pages(cli, path.p, events, "event", err);
+}
 
 enum osy_code cli_run_waiting(struct cli *cli, struct osy_err *err)
 {

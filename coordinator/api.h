@@ -23,7 +23,30 @@
 #define OSY_API_MAX_TEXT 255
 #define OSY_API_PARAMS 3
 
-enum osy_role { OSY_ROLE_NONE, OSY_ROLE_VIEWER, OSY_ROLE_OPERATOR, OSY_ROLE_ADMIN };
+/* What an operator may do, each a right that a token may have by itself. symbol, name, what */
+#define OSY_RIGHTS(X)                                                                    \
+	X(TEMPLATE, "template", "apply and remove templates")                            \
+	X(ORDER, "order", "give a run's objects another order")                          \
+	X(PREVIEW, "preview", "create and scan runs")                                    \
+	X(CHECK, "check", "check metadata, test orgs")                                   \
+	X(AUTOMATION, "automation", "switch on what a run has left off")                 \
+	X(START, "start", "start, resume, retry, resync, replay; see a record's values") \
+	X(ABORT, "abort", "pause and abort")                                             \
+	X(ROLLBACK, "rollback", "roll back")                                             \
+	X(DELETE, "delete", "delete runs")                                               \
+	X(SCHEDULE, "schedule", "add, fire, pause and remove schedules")                 \
+	X(IDMAP, "idmap", "rebuild the id map")
+
+/* Who calls, and what a route asks for: a role, or one right of the operator's. */
+enum osy_role {
+	OSY_ROLE_NONE,
+	OSY_ROLE_VIEWER,
+	OSY_ROLE_OPERATOR, /* with all rights, as what a route asks for */
+	OSY_ROLE_ADMIN,
+#define X(symbol, name, what) OSY_RIGHT_##symbol,
+	OSY_RIGHTS(X)
+#undef X
+};
 
 struct osy_api;
 struct MHD_Connection;
@@ -34,14 +57,19 @@ struct osy_api_context {
 	struct osy_driver *driver;
 };
 
+struct osy_caller {
+	enum osy_role role;
+	uint32_t rights; /* of an operator: bit n is osy_role n */
+	char token[128]; /* its name */
+};
+
 struct osy_call {
 	const struct osy_api_context *context;
 	struct MHD_Connection *connection;
 	struct osy_pg *pg;
 	const char *params[OSY_API_PARAMS]; /* the {} of the route, decoded */
 	struct osy_str body;
-	enum osy_role role;
-	char token[128]; /* its name */
+	struct osy_caller caller;
 	/* the answer */
 	int status;
 	struct osy_buf out;
@@ -57,10 +85,15 @@ struct osy_call {
 typedef enum osy_code (*osy_handler)(struct osy_call *call, struct osy_err *err);
 struct osy_route {
 	const char *method, *path; /* "/runs/{}/errors" below /api/v1 */
-	enum osy_role role;
+	enum osy_role needs;
 	osy_handler handler;
 };
 
+/* Whether the caller has a role, or a right. */
+bool osy_call_may(const struct osy_call *call, enum osy_role needs);
+/* OSY_E_FORBIDDEN with a sentence when not. */
+enum osy_code osy_call_needs(
+	const struct osy_call *call, enum osy_role needs, struct osy_err *err) OSY_CHECKED;
 /* Query parameter, NULL when missing; borrowed. */
 const char *osy_call_query(const struct osy_call *call, const char *name);
 const char *osy_call_header(const struct osy_call *call, const char *name);
@@ -70,6 +103,10 @@ enum osy_code osy_call_limit(
 /* The body as a JSON object; an unknown member (not in the NULL-terminated names) is an error. */
 enum osy_code osy_call_json(const struct osy_call *call, const char *const *names,
 	struct osy_json **ret, struct osy_err *err) OSY_CHECKED;
+/* OSY_E_NOT_FOUND unless the route's run is there. */
+enum osy_code osy_call_run(struct osy_call *call, struct osy_err *err) OSY_CHECKED;
+/* What orgs and schedules may be called. */
+bool osy_api_name_is_good(const char *name);
 /* A required text member: one line of at most OSY_API_MAX_TEXT bytes. */
 enum osy_code osy_call_text(const struct osy_json *body, const char *name, const char **ret,
 	struct osy_err *err) OSY_CHECKED;
@@ -98,7 +135,8 @@ unsigned osy_api_port(const struct osy_api *api); /* useful when settings->liste
 /* ---- Routes of each part, ended by a row without a method ---- */
 extern const struct osy_route osy_routes_orgs[], osy_routes_templates[], osy_routes_runs[],
 	osy_routes_errors[], osy_routes_admin[], osy_routes_check[], osy_routes_order[],
-	osy_routes_automation[], osy_routes_waiting[], osy_routes_hooks[];
+	osy_routes_automation[], osy_routes_waiting[], osy_routes_hooks[], osy_routes_tokens[],
+	osy_routes_schedules[], osy_routes_log[];
 
 /* By a method and a path below /api/v1; NULL: there is none. params gets copies of what the {}
  * stand for (free()). *ret_path_known: the path is there, be it with other methods only. */
@@ -106,12 +144,9 @@ const struct osy_route *osy_api_route(
 	const char *method, const char *path, char *params[OSY_API_PARAMS], bool *ret_path_known);
 
 /* ---- Tokens ---- */
-/* Looks a bearer token up; OSY_ROLE_NONE when it is none of ours. */
-enum osy_code osy_token_check(struct osy_pg *pg, struct osy_str token, enum osy_role *ret_role,
-	char name[128], struct osy_err *err) OSY_CHECKED;
-/* Makes one and stores its hash; ret_token gets its text (once). */
-enum osy_code osy_token_make(struct osy_pg *pg, const char *name, const char *role, char ret_id[40],
-	struct osy_buf *ret_token, struct osy_err *err) OSY_CHECKED;
+/* Looks a bearer token up and notes that it was used; OSY_ROLE_NONE when it is none of ours. */
+enum osy_code osy_token_check(struct osy_pg *pg, struct osy_str token, struct osy_caller *ret,
+	struct osy_err *err) OSY_CHECKED;
 /* Writes a first admin token to the file (mode 600) when there is no token yet. */
 enum osy_code osy_token_bootstrap(
 	struct osy_pg *pg, const char *path, struct osy_err *err) OSY_CHECKED;

@@ -1,4 +1,4 @@
-/* /idmap, /doctor, /tokens, /audit */
+/* /idmap, /doctor, /audit */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -276,8 +276,8 @@ static enum osy_code doctor(struct osy_call *call, struct osy_err *err)
 	check_topics(call, &w);
 	check_processes(call, &w, "coordinator");
 	check_processes(call, &w, "worker");
-	enum osy_code rc =
-		osy_pg_do(call->pg, &result, err, "SELECT name FROM org ORDER BY name LIMIT 50");
+	enum osy_code rc = osy_pg_do(call->pg, &result, err,
+		"SELECT name FROM org WHERE disconnected_at IS NULL ORDER BY name LIMIT 50");
 	for (size_t i = 0; !rc && i < osy_pg_rows(result); i++) {
 		struct osy_str text = osy_pg_str(result, i, 0);
 		OSY_AUTO_FREE char *name = osy_xstrndup(text.p, text.len);
@@ -287,78 +287,7 @@ static enum osy_code doctor(struct osy_call *call, struct osy_err *err)
 	return rc;
 }
 
-/* ---- Tokens and audit ---- */
-static enum osy_code token_list(struct osy_call *call, struct osy_err *err)
-{
-	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
-	struct osy_json_writer w = osy_json_writer(&call->out);
-	enum osy_code rc = osy_pg_do(call->pg, &result, err,
-		"SELECT id, name, role, created_at FROM token ORDER BY created_at");
-
-	if (rc)
-		return rc;
-	osy_api_items(&w);
-	for (size_t i = 0; i < osy_pg_rows(result); i++) {
-		osy_jw_object(&w);
-		osy_api_put_text(&w, "id", result, i, 0);
-		osy_api_put_text(&w, "name", result, i, 1);
-		osy_api_put_text(&w, "role", result, i, 2);
-		osy_api_put_time(&w, "createdAt", result, i, 3);
-		osy_jw_object_end(&w);
-	}
-	osy_api_items_end(&w, NULL);
-	return OSY_OK;
-}
-
-static enum osy_code token_add(struct osy_call *call, struct osy_err *err)
-{
-	static const char *const members[] = {"name", "role", NULL};
-	OSY_AUTO(osy_json_free_at) struct osy_json *body = NULL;
-	OSY_AUTO(osy_buf_done) struct osy_buf token = OSY_BUF(256);
-	const char *name = NULL, *role = NULL;
-	struct osy_json_writer w = osy_json_writer(&call->out);
-	char id[40];
-	enum osy_code rc = osy_call_json(call, members, &body, err);
-
-	if (!rc)
-		rc = osy_call_text(body, "name", &name, err);
-	if (!rc)
-		rc = osy_call_text(body, "role", &role, err);
-	if (!rc && strcmp(role, "viewer") != 0 && strcmp(role, "operator") != 0 &&
-		strcmp(role, "admin") != 0)
-		rc = osy_fail(err, OSY_E_INVALID, "role must be viewer, operator or admin");
-	if (!rc && strlen(name) > 100)
-		rc = osy_fail(err, OSY_E_INVALID, "a token's name has at most 100 characters");
-	if (!rc)
-		rc = osy_token_make(call->pg, name, role, id, &token, err);
-	if (rc)
-		return rc;
-	osy_call_audit(call, "token.add", name);
-	call->status = 201;
-	osy_jw_object(&w);
-	osy_jw_put_str(&w, "id", osy_str(id));
-	osy_jw_put_str(&w, "name", osy_str(name));
-	osy_jw_put_str(&w, "role", osy_str(role));
-	osy_jw_put_str(&w, "token", osy_buf_str(&token));
-	osy_jw_object_end(&w);
-	return OSY_OK;
-}
-
-static enum osy_code token_remove(struct osy_call *call, struct osy_err *err)
-{
-	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
-	enum osy_code rc = osy_pg_do(call->pg, &result, err,
-		"DELETE FROM token WHERE id = $1 RETURNING name", OSY_PG_Z(call->params[0]));
-
-	if (rc)
-		return rc;
-	if (!osy_pg_rows(result))
-		return osy_fail(err, OSY_E_NOT_FOUND, "there is no token %s", call->params[0]);
-	osy_call_audit(call, "token.remove", call->params[0]);
-	call->status = 204;
-	return OSY_OK;
-}
-
+/* ---- Audit ---- */
 static enum osy_code audit(struct osy_call *call, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
@@ -395,11 +324,8 @@ static enum osy_code audit(struct osy_call *call, struct osy_err *err)
 
 const struct osy_route osy_routes_admin[] = {
 	{"GET", "/idmap", OSY_ROLE_VIEWER, idmap_get},
-	{"POST", "/idmap/rebuild", OSY_ROLE_OPERATOR, idmap_rebuild},
+	{"POST", "/idmap/rebuild", OSY_RIGHT_IDMAP, idmap_rebuild},
 	{"GET", "/doctor", OSY_ROLE_VIEWER, doctor},
-	{"GET", "/tokens", OSY_ROLE_ADMIN, token_list},
-	{"POST", "/tokens", OSY_ROLE_ADMIN, token_add},
-	{"DELETE", "/tokens/{}", OSY_ROLE_ADMIN, token_remove},
 	{"GET", "/audit", OSY_ROLE_ADMIN, audit},
 	{NULL, NULL, OSY_ROLE_NONE, NULL},
 };

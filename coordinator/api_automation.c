@@ -70,7 +70,7 @@ static enum osy_code forget(struct osy_call *call, struct osy_err *err)
 
 const struct osy_route osy_routes_automation[] = {
 	{"GET", "/runs/{}/automation", OSY_ROLE_VIEWER, show},
-	{"POST", "/runs/{}/automation", OSY_ROLE_OPERATOR, enable},
-	{"DELETE", "/runs/{}/automation", OSY_ROLE_OPERATOR, forget},
+	{"POST", "/runs/{}/automation", OSY_RIGHT_AUTOMATION, enable},
+	{"DELETE", "/runs/{}/automation", OSY_RIGHT_AUTOMATION, forget},
 	{NULL, NULL, OSY_ROLE_NONE, NULL},
 };

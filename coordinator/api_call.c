@@ -18,6 +18,23 @@ enum osy_code osy_call_limit(const struct osy_call *call, int64_t *ret, struct o
 	return OSY_OK;
 }
 
+bool osy_api_name_is_good(const char *name)
+{
+	size_t len =
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+	return len > 0 && len <= 63 && !name[len] && name[0] != '.' && name[0] != '-';
+}
+
+enum osy_code osy_call_run(struct osy_call *call, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	enum osy_code rc = osy_pg_do(call->pg, &result, err, "SELECT 1 FROM run WHERE id = $1",
+		OSY_PG_Z(call->params[0]));
+
+	return !rc && !osy_pg_rows(result) ? osy_no_such_run(call->params[0], err) : rc;
+}
+
 static bool listed(const char *const *names, struct osy_str key)
 {
 	for (; *names; names++) {
@@ -69,11 +86,11 @@ void osy_call_audit(struct osy_call *call, const char *action, const char *subje
 {
 	struct osy_err err = OSY_ERR_NONE;
 
-	osy_log(OSY_INFO, "api.audit", OSY_KV("token", call->token), OSY_KV("action", action),
-		OSY_KV("subject", subject));
+	osy_log(OSY_INFO, "api.audit", OSY_KV("token", call->caller.token),
+		OSY_KV("action", action), OSY_KV("subject", subject));
 	if (osy_pg_do(call->pg, NULL, &err,
 		    "INSERT INTO audit (token, action, subject) VALUES ($1, $2, $3)",
-		    OSY_PG_Z(call->token), OSY_PG_Z(action), OSY_PG_Z(subject)))
+		    OSY_PG_Z(call->caller.token), OSY_PG_Z(action), OSY_PG_Z(subject)))
 		osy_log(OSY_ERROR, "api.audit_lost", OSY_KV("action", action), OSY_KV_ERR(&err));
 }
 

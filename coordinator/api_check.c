@@ -32,6 +32,6 @@ static enum osy_code check(struct osy_call *call, struct osy_err *err)
 
 const struct osy_route osy_routes_check[] = {
 	{"GET", "/runs/{}/check", OSY_ROLE_VIEWER, show},
-	{"POST", "/runs/{}/check", OSY_ROLE_OPERATOR, check},
+	{"POST", "/runs/{}/check", OSY_RIGHT_CHECK, check},
 	{NULL, NULL, OSY_ROLE_NONE, NULL},
 };

@@ -410,7 +410,7 @@ static void write_values(
 	const struct osy_call *call, const struct found *found, struct osy_json_writer *w)
 {
 	osy_jw_key(w, "source");
-	if (call->role >= OSY_ROLE_OPERATOR)
+	if (osy_call_may(call, OSY_RIGHT_START))
 		osy_jw_raw(w, osy_buf_str(&found->source));
 	else
 		osy_jw_null(w);

@@ -94,20 +94,21 @@ static enum osy_code set(struct osy_call *call, struct osy_err *err)
 				"item %zu of \"objects\" is no name of an object", i + 1);
 		names[i] = name.p; /* NUL-terminated within json-c */
 	}
-	rc = osy_order_save(call->pg, call->params[0], names, count, call->token, err);
+	rc = osy_order_save(call->pg, call->params[0], names, count, call->caller.token, err);
 	return rc ? rc : saved(call, "run.order", err);
 }
 
 static enum osy_code reset(struct osy_call *call, struct osy_err *err)
 {
-	enum osy_code rc = osy_order_save(call->pg, call->params[0], NULL, 0, call->token, err);
+	enum osy_code rc =
+		osy_order_save(call->pg, call->params[0], NULL, 0, call->caller.token, err);
 
 	return rc ? rc : saved(call, "run.order_reset", err);
 }
 
 const struct osy_route osy_routes_order[] = {
 	{"GET", "/runs/{}/order", OSY_ROLE_VIEWER, show},
-	{"PUT", "/runs/{}/order", OSY_ROLE_OPERATOR, set},
-	{"DELETE", "/runs/{}/order", OSY_ROLE_OPERATOR, reset},
+	{"PUT", "/runs/{}/order", OSY_RIGHT_ORDER, set},
+	{"DELETE", "/runs/{}/order", OSY_RIGHT_ORDER, reset},
 	{NULL, NULL, OSY_ROLE_NONE, NULL},
 };

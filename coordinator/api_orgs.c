@@ -10,8 +10,15 @@
 
 #define COLUMNS                                                                                \
 	"name, org_id, display_name, organization_type, is_sandbox, instance_url, login_url, " \
-	"auth, client_id, username, "                                                          \
-	"created_at"
+	"auth, client_id, username, created_at, instance_name, disconnected_at"
+
+/* A developer's or a trial's org is neither that nor a sandbox. */
+static bool is_production(const struct osy_pg_result *result, size_t row)
+{
+	struct osy_str type = osy_pg_str(result, row, 3);
+
+	return type.len && !osy_pg_i64(result, row, 4, 0) && !osy_str_is(type, "Developer Edition");
+}
 
 static void write_org(struct osy_json_writer *w, const struct osy_pg_result *result, size_t row)
 {
@@ -26,6 +33,10 @@ static void write_org(struct osy_json_writer *w, const struct osy_pg_result *res
 			osy_jw_put_bool(w, "isSandbox", osy_pg_i64(result, row, i, 0) != 0);
 	}
 	osy_api_put_time(w, "createdAt", result, row, 10);
+	osy_api_put_text(w, "instance", result, row, 11);
+	osy_jw_put_bool(w, "isProduction", is_production(result, row));
+	osy_jw_put_bool(w, "connected", osy_pg_is_null(result, row, 12));
+	osy_api_put_time(w, "disconnectedAt", result, row, 12);
 	osy_jw_object_end(w);
 }
 
@@ -64,14 +75,6 @@ static enum osy_code list(struct osy_call *call, struct osy_err *err)
 static enum osy_code show(struct osy_call *call, struct osy_err *err)
 {
 	return show_org(call, call->params[0], err);
-}
-
-static bool name_is_good(const char *name)
-{
-	size_t len =
-		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
-
-	return len > 0 && len <= 63 && !name[len] && name[0] != '.' && name[0] != '-';
 }
 
 static char *copy(const struct osy_json *body, const char *key)
@@ -140,7 +143,7 @@ static enum osy_code add(struct osy_call *call, struct osy_err *err)
 		rc = osy_call_text(body, "auth", &auth, err);
 	if (rc)
 		return rc;
-	if (!name_is_good(name))
+	if (!osy_api_name_is_good(name))
 		return osy_fail(err, OSY_E_INVALID,
 			"an org's name is made of letters, digits, dots, dashes and underscores, "
 			"63 at most");
@@ -264,6 +267,16 @@ static enum osy_code limits(struct osy_call *call, struct osy_err *err)
 	return rc;
 }
 
+static enum osy_code disconnect(struct osy_call *call, struct osy_err *err)
+{
+	enum osy_code rc = osy_org_store_drop(call->pg, call->params[0], err);
+
+	if (rc)
+		return rc;
+	osy_call_audit(call, "org.disconnect", call->params[0]);
+	return show_org(call, call->params[0], err);
+}
+
 static enum osy_code remove_org(struct osy_call *call, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
@@ -296,7 +309,8 @@ const struct osy_route osy_routes_orgs[] = {
 	{"POST", "/orgs", OSY_ROLE_ADMIN, add},
 	{"GET", "/orgs/{}", OSY_ROLE_VIEWER, show},
 	{"DELETE", "/orgs/{}", OSY_ROLE_ADMIN, remove_org},
-	{"POST", "/orgs/{}/test", OSY_ROLE_OPERATOR, test},
+	{"POST", "/orgs/{}/disconnect", OSY_ROLE_ADMIN, disconnect},
+	{"POST", "/orgs/{}/test", OSY_RIGHT_CHECK, test},
 	{"GET", "/orgs/{}/limits", OSY_ROLE_VIEWER, limits},
 	{NULL, NULL, OSY_ROLE_NONE, NULL},
 };

@@ -7,7 +7,8 @@
 
 static const struct osy_route *const parts[] = {osy_routes_orgs, osy_routes_templates,
 	osy_routes_runs, osy_routes_errors, osy_routes_admin, osy_routes_check, osy_routes_order,
-	osy_routes_automation, osy_routes_waiting, osy_routes_hooks};
+	osy_routes_automation, osy_routes_waiting, osy_routes_hooks, osy_routes_tokens,
+	osy_routes_schedules, osy_routes_log};
 
 /* Matches path against "/runs/{}/errors"; params are copies (free()). */
 static bool match(const char *pattern, const char *path, char *params[OSY_API_PARAMS])

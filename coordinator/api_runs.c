@@ -420,8 +420,8 @@ static enum osy_code create(struct osy_call *call, struct osy_err *err)
 	if (!rc)
 		rc = read_since(body, &since, err);
 	if (!rc)
-		rc = osy_drive_create(
-			call->pg, template, source, target, name, since, call->token, id, err);
+		rc = osy_drive_create(call->pg, template, source, target, name, since,
+			call->caller.token, id, err);
 	if (rc)
 		return rc;
 	osy_call_audit(call, "run.create", id);
@@ -497,7 +497,7 @@ static enum osy_code resync(struct osy_call *call, struct osy_err *err)
 
 static enum osy_code pause_run(struct osy_call *call, struct osy_err *err)
 {
-	enum osy_code rc = osy_drive_ask_pause(call->pg, call->params[0], call->token, err);
+	enum osy_code rc = osy_drive_ask_pause(call->pg, call->params[0], call->caller.token, err);
 
 	return rc ? rc : asked_for(call, "run.pause", err);
 }
@@ -535,19 +535,19 @@ static enum osy_code events(struct osy_call *call, struct osy_err *err)
 
 const struct osy_route osy_routes_runs[] = {
 	{"GET", "/runs", OSY_ROLE_VIEWER, list},
-	{"POST", "/runs", OSY_ROLE_OPERATOR, create},
+	{"POST", "/runs", OSY_RIGHT_PREVIEW, create},
 	{"GET", "/runs/{}", OSY_ROLE_VIEWER, show},
-	{"DELETE", "/runs/{}", OSY_ROLE_OPERATOR, delete_run},
+	{"DELETE", "/runs/{}", OSY_RIGHT_DELETE, delete_run},
 	{"GET", "/runs/{}/scan", OSY_ROLE_VIEWER, show_scan},
-	{"POST", "/runs/{}/scan", OSY_ROLE_OPERATOR, scan},
-	{"POST", "/runs/{}/start", OSY_ROLE_OPERATOR, start},
-	{"POST", "/runs/{}/abort", OSY_ROLE_OPERATOR, abort_run},
-	{"POST", "/runs/{}/replay", OSY_ROLE_OPERATOR, replay},
-	{"POST", "/runs/{}/rollback", OSY_ROLE_OPERATOR, rollback},
-	{"POST", "/runs/{}/retry", OSY_ROLE_OPERATOR, retry},
-	{"POST", "/runs/{}/resync", OSY_ROLE_OPERATOR, resync},
-	{"POST", "/runs/{}/pause", OSY_ROLE_OPERATOR, pause_run},
-	{"POST", "/runs/{}/resume", OSY_ROLE_OPERATOR, resume},
+	{"POST", "/runs/{}/scan", OSY_RIGHT_PREVIEW, scan},
+	{"POST", "/runs/{}/start", OSY_RIGHT_START, start},
+	{"POST", "/runs/{}/abort", OSY_RIGHT_ABORT, abort_run},
+	{"POST", "/runs/{}/replay", OSY_RIGHT_START, replay},
+	{"POST", "/runs/{}/rollback", OSY_RIGHT_ROLLBACK, rollback},
+	{"POST", "/runs/{}/retry", OSY_RIGHT_START, retry},
+	{"POST", "/runs/{}/resync", OSY_RIGHT_START, resync},
+	{"POST", "/runs/{}/pause", OSY_RIGHT_ABORT, pause_run},
+	{"POST", "/runs/{}/resume", OSY_RIGHT_START, resume},
 	{"GET", "/runs/{}/events", OSY_ROLE_VIEWER, events},
 	{NULL, NULL, OSY_ROLE_NONE, NULL},
 };

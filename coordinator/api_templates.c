@@ -165,8 +165,8 @@ static enum osy_code remove_template(struct osy_call *call, struct osy_err *err)
 
 const struct osy_route osy_routes_templates[] = {
 	{"GET", "/templates", OSY_ROLE_VIEWER, list},
-	{"POST", "/templates", OSY_ROLE_OPERATOR, apply},
+	{"POST", "/templates", OSY_RIGHT_TEMPLATE, apply},
 	{"GET", "/templates/{}", OSY_ROLE_VIEWER, show},
-	{"DELETE", "/templates/{}", OSY_ROLE_OPERATOR, remove_template},
+	{"DELETE", "/templates/{}", OSY_RIGHT_TEMPLATE, remove_template},
 	{NULL, NULL, OSY_ROLE_NONE, NULL},
 };

@@ -27,21 +27,12 @@ static void write_item(struct osy_json_writer *w, const struct osy_pg_result *re
 	osy_jw_object_end(w);
 }
 
-static enum osy_code run_is_there(struct osy_call *call, struct osy_err *err)
-{
-	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
-	enum osy_code rc = osy_pg_do(call->pg, &result, err, "SELECT 1 FROM run WHERE id = $1",
-		OSY_PG_Z(call->params[0]));
-
-	return !rc && !osy_pg_rows(result) ? osy_no_such_run(call->params[0], err) : rc;
-}
-
 /* Where the last page ended, and how many are to come. */
 static enum osy_code read_page(
 	struct osy_call *call, int64_t *ret_after, int64_t *ret_limit, struct osy_err *err)
 {
 	const char *cursor = osy_call_query(call, "cursor");
-	enum osy_code rc = run_is_there(call, err);
+	enum osy_code rc = osy_call_run(call, err);
 
 	*ret_after = 0;
 	if (!rc)

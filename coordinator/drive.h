@@ -1,8 +1,8 @@
 /*
  * The run driver: plans, scans, publishes, opens stages and settles runs. One lease thread
  * registers this process (table process, kind coordinator), beats once a second and claims runs;
- * one thread drives one run, at most eight at once. Everything it knows is in Postgres and in the
- * run's topic, so another coordinator can take over at any moment.
+ * one thread drives one run, at most run-slots (eight) at once. Everything it knows is in Postgres
+ * and in the run's topic, so another coordinator can take over at any moment.
  *
  * The API never changes a run's state by itself: it asks, by the osy_drive_ask functions below.
  */
@@ -36,7 +36,8 @@ unsigned osy_driver_runs(const struct osy_driver *driver);
 
 /*
  * ---- What a user may ask for. Each is one short transaction on the caller's connection, checks
- * the state (OSY_E_STATE with a sentence; OSY_E_NOT_FOUND) and moves world.version. The work is
+ * the state and that both orgs are connected when it needs them (OSY_E_STATE with a sentence;
+ * OSY_E_NOT_FOUND), and moves world.version. The work is
  * done by whichever coordinator drives the run. ----
  */
 /* The one sentence for it: OSY_E_NOT_FOUND. */
@@ -49,6 +50,12 @@ enum osy_code osy_no_such_run(const char *run, struct osy_err *err);
 enum osy_code osy_drive_create(struct osy_pg *pg, const char *template_name, const char *source,
 	const char *target, const char *name, int64_t since, const char *created_by,
 	char ret_run[40], struct osy_err *err) OSY_CHECKED;
+/* Whether a run of these could be created: the same sentences when not. */
+enum osy_code osy_drive_may_create(struct osy_pg *pg, const char *template_name, const char *source,
+	const char *target, struct osy_err *err) OSY_CHECKED;
+/* Starts a run that was created in the caller's transaction, which it leaves open. */
+enum osy_code osy_drive_start_new(
+	struct osy_pg *pg, const char *run, struct osy_err *err) OSY_CHECKED;
 /* Not Started, Scanned -> Scan In Progress. */
 enum osy_code osy_drive_ask_scan(
 	struct osy_pg *pg, const char *run, struct osy_err *err) OSY_CHECKED;
@@ -93,8 +100,5 @@ enum osy_code osy_drive_ask_resync(
  */
 enum osy_code osy_drive_ask_delete(struct osy_pg *pg, struct osy_driver *driver, const char *run,
 	struct osy_err *err) OSY_CHECKED;
-/* Marks runs that ended more than run_retention_days ago as Deleted. */
-enum osy_code osy_drive_sweep(
-	struct osy_pg *pg, const struct osy_settings *settings, struct osy_err *err) OSY_CHECKED;
 
 #endif

@@ -5,6 +5,7 @@
 #include "hook.h"
 #include "osy/clock.h"
 #include "osy/mem.h"
+#include "osy/org_store.h"
 
 enum osy_code osy_no_such_run(const char *run, struct osy_err *err)
 {
@@ -16,7 +17,8 @@ enum osy_code osy_no_such_run(const char *run, struct osy_err *err)
 struct asked {
 	enum osy_run_state state;
 	bool published, wants, held;
-	bool reorders; /* the plan with the order that was saved is not made yet */
+	bool reorders;	/* the plan with the order that was saved is not made yet */
+	char apart[64]; /* one of its orgs that is disconnected, "": none */
 	const char *run;
 };
 
@@ -30,8 +32,9 @@ static enum osy_code ask_begin(
 		rc = osy_pg_do(pg, &row, err,
 			"SELECT state, published, wanted IS NOT NULL, held, order_version < "
 			"(SELECT "
-			"coalesce(max(version), 0) FROM run_order o WHERE o.run = r.id) FROM run r "
-			"WHERE id = $1 FOR UPDATE OF r",
+			"coalesce(max(version), 0) FROM run_order o WHERE o.run = r.id), (SELECT "
+			"min(name) FROM org WHERE name IN (r.source, r.target) AND disconnected_at "
+			"IS NOT NULL) FROM run r WHERE id = $1 FOR UPDATE OF r",
 			OSY_PG_Z(run));
 	if (!rc && osy_pg_rows(row) == 0)
 		rc = osy_no_such_run(run, err);
@@ -45,8 +48,23 @@ static enum osy_code ask_begin(
 	ret->wants = osy_pg_i64(row, 0, 2, 0) != 0;
 	ret->held = osy_pg_i64(row, 0, 3, 0) != 0;
 	ret->reorders = osy_pg_i64(row, 0, 4, 0) != 0;
+	struct osy_str apart = osy_pg_str(row, 0, 5);
+	(void)snprintf(
+		ret->apart, sizeof(ret->apart), "%.*s", (int)apart.len, apart.len ? apart.p : "");
 	ret->run = run;
 	return OSY_OK;
+}
+
+/* The same for what needs both orgs. */
+static enum osy_code ask_begin_work(
+	struct osy_pg *pg, const char *run, struct asked *ret, struct osy_err *err)
+{
+	enum osy_code rc = ask_begin(pg, run, ret, err);
+
+	if (rc || !ret->apart[0])
+		return rc;
+	osy_pg_rollback(pg);
+	return osy_org_store_apart(ret->apart, err);
 }
 
 /* Ends the transaction: with this UPDATE of the run (parameter $1 is its id), with what was done
@@ -81,7 +99,7 @@ static enum osy_code refuse(
 enum osy_code osy_drive_ask_scan(struct osy_pg *pg, const char *run, struct osy_err *err)
 {
 	struct asked asked;
-	enum osy_code rc = ask_begin(pg, run, &asked, err);
+	enum osy_code rc = ask_begin_work(pg, run, &asked, err);
 
 	if (rc)
 		return rc;
@@ -96,7 +114,7 @@ enum osy_code osy_drive_ask_scan(struct osy_pg *pg, const char *run, struct osy_
 enum osy_code osy_drive_ask_start(struct osy_pg *pg, const char *run, struct osy_err *err)
 {
 	struct asked asked;
-	enum osy_code rc = ask_begin(pg, run, &asked, err);
+	enum osy_code rc = ask_begin_work(pg, run, &asked, err);
 
 	if (rc)
 		return rc;
@@ -147,7 +165,7 @@ enum osy_code osy_drive_ask_pause(
 enum osy_code osy_drive_ask_resume(struct osy_pg *pg, const char *run, struct osy_err *err)
 {
 	struct asked asked;
-	enum osy_code rc = ask_begin(pg, run, &asked, err);
+	enum osy_code rc = ask_begin_work(pg, run, &asked, err);
 
 	if (rc)
 		return rc;
@@ -209,7 +227,7 @@ static enum osy_code ask_pass(
 enum osy_code osy_drive_ask_replay(struct osy_pg *pg, const char *run, struct osy_err *err)
 {
 	struct asked asked;
-	enum osy_code rc = ask_begin(pg, run, &asked, err);
+	enum osy_code rc = ask_begin_work(pg, run, &asked, err);
 
 	if (rc)
 		return rc;
@@ -277,7 +295,7 @@ static enum osy_code ask_retake(
 	struct osy_pg *pg, const char *run, bool skipped_too, struct osy_err *err)
 {
 	struct asked asked;
-	enum osy_code rc = ask_begin(pg, run, &asked, err);
+	enum osy_code rc = ask_begin_work(pg, run, &asked, err);
 
 	if (rc)
 		return rc;
@@ -305,7 +323,7 @@ enum osy_code osy_drive_ask_rollback(
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
 	struct asked asked;
-	enum osy_code rc = ask_begin(pg, run, &asked, err);
+	enum osy_code rc = ask_begin_work(pg, run, &asked, err);
 
 	if (rc)
 		return rc;
@@ -350,7 +368,7 @@ static enum osy_code check_orgs(
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
 	enum osy_code rc = osy_pg_do(pg, &rows, err,
 		"SELECT s.name IS NOT NULL, t.name IS NOT NULL, coalesce(s.org_id = t.org_id, "
-		"false) FROM "
+		"false), s.disconnected_at IS NOT NULL, t.disconnected_at IS NOT NULL FROM "
 		"(SELECT 1) one LEFT JOIN org s ON s.name = $1 LEFT JOIN org t ON t.name = $2",
 		OSY_PG_Z(source), OSY_PG_Z(target));
 
@@ -361,6 +379,8 @@ static enum osy_code check_orgs(
 			return osy_fail(err, OSY_E_NOT_FOUND,
 				"there is no org '%s'; `orgsync org list` shows those that are",
 				i ? target : source);
+		if (osy_pg_i64(rows, 0, 3 + i, 0))
+			return osy_org_store_apart(i ? target : source, err);
 	}
 	if (strcmp(source, target) == 0 || osy_pg_i64(rows, 0, 2, 0))
 		return osy_fail(err, OSY_E_INVALID,
@@ -383,6 +403,35 @@ static enum osy_code check_since(struct osy_pg *pg, const char *template_name, s
 			"give it options: {deltaSync: true}",
 			template_name);
 	return rc;
+}
+
+static enum osy_code no_such_template(const char *name, struct osy_err *err)
+{
+	return osy_fail(err, OSY_E_NOT_FOUND,
+		"there is no template '%s'; `orgsync template list` shows those that are", name);
+}
+
+enum osy_code osy_drive_may_create(struct osy_pg *pg, const char *template_name, const char *source,
+	const char *target, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
+	enum osy_code rc = check_orgs(pg, source, target, err);
+
+	if (!rc)
+		rc = osy_pg_do(pg, &row, err, "SELECT 1 FROM template WHERE name = $1",
+			OSY_PG_Z(template_name));
+	if (!rc && !osy_pg_rows(row))
+		return no_such_template(template_name, err);
+	return rc;
+}
+
+enum osy_code osy_drive_start_new(struct osy_pg *pg, const char *run, struct osy_err *err)
+{
+	enum osy_code rc = osy_pg_do(pg, NULL, err,
+		"UPDATE run SET state = 'Scan In Progress', wanted = 'start' WHERE id = $1",
+		OSY_PG_Z(run));
+
+	return rc ? rc : osy_pg_do(pg, NULL, err, "UPDATE world SET version = version + 1");
 }
 
 enum osy_code osy_drive_create(struct osy_pg *pg, const char *template_name, const char *source,
@@ -411,9 +460,7 @@ enum osy_code osy_drive_create(struct osy_pg *pg, const char *template_name, con
 	if (rc)
 		return rc;
 	if (osy_pg_rows(row) == 0)
-		return osy_fail(err, OSY_E_NOT_FOUND,
-			"there is no template '%s'; `orgsync template list` shows those that are",
-			template_name);
+		return no_such_template(template_name, err);
 	memcpy(ret_run, run, sizeof(run));
 	return OSY_OK;
 }

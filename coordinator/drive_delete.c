@@ -165,21 +165,3 @@ enum osy_code osy_drive_ask_delete(
 		nanosleep(&pause, NULL);
 	}
 }
-
-enum osy_code osy_drive_sweep(
-	struct osy_pg *pg, const struct osy_settings *settings, struct osy_err *err)
-{
-	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
-
-	if (settings->run_retention_days == 0)
-		return OSY_OK;
-	enum osy_code rc = osy_pg_do(pg, &rows, err,
-		"WITH gone AS (UPDATE run SET state = 'Deleted', wanted = NULL WHERE state IN "
-		"('Synced', 'Aborted', 'Rollback Completed') AND ended_at < clock_timestamp() - $1 "
-		"* interval '1 day' RETURNING id), moved AS (UPDATE world SET version = version + "
-		"1 WHERE EXISTS (SELECT 1 FROM gone)) SELECT id FROM gone",
-		OSY_PG_I64(settings->run_retention_days));
-	for (size_t i = 0; !rc && i < osy_pg_rows(rows); i++)
-		osy_log(OSY_INFO, "run.retention", OSY_KV_STR("run", osy_pg_str(rows, i, 0)));
-	return rc;
-}

@@ -53,7 +53,7 @@ struct osy_drive {
 	struct osy_read_request *requests; /* in flight (read.c) */
 	struct osy_gate *gate;		   /* gate.c; NULL: not used yet */
 	bool read_refused; /* the last error is that of a read which the org refused */
-	bool waiting;	   /* behind another run: does not count among the eight */
+	bool waiting;	   /* behind another run: takes no slot */
 };
 
 /* ---- lease.c ---- */

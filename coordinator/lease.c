@@ -13,8 +13,9 @@
 #define BEAT_MS 1000
 #define LOOK_MS 200
 #define SQL_TIMEOUT_MS 3000
-#define MOST_RUNS 8	/* driven at once: each has a producer */
-#define MOST_THREADS 64 /* those that wait behind another run do not count among the eight */
+/* A run that is driven has a producer; those that wait behind another run, for which there are more
+ * threads, do not count among the slots. */
+#define MOST_THREADS 128
 
 struct slot {
 	bool used, joinable;
@@ -140,17 +141,15 @@ static enum osy_code beat(struct osy_driver *driver, struct osy_err *err)
 	return OSY_OK;
 }
 
-/* Rows of programs that died long ago and left nothing behind; runs that are old enough. */
+/* Rows of programs that died long ago and left nothing behind. */
 static void sweep(struct osy_driver *driver)
 {
-	struct osy_err ignored = OSY_ERR_NONE, err = OSY_ERR_NONE;
+	struct osy_err ignored = OSY_ERR_NONE;
 
 	(void)!osy_pg_do(driver->pg, NULL, &ignored,
 		"DELETE FROM process p WHERE heartbeat_at < clock_timestamp() - interval '10 "
 		"minutes' AND NOT EXISTS (SELECT 1 FROM run WHERE owner = p.id) AND NOT EXISTS "
 		"(SELECT 1 FROM lane WHERE owner = p.id)");
-	if (osy_drive_sweep(driver->pg, driver->settings, &err))
-		osy_log(OSY_WARN, "run.retention", OSY_KV_ERR(&err));
 }
 
 /* ---- Claims ---- */
@@ -164,7 +163,8 @@ static size_t live_runs(struct osy_driver *driver, struct osy_str *runs, size_t 
 			runs[count++] = osy_str(driver->slots[i].run);
 	}
 	unsigned busy = driver->running - driver->waiting;
-	*ret_free = busy < MOST_RUNS ? MOST_RUNS - busy : 0;
+	unsigned slots = (unsigned)driver->settings->run_slots;
+	*ret_free = busy < slots ? slots - busy : 0;
 	if (*ret_free > MOST_THREADS - count)
 		*ret_free = MOST_THREADS - count;
 	pthread_mutex_unlock(&driver->lock);

@@ -48,11 +48,11 @@ static enum osy_code keep_identity(struct osy_drive *drive, const char *name,
 {
 	return osy_pg_do(drive->pg, NULL, err,
 		"UPDATE org SET org_id = $2, display_name = $3, organization_type = $4, is_sandbox "
-		"= $5 "
-		"WHERE name = $1 AND (org_id IS DISTINCT FROM $2 OR display_name IS DISTINCT FROM "
-		"$3)",
+		"= $5, instance_name = $6 WHERE name = $1 AND (org_id IS DISTINCT FROM $2 OR "
+		"display_name IS DISTINCT FROM $3 OR instance_name IS DISTINCT FROM $6)",
 		OSY_PG_Z(name), OSY_PG_Z(identity->org_id), OSY_PG_Z(identity->name),
-		OSY_PG_Z(identity->organization_type), OSY_PG_BOOL(identity->is_sandbox));
+		OSY_PG_Z(identity->organization_type), OSY_PG_BOOL(identity->is_sandbox),
+		OSY_PG_Z(identity->instance_name));
 }
 
 static enum osy_code identify(struct scan *scan, struct osy_err *err)

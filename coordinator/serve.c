@@ -11,6 +11,7 @@
 #include "osy/crypt.h"
 #include "osy/log.h"
 #include "osy/mem.h"
+#include "schedule.h"
 
 #define STATEMENT_TIMEOUT_MS 60000
 
@@ -18,6 +19,7 @@ struct coordinator {
 	struct osy_api_context context;
 	struct osy_api *api;
 	struct osy_hooks *hooks;
+	struct osy_schedules *schedules;
 	struct osy_pg *pg;
 	int signals;
 };
@@ -84,6 +86,7 @@ static void stop(struct coordinator *c)
 {
 	if (c->context.driver)
 		osy_driver_stop(c->context.driver);
+	osy_schedules_stop(c->schedules);
 	osy_api_stop(c->api);
 	osy_driver_free(c->context.driver);
 	osy_hooks_free(c->hooks);
@@ -111,6 +114,8 @@ enum osy_code osy_coordinator_run(const struct osy_settings *settings, struct os
 		rc = osy_driver_new(settings, c.context.kafka, &c.context.driver, err);
 	if (!rc)
 		rc = osy_hooks_new(settings, &c.hooks, err);
+	if (!rc)
+		rc = osy_schedules_start(settings, &c.schedules, err);
 	if (!rc)
 		rc = osy_api_start(&c.context, &c.api, err);
 	if (!rc) {

@@ -88,19 +88,16 @@ static enum osy_code authorize(
 	if (!header || strncasecmp(header, "Bearer ", 7) != 0)
 		return osy_fail(err, OSY_E_AUTH,
 			"this call needs a token: set ORGSYNC_API_TOKEN or ORGSYNC_API_TOKEN_FILE");
-	rc = osy_token_check(call->pg, osy_str(header + 7), &call->role, call->token, err);
+	rc = osy_token_check(call->pg, osy_str(header + 7), &call->caller, err);
 	/* An idle connection may have died since the last call: it is made anew by the second try.
 	 */
 	if (rc == OSY_E_POSTGRES)
-		rc = osy_token_check(call->pg, osy_str(header + 7), &call->role, call->token, err);
+		rc = osy_token_check(call->pg, osy_str(header + 7), &call->caller, err);
 	if (rc)
 		return rc;
-	if (call->role == OSY_ROLE_NONE)
+	if (call->caller.role == OSY_ROLE_NONE)
 		return osy_fail(err, OSY_E_AUTH, "this token is not known; ask an admin for one");
-	if (call->role < route->role)
-		return osy_fail(err, OSY_E_FORBIDDEN,
-			"the role of token %s is not enough for this call", call->token);
-	return OSY_OK;
+	return osy_call_needs(call, route->needs, err);
 }
 
 /* ---- A request: let in by its head, served when its body is there ---- */

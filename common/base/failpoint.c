@@ -82,7 +82,7 @@ static bool fire(const struct armed *a)
 	if (osy_str_is(a->action, "kill"))
 		kill(getpid(), SIGKILL);
 	else if (osy_str_is(a->action, "stop"))
-		kill(getpid(), SIGSTOP);
+		raise(SIGSTOP);
 	else
 		nanosleep(
 			&(struct timespec){a->delay_ms / 1000, a->delay_ms % 1000 * 1000000}, NULL);

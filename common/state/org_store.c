@@ -45,6 +45,18 @@ static enum osy_code unseal_into(const struct osy_secret *key, const char *name,
 	return osy_org_login_read_secrets(login, osy_secret_open(&plain), err);
 }
 
+enum osy_code osy_org_store_apart(const char *name, struct osy_err *err)
+{
+	return osy_fail(err, OSY_E_STATE,
+		"org %s is disconnected; `orgsync org add %s ...` connects it again", name, name);
+}
+
+static enum osy_code no_such_org(const char *name, struct osy_err *err)
+{
+	return osy_fail(err, OSY_E_NOT_FOUND,
+		"there is no org named %s; `orgsync org list` shows those there are", name);
+}
+
 /* Reads and unseals a login; ret must be zeroed. seen gets the sealed secrets. */
 static enum osy_code read_login(struct osy_pg *pg, const struct osy_secret *key, const char *name,
 	struct osy_org_login *ret, struct osy_buf *seen, struct osy_err *err)
@@ -58,8 +70,9 @@ static enum osy_code read_login(struct osy_pg *pg, const struct osy_secret *key,
 	if (rc)
 		return rc;
 	if (!osy_pg_rows(result))
-		return osy_fail(err, OSY_E_NOT_FOUND,
-			"there is no org named %s; `orgsync org list` shows those there are", name);
+		return no_such_org(name, err);
+	if (!osy_pg_str(result, 0, 5).len)
+		return osy_org_store_apart(name, err);
 	ret->instance_url = take(osy_pg_str(result, 0, 0));
 	ret->login_url = take(osy_pg_str(result, 0, 1));
 	ret->client_id = take(osy_pg_str(result, 0, 3));
@@ -165,20 +178,46 @@ enum osy_code osy_org_store_put(struct osy_pg *pg, const struct osy_secret *key,
 	return osy_pg_do(pg, NULL, err,
 		"INSERT INTO org (name, org_id, display_name, organization_type, is_sandbox, "
 		"instance_url, login_url, auth, "
-		"client_id, username, secrets) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-		"$11) "
+		"client_id, username, secrets, instance_name) VALUES ($1, $2, $3, $4, $5, $6, $7, "
+		"$8, $9, $10, $11, $12) "
 		"ON CONFLICT (name) DO UPDATE SET org_id = EXCLUDED.org_id, display_name = "
 		"EXCLUDED.display_name, "
 		"organization_type = EXCLUDED.organization_type, is_sandbox = EXCLUDED.is_sandbox, "
 		"instance_url = EXCLUDED.instance_url, login_url = EXCLUDED.login_url, auth = "
 		"EXCLUDED.auth, "
 		"client_id = EXCLUDED.client_id, username = EXCLUDED.username, secrets = "
-		"EXCLUDED.secrets",
+		"EXCLUDED.secrets, instance_name = "
+		"EXCLUDED.instance_name, disconnected_at = NULL",
 		OSY_PG_Z(name), identity ? OSY_PG_Z(identity->org_id) : OSY_PG_TEXT(OSY_STR_NULL),
 		identity ? OSY_PG_Z(identity->name) : OSY_PG_TEXT(OSY_STR_NULL),
 		identity ? OSY_PG_Z(identity->organization_type) : OSY_PG_TEXT(OSY_STR_NULL),
 		OSY_PG_BOOL(identity && identity->is_sandbox), OSY_PG_Z(login->instance_url),
 		OSY_PG_Z(login->login_url), OSY_PG_Z(osy_auth_name(login->auth)),
 		OSY_PG_Z(login->client_id), OSY_PG_Z(login->username),
-		OSY_PG_BYTES(osy_buf_str(&sealed)));
+		OSY_PG_BYTES(osy_buf_str(&sealed)),
+		identity ? OSY_PG_Z(identity->instance_name) : OSY_PG_TEXT(OSY_STR_NULL));
+}
+
+enum osy_code osy_org_store_drop(struct osy_pg *pg, const char *name, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
+	enum osy_code rc = osy_pg_do(pg, &row, err,
+		"WITH busy AS (SELECT min(id) AS id FROM run WHERE (source = $1 OR target = $1) "
+		"AND "
+		"(state IN ('Scan In Progress', 'Sync In Progress', 'Paused', 'Rollback', "
+		"'Rollback "
+		"Started') OR wanted IS NOT NULL OR automation IN ('off', 'restore'))), dropped AS "
+		"(UPDATE org SET secrets = '', disconnected_at = coalesce(disconnected_at, now()) "
+		"WHERE name = $1 AND (SELECT id FROM busy) IS NULL RETURNING 1) SELECT (SELECT "
+		"count(*) FROM dropped), (SELECT id FROM busy)",
+		OSY_PG_Z(name));
+
+	if (rc || osy_pg_i64(row, 0, 0, 0))
+		return rc;
+	struct osy_str run = osy_pg_str(row, 0, 1);
+	if (!run.len)
+		return no_such_org(name, err);
+	return osy_fail(err, OSY_E_STATE,
+		"run %.*s is under way and needs org %s; abort it first, or wait for its end",
+		(int)run.len, run.p, name);
 }

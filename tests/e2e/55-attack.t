@@ -22,10 +22,11 @@ runs "a run to attack" orgsync run start "$run" --wait
 
 # Secrets that cannot stand anywhere by chance.
 secret() { printf '%s%s' "$1" "$(head -c 18 /dev/urandom | base64 | tr '+/' 'xy')"; }
-python3 - "$SRC" "$run" "$(secret client)" "$(secret refresh)" "$(secret password)" "$(secret access)" "$(secret key)" >"$T/plan.json" <<'PY'
+record=$(curl -sf "$SRC/__sim/dump?object=Account" | json 'd["Id"]')
+python3 - "$SRC" "$run" "$record" "$(secret client)" "$(secret refresh)" "$(secret password)" "$(secret access)" "$(secret key)" >"$T/plan.json" <<'PY'
 import json, sys
-src, run, *secrets = sys.argv[1:]
-print(json.dumps({"src": src, "run": run, "secret": "orgsync-secret",
+src, run, record, *secrets = sys.argv[1:]
+print(json.dumps({"src": src, "run": run, "record": record, "secret": "orgsync-secret",
                   "secrets": dict(zip(("client", "refresh", "password", "access", "key"), secrets))}))
 PY
 
@@ -41,7 +42,7 @@ attack() { # SECTION
 		esac
 	done <"$T/$1.out"
 }
-for section in roles tokens others paths headers malformed bodies internal names secrets slow; do attack "$section"; done
+for section in roles rights tokens others paths headers malformed bodies internal names secrets slow; do attack "$section"; done
 
 # The same coordinator, alive; nobody made it stop or start anew.
 is "$(curl -s "$ORGSYNC_API_URL/readyz")" ok "the coordinator is ready after all that"

@@ -130,6 +130,28 @@ orgsync run list --since yesterday >/dev/null 2>"$T/err"
 is $? 2 "what is no time is refused"
 like "$(cat "$T/err")" 'write it as' "and it says how to write one"
 
+# ---- the log of a run ----------------------------------------------------------------------------------------------------
+told() { # RUN [ARGUMENTS]: level and message
+	orgsync run log "$@" -o json | json '[(e["level"], e["message"]) for e in d["items"]]'
+}
+is "$(told "$run")" "[('info', 'made of template crm, from src to dst, by bootstrap'), ('info', 'Scan In Progress'), ('info', 'Sync In Progress'), ('info', 'stage 1 is open'), ('info', 'stage 2 is open'), ('warn', 'Synced, with failures')]" \
+	"the log tells what a run went through, whatever runs came after it"
+is "$(told "$run" --level warn)" "[('warn', 'Synced, with failures')]" "by level"
+is "$(told "$run" --level error)" "[]" "errors alone"
+is "$(told "$run" --text 'STAGE 2')" "[('info', 'stage 2 is open')]" "by text"
+is "$(told "$second" --level warn)" "[('warn', 'Aborted')]" "of a run that was aborted"
+first=$(api "/runs/$run/log?limit=3")
+is "$(json '[e["event"] for e in d["items"]]' <<<"$first") $(api "/runs/$run/log?limit=3&cursor=$(json 'd["next"]' <<<"$first")" | json '[e["event"] for e in d["items"]]')" \
+	"['created', 'state', 'state'] ['stage', 'stage', 'state']" "page by page"
+orgsync run retry "$run" --wait >/dev/null 2>&1
+is "$(orgsync run log "$run" -o json | json '[e["message"] for e in d["items"]][6:9]')" "['pass 2: retry', 'Sync In Progress', 'stage 1 is open']" "a retry goes on with it"
+sed 's/  - name: Account/  - name: Nobody__c/' "$T/crm.yaml" >"$T/bad.yaml" && sed -i 's/name: crm/name: bad/' "$T/bad.yaml"
+orgsync template apply -f "$T/bad.yaml" >/dev/null || bail "the template is refused"
+bad=$(create_run bad)
+orgsync run start "$bad" --wait >/dev/null 2>&1
+like "$(told "$bad" --level error)" "^\\[\\('error', .Not Started: .*Nobody__c" "why a run was not planned is an error"
+orgsync run delete "$bad" -y
+
 # ---- retention -------------------------------------------------------------------------------------------------------
 topics() { find "$STACK_DIR" -maxdepth 4 -type d -name "$ORGSYNC_KAFKA_PREFIX.run.*-0" | wc -l; }
 is "$(topics)" 1 "one journal"
@@ -140,9 +162,11 @@ export ORGSYNC_RUN_RETENTION_DAYS=30
 coordinator coordinator2
 left() { [[ $(orgsync run list -q | xargs) == "$1" ]]; }
 gone() { [[ $(sql "SELECT count(*) FROM run WHERE id = '$1'") == 0 ]]; }
+orgsync schedule run clean-runs >/dev/null || bail "no clean-up"
 runs "a run is deleted when it has ended long enough ago" wait_for 60 gone "$second"
 is "$(orgsync run list -q | xargs)" "$third $run" "others stay"
 sql "UPDATE run SET ended_at = now() - interval '31 days' WHERE id = '$run'"
+sql "UPDATE schedule SET next_at = now() WHERE name = 'clean-runs'"
 kill9 "$COORDINATOR_PID"
 coordinator coordinator3
 runs "one with a journal too" wait_for 60 gone "$run"

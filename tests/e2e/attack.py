@@ -80,8 +80,9 @@ def alive(problems, after):
         problems.append("after %s: %s" % (after, error))
 
 
-def token_of(role, name=None):
-    made = json.loads(http("POST", "/api/v1/tokens", {"name": name or role, "role": role})[1])
+def token_of(role, name=None, rights=None):
+    body = {"name": name or role, "role": role}
+    made = json.loads(http("POST", "/api/v1/tokens", dict(body, rights=rights) if rights else body)[1])
     return made["token"], made["id"]
 
 
@@ -115,6 +116,40 @@ def roles():
                     problems.append("%s: %d, needed is %s: %s" % (role, status, needed, text))
             say(problems, "%s %s: for %s and up" % (method.upper(), pattern, needed))
     print("# %d calls" % count)
+
+
+def rights():
+    """Each right by itself opens its own operations and nothing else; all the others together do not open them."""
+    doc = yamlite.load(open(os.path.join(ROOT, "schemas/openapi.yaml"), encoding="utf-8").read())
+    names = doc["components"]["schemas"]["Right"]["enum"]
+    only = {name: token_of("operator", "only " + name, [name])[0] for name in names}
+    but = {name: token_of("operator", "all but " + name, [n for n in names if n != name])[0] for name in names}
+    operations = [(method.upper(), "/api/v1" + re.sub(r"{\w+}", "nobody", pattern), item[method]["x-role"], item[method].get("x-right"))
+                  for pattern, item in doc["paths"].items() for method in METHODS if method in item and pattern != "/doctor"]
+    for name in names:
+        problems, opened = [], 0
+        for method, path, role, right in operations:
+            for token, enough in ((only[name], role == "viewer" or right == name),
+                                  (but[name], role == "viewer" or right not in (None, name))):
+                status, text, _ = http(method, path, "{" if method == "POST" else None, token)
+                if enough == (status == 403) or status in (401, 500):
+                    problems.append("%s %s: %d, %s: %s" % (method, path, status, "enough" if enough else "not enough", text))
+            opened += right == name
+        say(problems + ([] if opened else ["it opens nothing"]), "the right %s opens its %d operations and no other" % (name, opened))
+    problems = []
+    schedule = {"name": "mine", "cron": "0 0 1 1 *", "template": "attack", "source": "src", "target": "dst"}
+    for given, want in ((["schedule"], 403), (["schedule", "start"], 403), (["schedule", "preview"], 403),
+                        (["schedule", "preview", "start"], 201)):
+        status, text, _ = http("POST", "/api/v1/schedules", schedule, token_of("operator", "s", given)[0])
+        if status != want:
+            problems.append("%s: %d, want %d: %s" % (given, status, want, text))
+    if http("POST", "/api/v1/schedules/mine/run", None, only["schedule"])[0] != 403:
+        problems.append("somebody who may not start a run has fired it")
+    say(problems, "who may not start runs has no schedule start them")
+    http("DELETE", "/api/v1/schedules/mine")
+    values = {name: json.loads(http("GET", "/api/v1/runs/%s/why/%s" % (PLAN["run"], PLAN["record"]), None, only[name])[1]).get("source")
+              for name in names}
+    say(["%s" % values] if [n for n, v in values.items() if v is not None] != ["start"] else [], "values of a record are for who may start runs")
 
 
 def tokens():

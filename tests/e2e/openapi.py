@@ -135,21 +135,25 @@ def call(method, pattern, want, body=None, what=None, query="", token=TOKEN_FILE
 
 def routes():
     """The routes of the coordinator's tables against the paths of the file."""
-    coded, roles = {}, {"VIEWER": "viewer", "OPERATOR": "operator", "ADMIN": "admin"}
-    row = re.compile(r'\{"(GET|POST|DELETE|PUT|PATCH)",\s*"(/[^"]*)",\s*OSY_ROLE_(\w+),')
+    coded, rights = {}, {}
+    row = re.compile(r'\{"(GET|POST|DELETE|PUT|PATCH)",\s*"(/[^"]*)",\s*OSY_(ROLE|RIGHT)_(\w+),')
     for source in glob.glob(os.path.join(ROOT, "coordinator/api_*.c")):
-        for method, path, role in row.findall(open(source, encoding="utf-8").read()):
-            coded[(method.lower(), path)] = roles[role]
-    written = {}
+        for method, path, kind, name in row.findall(open(source, encoding="utf-8").read()):
+            coded[(method.lower(), path)] = name.lower() if kind == "ROLE" else "operator"
+            rights[(method.lower(), path)] = name.lower() if kind == "RIGHT" else None
+    written, asked = {}, {}
     for path, item in DOC["paths"].items():
         for method in METHODS:
             if method in item:
                 written[(method, re.sub(r"{\w+}", "{}", path))] = item[method].get("x-role")
+                asked[(method, re.sub(r"{\w+}", "{}", path))] = item[method].get("x-right")
     problems = ["%s %s is not in schemas/openapi.yaml" % key for key in sorted(set(coded) - set(written))]
     problems += ["%s %s is in no table" % key for key in sorted(set(written) - set(coded))]
     problems += ["%s %s: role %s, documented %s" % (*key, coded[key], written[key])
                  for key in sorted(set(coded) & set(written)) if coded[key] != written[key]]
-    say(problems, "routes and roles are those of the coordinator's tables (%d)" % len(coded))
+    problems += ["%s %s: right %s, documented %s" % (*key, rights[key], asked[key])
+                 for key in sorted(set(coded) & set(written)) if rights[key] != asked[key]]
+    say(problems, "routes, roles and rights are those of the coordinator's tables (%d)" % len(coded))
 
 
 def events(run):
@@ -330,6 +334,10 @@ def runs(plan):
     call("get", "/runs/{id}/waiting", 200, None, "a page of one", "?limit=1", id=plan["run"])
     call("get", "/runs/{id}/waiting", 200, None, "of a parent", "?object=Contact&parent=001000000000001", id=plan["run"])
     call("get", "/runs/{id}/waiting/parents", 200, id=plan["run"])
+    call("get", "/runs/{id}/log", 200, id=run)
+    call("get", "/runs/{id}/log", 200, None, "a page of one", "?limit=1&level=info&text=pass", id=run)
+    call("get", "/runs/{id}/log", 400, None, "no level", "?level=loud", id=run)
+    call("get", "/runs/{id}/log", 404, None, "no such run", id="nobody")
     filters(plan)
     csv(plan["run"])
     events(plan["run"])
@@ -353,6 +361,10 @@ def admin(plan):
     call("post", "/idmap/rebuild", 200, {"source": "src", "target": "dst"})
     call("get", "/doctor", 200)
     call("get", "/tokens", 200)
+    single = call("post", "/tokens", 201, {"name": "single", "role": "operator", "rights": ["abort", "start"]}, "with single rights") or {}
+    call("post", "/tokens", 422, {"name": "single", "role": "operator", "rights": ["fly"]}, "an unknown right")
+    call("post", "/tokens", 422, {"name": "single", "role": "admin", "rights": ["start"]}, "rights of an admin")
+    call("post", "/tokens", 422, {"name": "single", "role": "operator", "rights": []}, "no right at all")
     made = call("post", "/tokens", 201, {"name": "one", "role": "viewer"}) or {}
     call("post", "/tokens", 422, {"name": "one", "role": "king"}, "an unknown role")
     path = os.path.join(os.path.dirname(PLAN), "made")
@@ -360,10 +372,61 @@ def admin(plan):
         file.write(made.get("token", ""))
     call("get", "/tokens", 403, None, "as a viewer", token=path)
     call("delete", "/tokens/{id}", 204, id=made.get("id"))
+    call("delete", "/tokens/{id}", 404, None, "that was revoked", id=made.get("id"))
+    rows = {row["id"]: row for row in (call("get", "/tokens", 200, None, "with one that was revoked") or {}).get("items", [])}
+    mine = [rows.get(t.get("id"), {}) for t in (single, made)]
+    got = [mine[0].get("rights"), mine[0].get("lastUsedAt"), mine[1].get("rights"), bool(mine[1].get("lastUsedAt")), bool(mine[1].get("revokedAt"))]
+    say([] if got == [["start", "abort"], None, None, True, True] else ["got %s" % got], "the list tells rights, use and end of a token")
     call("get", "/runs", 401, None, "with a token that was revoked", token=path)
     call("get", "/runs", 401, None, "without a token", token=None)
     call("get", "/audit", 200)
     call("get", "/audit", 200, None, "a page of one", "?limit=1")
+
+
+def schedules(plan):
+    new = {"name": "nightly", "cron": "0 2 * * mon-fri", "template": plan["runTemplate"], "source": "src", "target": "dst"}
+    call("get", "/schedules", 200)
+    call("post", "/schedules", 201, new)
+    call("post", "/schedules", 201, dict(new, cron="0 3 * * *"), "replaced")
+    call("post", "/schedules", 422, dict(new, cron="0 3 * *"), "four fields")
+    call("post", "/schedules", 422, dict(new, cron="0 0 30 2 *"), "a day that never comes")
+    call("post", "/schedules", 422, dict(new, name="a/b"), "no name")
+    call("post", "/schedules", 404, dict(new, template="nobody"), "no such template")
+    call("post", "/schedules", 404, dict(new, source="nobody"), "no such org")
+    call("post", "/schedules", 422, dict(new, target="src"), "source and target are the same")
+    call("post", "/schedules", 422, dict(new, cleans="audit"), "both")
+    call("post", "/schedules", 422, {"name": "x", "cron": "0 3 * * *"}, "neither")
+    call("post", "/schedules", 422, {"name": "x", "cron": "0 3 * * *", "cleans": "orgs"}, "no such table")
+    call("post", "/schedules", 201, {"name": "sweep", "cron": "0 3 * * *", "cleans": "firings"})
+    call("get", "/schedules/{name}", 200, name="nightly")
+    call("get", "/schedules/{name}", 404, None, "no such schedule", name="nobody")
+    call("get", "/schedules/{name}/firings", 200, None, "none yet", name="nightly")
+    call("get", "/schedules/{name}/firings", 404, None, "no such schedule", name="nobody")
+    paused = call("post", "/schedules/{name}/pause", 200, name="nightly") or {}
+    say([] if paused.get("paused") and paused.get("nextAt") is None else ["got %s" % paused], "a paused schedule has no next time")
+    run = (call("post", "/schedules/{name}/run", 200, None, "though paused", name="nightly") or {}).get("run")
+    call("post", "/schedules/{name}/run", 200, name="sweep")
+    call("post", "/schedules/{name}/run", 404, None, "no such schedule", name="nobody")
+    until(run, "Synced")
+    call("post", "/schedules/{name}/run", 200, None, "again", name="nightly")
+    call("get", "/schedules/{name}/firings", 200, None, "a page of one", "?limit=1", name="nightly")
+    resumed = call("post", "/schedules/{name}/resume", 200, name="nightly") or {}
+    say([] if not resumed.get("paused") and resumed.get("nextAt") else ["got %s" % resumed], "a resumed one has")
+    call("post", "/schedules/{name}/resume", 404, None, "no such schedule", name="nobody")
+    call("delete", "/schedules/{name}", 204, name="nightly")
+    call("delete", "/schedules/{name}", 404, None, "no such schedule", name="nightly")
+    call("delete", "/schedules/{name}", 204, None, "a clean-up", name="sweep")
+
+
+def disconnect(plan):
+    """Last: nothing works with that org any more."""
+    call("post", "/orgs/{name}/disconnect", 404, None, "no such org", name="nobody")
+    for run in (call("get", "/runs", 200) or {}).get("items", []):
+        until(run["id"], "Not Started", "Scanned", "Synced", "Aborted", "Rollback Completed")
+    org = call("post", "/orgs/{name}/disconnect", 200, name="dst") or {}
+    say([] if org.get("connected") is False and org.get("disconnectedAt") else ["got %s" % org], "the org says so")
+    call("post", "/orgs/{name}/test", 409, None, "disconnected", name="dst")
+    call("post", "/runs", 409, {"template": plan["runTemplate"], "source": "src", "target": "dst"}, "of a disconnected org")
 
 
 def main():
@@ -373,7 +436,9 @@ def main():
     hooks(plan)
     templates(plan)
     runs(plan)
+    schedules(plan)
     admin(plan)
+    disconnect(plan)
     documented = {(m, p) for p, item in DOC["paths"].items() for m in METHODS if m in item}
     say(["%s %s was not called" % key for key in sorted(documented - called)], "every operation was called")
 

@@ -156,8 +156,7 @@ static void handle(const struct osy_route *route, char **params, struct osy_str 
 	const struct osy_api_context context = {.settings = &settings};
 	struct osy_call call = {.context = &context,
 		.body = body,
-		.role = OSY_ROLE_ADMIN,
-		.token = "fuzz",
+		.caller = {.role = OSY_ROLE_ADMIN, .token = "fuzz"},
 		.status = 200,
 		.out = OSY_BUF(64u * 1024 * 1024)};
 	struct osy_err err = OSY_ERR_NONE;

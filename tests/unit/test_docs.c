@@ -1,6 +1,6 @@
 /*
- * Parts of pages that follow from tables: docs/settings.md from OSY_SETTINGS, docs/messages.md from
- * OSY_BATCH_HEAD and OSY_OUTCOMES. The tests compare; with
+ * Parts of pages that follow from tables: docs/settings.md from OSY_SETTINGS, docs/security.md from
+ * OSY_RIGHTS, docs/messages.md from OSY_BATCH_HEAD and OSY_OUTCOMES. The tests compare; with
  * UPDATE_DOCS=1 they write instead. The root is OSY_ROOT, or what this file was compiled from.
  */
 #include <setjmp.h>
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "api.h"
 #include "check.h"
 #include "osy/batch.h"
 #include "osy/mem.h"
@@ -143,6 +144,23 @@ static void settings_table(void **state)
 	hold("docs/settings.md", "settings", &out);
 }
 
+/* ---- Rights ---- */
+static void rights(void **state)
+{
+	static const char *const rows[][2] = {
+#define X(symbol, name, what) {name, what},
+		OSY_RIGHTS(X)
+#undef X
+	};
+	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(PAGE_BYTES);
+
+	(void)state;
+	osy_buf_addz(&out, "| right | may |\n|---|---|\n");
+	for (size_t i = 0; i < OSY_COUNT(rows); i++)
+		osy_buf_addf(&out, "| `%s` | %s |\n", rows[i][0], rows[i][1]);
+	hold("docs/security.md", "rights", &out);
+}
+
 /* ---- Messages ---- */
 static void batch_head(void **state)
 {
@@ -206,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds_of_findings),
 		cmocka_unit_test(settings_table),
+		cmocka_unit_test(rights),
 		cmocka_unit_test(batch_head),
 		cmocka_unit_test(numbers_of_outcomes),
 	};

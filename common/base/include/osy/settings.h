@@ -50,6 +50,8 @@ enum osy_program { OSY_IN_COORDINATOR = 1, OSY_IN_WORKER = 2, OSY_IN_CLI = 4 };
 	X(bootstrap_token_file, "bootstrap-token-file", "ORGSYNC_BOOTSTRAP_TOKEN_FILE", TEXT, "",  \
 		0, 0, OSY_IN_COORDINATOR,                                                          \
 		"write a first admin token to this file when there is no token yet")               \
+	X(run_slots, "run-slots", "ORGSYNC_RUN_SLOTS", INT, "8", 1, 64, OSY_IN_COORDINATOR,        \
+		"runs that one coordinator drives at once; the others wait for their turn")        \
 	X(limit_probe_ms, "limit-probe-ms", "ORGSYNC_LIMIT_PROBE_MS", INT, "30000", 1000, 3600000, \
 		OSY_SERVERS,                                                                       \
 		"how often an org without API calls is asked for its limits, and files are sent "  \
@@ -58,6 +60,16 @@ enum osy_program { OSY_IN_COORDINATOR = 1, OSY_IN_WORKER = 2, OSY_IN_CLI = 4 };
 		36500, OSY_IN_COORDINATOR,                                                         \
 		"days after which a run that has ended is deleted with its journal and "           \
 		"snapshots; "                                                                      \
+		"0: never (days)")                                                                 \
+	X(audit_retention_days, "audit-retention-days", "ORGSYNC_AUDIT_RETENTION_DAYS", INT, "90", \
+		0, 36500, OSY_IN_COORDINATOR,                                                      \
+		"days after which rows of the audit are deleted; 0: never (days)")                 \
+	X(token_retention_days, "token-retention-days", "ORGSYNC_TOKEN_RETENTION_DAYS", INT, "90", \
+		0, 36500, OSY_IN_COORDINATOR,                                                      \
+		"days after which a token that was revoked is shown no more; 0: never (days)")     \
+	X(firing_retention_days, "firing-retention-days", "ORGSYNC_FIRING_RETENTION_DAYS", INT,    \
+		"60", 0, 36500, OSY_IN_COORDINATOR,                                                \
+		"days after which what came of a schedule's time is deleted, once its run is; "    \
 		"0: never (days)")                                                                 \
 	X(publish_buffer_mb, "publish-buffer-mb", "ORGSYNC_PUBLISH_BUFFER_MB", INT, "24", 4, 4096, \
 		OSY_IN_COORDINATOR,                                                                \

@@ -19,5 +19,11 @@ enum osy_code osy_org_store_open(struct osy_pg *pg, const struct osy_secret *key
 enum osy_code osy_org_store_put(struct osy_pg *pg, const struct osy_secret *key, const char *name,
 	const struct osy_org_login *login, const struct osy_org_identity *identity,
 	struct osy_err *err) OSY_CHECKED;
+/* Drops the credentials of an org and keeps its row: it is disconnected until it is put again.
+ * OSY_E_NOT_FOUND, and OSY_E_STATE while a run under way needs it. */
+enum osy_code osy_org_store_drop(
+	struct osy_pg *pg, const char *name, struct osy_err *err) OSY_CHECKED;
+/* The one sentence for an org that is disconnected: OSY_E_STATE. */
+enum osy_code osy_org_store_apart(const char *name, struct osy_err *err);
 
 #endif
