@@ -148,12 +148,19 @@ struct asked {
 	int64_t next_at; /* wall ms */
 };
 
-/* A schedule starts runs with the rights of who has made it. */
-static enum osy_code needs_of(const struct osy_call *call, bool runs, struct osy_err *err)
+/* A schedule does what it does with the rights of who has made it or set it off. cleans: NULL for
+ * one that starts runs. */
+static enum osy_code needs_of(
+	const struct osy_call *call, struct osy_str cleans, struct osy_err *err)
 {
-	enum osy_code rc = runs ? osy_call_needs(call, OSY_RIGHT_PREVIEW, err) : OSY_OK;
+	enum osy_code rc;
 
-	return rc || !runs ? rc : osy_call_needs(call, OSY_RIGHT_START, err);
+	if (osy_str_is(cleans, "runs"))
+		return osy_call_needs(call, OSY_RIGHT_DELETE, err);
+	if (cleans.p)
+		return osy_call_needs(call, OSY_ROLE_ADMIN, err);
+	rc = osy_call_needs(call, OSY_RIGHT_PREVIEW, err);
+	return rc ? rc : osy_call_needs(call, OSY_RIGHT_START, err);
 }
 
 static enum osy_code check_action(struct osy_call *call, const struct osy_json *body,
@@ -168,7 +175,7 @@ static enum osy_code check_action(struct osy_call *call, const struct osy_json *
 		if (!rc)
 			rc = osy_call_text(body, "target", &asked->target, err);
 		if (!rc)
-			rc = needs_of(call, true, err);
+			rc = needs_of(call, OSY_STR_NULL, err);
 		return rc ? rc
 			  : osy_drive_may_create(
 				    call->pg, asked->template, asked->source, asked->target, err);
@@ -180,7 +187,22 @@ static enum osy_code check_action(struct osy_call *call, const struct osy_json *
 	rc = osy_call_text(body, "cleans", &asked->cleans, err);
 	if (!rc && !osy_clean_is_known(asked->cleans))
 		rc = osy_fail(err, OSY_E_INVALID, "what a schedule cleans is " OSY_CLEANS);
-	return rc;
+	return rc ? rc : needs_of(call, osy_str(asked->cleans), err);
+}
+
+/* Whether the caller may set it off, or (only_cleans) take a clean-up away. */
+static enum osy_code check_rights(struct osy_call *call, bool only_cleans, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
+	enum osy_code rc = osy_pg_do(call->pg, &row, err,
+		"SELECT cleans FROM schedule WHERE name = $1", OSY_PG_Z(call->params[0]));
+
+	if (rc)
+		return rc;
+	if (!osy_pg_rows(row))
+		return no_such_schedule(call->params[0], err);
+	struct osy_str cleans = osy_pg_str(row, 0, 0);
+	return only_cleans && !cleans.p ? OSY_OK : needs_of(call, cleans, err);
 }
 
 /* Its first time, by the clock of Postgres. */
@@ -249,9 +271,12 @@ static enum osy_code add(struct osy_call *call, struct osy_err *err)
 static enum osy_code remove_schedule(struct osy_call *call, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
-	enum osy_code rc = osy_pg_do(call->pg, &result, err,
-		"DELETE FROM schedule WHERE name = $1 RETURNING name", OSY_PG_Z(call->params[0]));
+	enum osy_code rc = check_rights(call, true, err);
 
+	if (!rc)
+		rc = osy_pg_do(call->pg, &result, err,
+			"DELETE FROM schedule WHERE name = $1 RETURNING name",
+			OSY_PG_Z(call->params[0]));
 	if (rc)
 		return rc;
 	if (!osy_pg_rows(result))
@@ -265,19 +290,11 @@ static enum osy_code remove_schedule(struct osy_call *call, struct osy_err *err)
 /* Due from now on, unless it is already; *ret_due: since when. */
 static enum osy_code make_due(struct osy_call *call, int64_t *ret_due, struct osy_err *err)
 {
-	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
-	enum osy_code rc = osy_pg_do(call->pg, &result, err,
-		"SELECT template IS NOT NULL FROM schedule WHERE name = $1",
-		OSY_PG_Z(call->params[0]));
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *due = NULL;
+	enum osy_code rc = check_rights(call, false, err);
 
 	if (rc)
 		return rc;
-	if (!osy_pg_rows(result))
-		return no_such_schedule(call->params[0], err);
-	rc = needs_of(call, osy_pg_i64(result, 0, 0, 0) != 0, err);
-	if (rc)
-		return rc;
-	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *due = NULL;
 	rc = osy_pg_do(call->pg, &due, err,
 		"UPDATE schedule SET next_at = least(next_at, clock_timestamp()) WHERE name = $1 "
 		"RETURNING next_at",
@@ -347,9 +364,11 @@ static enum osy_code set_paused(
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
 	int64_t next = 0;
-	enum osy_code rc = osy_pg_do(call->pg, &row, err,
-		"SELECT cron FROM schedule WHERE name = $1", OSY_PG_Z(call->params[0]));
+	enum osy_code rc = check_rights(call, paused, err);
 
+	if (!rc)
+		rc = osy_pg_do(call->pg, &row, err, "SELECT cron FROM schedule WHERE name = $1",
+			OSY_PG_Z(call->params[0]));
 	if (rc)
 		return rc;
 	if (!osy_pg_rows(row))

@@ -7,8 +7,9 @@
 
 #define LONGEST 200
 #define DAY_MINUTES 1440
-/* The 29th of February is eight years from the next at most. */
-#define FARTHEST_DAYS (9 * 366)
+/* The 29th of February is eight years from the next at most, and forty from the next that is a
+ * certain day of the week. */
+#define FARTHEST_DAYS (41 * 366)
 
 static const char *const month_names[] = {
 	"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"};

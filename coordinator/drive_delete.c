@@ -59,15 +59,18 @@ static enum osy_code held_lanes(struct osy_pg *pg, const struct osy_settings *se
 static enum osy_code wait_for_lanes(struct osy_drive *drive, struct osy_err *err)
 {
 	int64_t held = 0;
+	enum osy_code rc = held_lanes(drive->pg, drive->settings, drive->run, &held, err);
 
-	for (;;) {
-		enum osy_code rc = held_lanes(drive->pg, drive->settings, drive->run, &held, err);
-		if (rc || held == 0)
-			return rc;
+	if (rc || held == 0)
+		return rc;
+	osy_driver_waiting(drive->driver, true); /* no run that has work waits for this one */
+	while (!rc && held) {
 		rc = osy_drive_wait(drive, 100, err);
-		if (rc)
-			return rc;
+		if (!rc)
+			rc = held_lanes(drive->pg, drive->settings, drive->run, &held, err);
 	}
+	osy_driver_waiting(drive->driver, false);
+	return rc;
 }
 
 static void drop_claims(struct osy_drive *drive)

@@ -163,13 +163,18 @@ static void begin(struct osy_hooks *hooks, const struct osy_pg_result *rows, siz
 }
 
 /* Calls of one run to one hook go one after the other. */
-#define CLAIM                                                                                  \
-	"WITH pick AS (SELECT id FROM hook_call p WHERE state = 'pending' AND due_at <= "      \
-	"clock_timestamp() AND NOT EXISTS (SELECT 1 FROM hook_call e WHERE e.run = p.run AND " \
-	"e.hook = p.hook AND e.seq < p.seq AND e.state = 'pending') ORDER BY due_at LIMIT $1 " \
-	"FOR UPDATE SKIP LOCKED) UPDATE hook_call c SET attempts = attempts + 1, sent_at = "   \
-	"clock_timestamp(), due_at = clock_timestamp() + (timeout_ms + $2) * interval '1 "     \
-	"millisecond' FROM pick WHERE c.id = pick.id RETURNING c.id::text, c.run, c.hook, "    \
+/* Under way to one receiver, or soon again: one that is slow or away must not hold up the others.
+ */
+#define HOOK_MOST "4"
+#define CLAIM                                                                                   \
+	"WITH pick AS (SELECT id FROM hook_call p WHERE state = 'pending' AND due_at <= "       \
+	"clock_timestamp() AND NOT EXISTS (SELECT 1 FROM hook_call e WHERE e.run = p.run AND "  \
+	"e.hook = p.hook AND e.seq < p.seq AND e.state = 'pending') AND (SELECT count(*) FROM " \
+	"hook_call f WHERE f.hook = p.hook AND f.state = 'pending' AND f.attempts > 0 AND "     \
+	"f.due_at > clock_timestamp()) < " HOOK_MOST " ORDER BY due_at LIMIT $1 "               \
+	"FOR UPDATE SKIP LOCKED) UPDATE hook_call c SET attempts = attempts + 1, sent_at = "    \
+	"clock_timestamp(), due_at = clock_timestamp() + (timeout_ms + $2) * interval '1 "      \
+	"millisecond' FROM pick WHERE c.id = pick.id RETURNING c.id::text, c.run, c.hook, "     \
 	"c.body, c.timeout_ms, c.attempts, c.attempts_most"
 
 static void look(struct osy_hooks *hooks)

@@ -11,6 +11,7 @@
 
 #define ANSWER_MOST (4u * 1024 * 1024)
 #define LOOK_MS 200
+#define RUN_LOOK_MS 1000 /* whether it is to stop */
 #define LONGEST_WAIT_MS 30000
 
 struct publish_hook {
@@ -314,12 +315,32 @@ static enum osy_code begin(struct asked *asked, struct osy_str body, const char 
 	return osy_hook_start(hook->http, &to, &request, answered, asked, ret, err);
 }
 
+/* The run is to stop, or this program: who is asked is not waited for. */
+static enum osy_code look(const struct publish_hook *hook, int64_t *looked_at, struct osy_err *err)
+{
+	struct osy_drive *drive = hook->drive;
+	int64_t now = osy_mono_ms();
+
+	if (osy_driver_stopping(drive->driver))
+		return osy_fail(err, OSY_E_FENCED, "the coordinator stops");
+	if (now - *looked_at < RUN_LOOK_MS)
+		return OSY_OK;
+	*looked_at = now;
+	enum osy_code rc = osy_drive_load(drive, err);
+	if (rc || !(drive->wants_abort || drive->held))
+		return rc;
+	rc = wrong(hook, err, "is not waited for: the run is to stop");
+	err->retry_after_ms = 1;
+	return rc;
+}
+
 /* The network of the run waits meanwhile: answers of reads lie in the kernel until we are back. */
 enum osy_code publish_hook_ask(struct publish_hook *hook, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf body = OSY_BUF(64u * 1024 * 1024);
 	struct asked asked = {.hook = hook, .err = OSY_ERR_NONE};
 	struct osy_http_call *call = NULL;
+	int64_t looked_at = 0;
 	char id[40];
 
 	if (!hook->rows)
@@ -331,10 +352,9 @@ enum osy_code publish_hook_ask(struct publish_hook *hook, struct osy_err *err)
 	enum osy_code rc = begin(&asked, osy_buf_str(&body), id, &call, err);
 	while (!rc && !asked.over) {
 		osy_http_poll(hook->http, LOOK_MS, NULL, 0, NULL);
-		if (!asked.over && osy_driver_stopping(hook->drive->driver)) {
+		rc = asked.over ? OSY_OK : look(hook, &looked_at, err);
+		if (rc)
 			osy_http_cancel(call);
-			return osy_fail(err, OSY_E_FENCED, "the coordinator stops");
-		}
 	}
 	if (!rc && asked.rc) {
 		*err = asked.err;

@@ -57,13 +57,15 @@ static enum osy_code bound(
 		OSY_PG_Z(text));
 }
 
+/* Runs come before clean-ups, which may be long, and else any of those that are due: one that
+ * cannot be fired holds up no other. */
 static enum osy_code pick(struct osy_pg *pg, const char *name, struct firing *ret, bool *ret_found,
 	struct osy_err *err)
 {
 	enum osy_code rc = osy_pg_do(pg, &ret->row, err,
 		"SELECT name, cron, template, source, target, cleans, paused, clock_timestamp() "
 		"FROM schedule WHERE next_at <= clock_timestamp() AND ($1::text IS NULL OR name = "
-		"$1) ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED",
+		"$1) ORDER BY cleans IS NOT NULL, random() LIMIT 1 FOR UPDATE SKIP LOCKED",
 		OSY_PG_TEXT(osy_str(name)));
 
 	*ret_found = !rc && osy_pg_rows(ret->row) > 0;
@@ -157,6 +159,7 @@ static enum osy_code record(struct osy_pg *pg, const struct firing *firing, stru
 static enum osy_code move_on(struct osy_pg *pg, const struct firing *firing, struct osy_err *err)
 {
 	struct osy_cron cron;
+	int64_t next;
 	enum osy_code rc;
 
 	if (firing->more)
@@ -164,10 +167,11 @@ static enum osy_code move_on(struct osy_pg *pg, const struct firing *firing, str
 	rc = osy_cron_parse(firing->cron, &cron, err);
 	if (rc)
 		return rc;
+	next = osy_cron_next(&cron, firing->now); /* -1: never again */
 	return osy_pg_do(pg, NULL, err,
 		"UPDATE schedule SET next_at = to_timestamp($2::bigint / 1000.0) WHERE name = $1",
 		OSY_PG_Z(firing->name),
-		firing->paused ? OSY_PG_NULL : OSY_PG_I64(osy_cron_next(&cron, firing->now)));
+		firing->paused || next < 0 ? OSY_PG_NULL : OSY_PG_I64(next));
 }
 
 static enum osy_code fire(struct osy_pg *pg, const struct osy_settings *settings, const char *name,
@@ -253,19 +257,20 @@ static enum osy_code is_due(struct osy_pg *pg, bool *ret, struct osy_err *err)
 static void *schedules_main(void *arg)
 {
 	struct osy_schedules *schedules = arg;
+	enum osy_code rc = OSY_OK;
 	bool fired = false;
 
 	do {
 		struct osy_err err = OSY_ERR_NONE;
 		bool due = false;
-		enum osy_code rc = is_due(schedules->pg, &due, &err);
+		rc = is_due(schedules->pg, &due, &err);
 		fired = false;
 		if (!rc && due)
 			rc = osy_schedule_fire(
 				schedules->pg, schedules->settings, NULL, &fired, &err);
 		if (rc)
 			osy_log(OSY_WARN, "schedule.failed", OSY_KV_ERR(&err));
-	} while (rest(schedules, fired ? 0 : LOOK_MS));
+	} while (rest(schedules, !rc && fired ? 0 : LOOK_MS));
 	return NULL;
 }
 

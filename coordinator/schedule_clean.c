@@ -18,12 +18,17 @@ static const struct clean {
 	const char *sql;
 } cleans[] = {
 	/* Deleted in the eyes of all programs; whoever drives it removes the rest. One that has
-	 * automation of its target off alone knows what it was. */
+	 * automation of its target off alone knows what it was. One that a schedule has made and
+	 * that never began is nobody's; a person's waits for the person. */
 	{"runs", offsetof(struct osy_settings, run_retention_days),
 		"WITH gone AS (UPDATE run SET state = 'Deleted', wanted = NULL WHERE id IN (SELECT "
-		"id FROM run WHERE state IN ('Synced', 'Aborted', 'Rollback Completed') AND "
-		"coalesce(automation, 'on') = 'on' AND ended_at < clock_timestamp() - $1 * "
-		"interval '1 day' ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1), "
+		"id FROM run r WHERE coalesce(automation, 'on') = 'on' AND ((state IN ('Synced', "
+		"'Aborted', 'Rollback Completed') AND ended_at < clock_timestamp() - $1 * interval "
+		"'1 day') OR (state IN ('Not Started', 'Scanned') AND wanted IS NULL AND "
+		"created_at "
+		"< clock_timestamp() - $1 * interval '1 day' AND EXISTS (SELECT 1 FROM firing f "
+		"WHERE f.run = r.id))) ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED) "
+		"RETURNING 1), "
 		"moved AS (UPDATE world SET version = version + 1 WHERE EXISTS (SELECT 1 FROM "
 		"gone)) SELECT count(*) FROM gone"},
 	{"audit", offsetof(struct osy_settings, audit_retention_days),

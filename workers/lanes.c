@@ -29,6 +29,7 @@
 struct share {
 	int64_t lanes;	       /* a fair share */
 	int64_t mine;	       /* what is ours of all */
+	int64_t named;	       /* and of those that nobody wants any more, too */
 	int64_t workers, rank; /* live ones, and how many of them come before us */
 };
 
@@ -42,8 +43,8 @@ static enum osy_code ask_share(struct osy_worker *worker, struct share *ret, str
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	enum osy_code rc = osy_pg_do(worker->pg, &result, err,
 		"SELECT (SELECT count(*) " WANTED "), (SELECT count(*) " WANTED
-		"AND l.owner = $1), "
-		"w.workers, w.rank FROM (SELECT count(*) AS workers, count(*) FILTER (WHERE p.id < "
+		"AND l.owner = $1), w.workers, w.rank, (SELECT count(*) FROM lane l WHERE l.owner "
+		"= $1) FROM (SELECT count(*) AS workers, count(*) FILTER (WHERE p.id < "
 		"$1) AS rank FROM process p WHERE p.kind = 'worker' AND NOT p.draining AND " LIVE
 		") w",
 		OSY_PG_Z(worker->id), OSY_PG_I64(worker->settings->lease_ms));
@@ -54,6 +55,7 @@ static enum osy_code ask_share(struct osy_worker *worker, struct share *ret, str
 	ret->mine = osy_pg_i64(result, 0, 1, 0);
 	ret->workers = workers > 1 ? workers : 1;
 	ret->rank = osy_pg_i64(result, 0, 3, 0);
+	ret->named = osy_pg_i64(result, 0, 4, 0);
 	ret->lanes = (wanted + ret->workers - 1) / ret->workers;
 	return OSY_OK;
 }
@@ -149,17 +151,32 @@ static enum osy_code claim(
 	return OSY_OK;
 }
 
+/* A lane that is ours by name and that nothing here has work for: no one else could have it. */
+static enum osy_code disown(struct osy_worker *worker, const struct osy_pg_result *result,
+	size_t row, struct osy_err *err)
+{
+	return osy_pg_do(worker->pg, NULL, err,
+		"UPDATE lane SET owner = NULL WHERE run = $1 AND pass = $2 AND lane = $3 AND owner "
+		"= "
+		"$4 AND epoch = $5",
+		OSY_PG_TEXT(osy_pg_str(result, row, 0)), OSY_PG_I64(osy_pg_i64(result, row, 1, 0)),
+		OSY_PG_I64(osy_pg_i64(result, row, 2, 0)), OSY_PG_Z(worker->id),
+		OSY_PG_I64(osy_pg_i64(result, row, 3, 0)));
+}
+
 /*
- * What Postgres says of lanes that are ours by name: lanes here whose epoch moved on are lost,
- * lanes that we do not know (claimed, and the answer never came) are taken up.
+ * What Postgres says of lanes that are ours by name, whatever has become of their runs: lanes here
+ * whose epoch moved on are lost; lanes that we do not know (claimed, and the answer never came) are
+ * taken up, or given back when their run has ended. Those of ended runs that are here go the usual
+ * way, for a request may be in flight.
  */
 static enum osy_code verify(struct osy_worker *worker, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	unsigned term = osy_pulse_term(worker->pulse);
 	enum osy_code rc = osy_pg_do(worker->pg, &result, err,
-		"SELECT l.run, l.pass, l.lane, l.epoch, l.position, " SPREAD " " WANTED
-		"AND l.owner = $1",
+		"SELECT l.run, l.pass, l.lane, l.epoch, l.position, " SPREAD
+		" FROM lane l WHERE l.owner = $1",
 		OSY_PG_Z(worker->id));
 
 	if (rc)
@@ -173,18 +190,19 @@ static enum osy_code verify(struct osy_worker *worker, struct osy_err *err)
 		struct osy_wrun *run = osy_runs_find(worker, id, (int)osy_pg_i64(result, i, 1, 1));
 		int number = (int)osy_pg_i64(result, i, 2, 0);
 		int64_t epoch = osy_pg_i64(result, i, 3, 0);
-		if (!run)
-			continue;
-		struct osy_wlane *lane = find_lane(worker, run, number);
+		struct osy_wlane *lane = run ? find_lane(worker, run, number) : NULL;
 		while (lane && (lane->epoch != epoch || lane->run != run || lane->lane != number))
 			lane = lane->next;
 		if (lane)
 			lane->lost = false;
-		else
+		else if (run && run->active)
 			add_lane(worker, run, number, result, i);
+		else if (disown(worker, result, i, err))
+			rc = err->code; /* looked at again */
 	}
-	osy_pulse_verified(worker->pulse, term);
-	return OSY_OK;
+	if (!rc)
+		osy_pulse_verified(worker->pulse, term);
+	return rc;
 }
 
 /* Marks so many lanes to be given back: those that fall to others first, of these those without
@@ -224,8 +242,8 @@ enum osy_code osy_lanes_balance(struct osy_worker *worker, struct osy_err *err)
 	/* Lanes that are ours by name and unknown here, or the other way round: look closely. */
 	int64_t here = 0;
 	for (const struct osy_wlane *lane = worker->lanes; lane; lane = lane->next)
-		here += lane->run->active && !lane->lost;
-	if (!rc && (here != share.mine || !osy_pulse_may_send(worker->pulse)))
+		here += !lane->lost;
+	if (!rc && (here != share.named || !osy_pulse_may_send(worker->pulse)))
 		rc = verify(worker, err);
 	if (rc)
 		return rc;

@@ -84,6 +84,8 @@ static void apply_row(
 
 	row->lost = row->was_update = row->ask = false;
 	row->action = sent->job ? OSY_ACT_UPDATE : OSY_ACT_INSERT;
+	/* Found by its key: in Redis, and of a worker that died perhaps there alone. */
+	row->put |= sent->job && (!row->mapped || bulk->adopted);
 	switch ((enum osy_lresult)sent->result) {
 	case OSY_LRESULT_OK: {
 		struct osy_sf_row_result result = {

@@ -54,7 +54,7 @@ static void compare_found(struct osy_lbatch *batch, struct osy_lrow *row)
 	uint64_t *written =
 		osy_arena_calloc(&batch->arena, batch->column_count / 64 + 1, sizeof(*written));
 
-	row->put = !row->mapped;
+	row->put |= !row->mapped;
 	if (osy_load_compares(batch) && osy_load_differs(batch, row, written)) {
 		row->action = OSY_ACT_UPDATE;
 		row->written = written;

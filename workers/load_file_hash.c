@@ -22,7 +22,7 @@ static void is_same(struct osy_lfile *file)
 	for (unsigned w = 0; w <= batch->column_count / 64; w++)
 		any |= row->written[w] != 0;
 	if (!any) {
-		row->outcome = OSY_EXISTING;
+		row->outcome = row->revived ? OSY_INSERTED : OSY_EXISTING;
 		row->action = OSY_ACT_NONE;
 	}
 	osy_lfile_leave(file, false);
@@ -62,15 +62,37 @@ static bool on_piece(struct osy_http_call *http, struct osy_str piece, void *arg
 	return true;
 }
 
+static bool is_final(const struct osy_lfile *file, const struct osy_sf_reply *reply)
+{
+	struct osy_lrow *row = &file->batch->rows[file->row];
+
+	return (reply->code == OSY_E_SALESFORCE && reply->err.cls != OSY_RETRY) ||
+	       (!osy_lfile_not_executed(&reply->err) && ++row->tries >= OSY_LOAD_FILE_TRIES);
+}
+
+/* What has been sent and cannot be read is in, and not told to be what was sent; what was to be
+ * compared is sent, unless the org refuses to show it. */
+static void cannot_hash(struct osy_lfile *file, const struct osy_err *err)
+{
+	file->theirs[0] = 0;
+	if (file->asks == OSY_FILE_VERIFY) {
+		osy_lfile_verified(file);
+	} else if (err->code == OSY_E_SALESFORCE) {
+		osy_load_refuse_err(file->batch, file->row, err);
+		osy_lfile_leave(file, false);
+	} else {
+		osy_lfile_read_now(file);
+	}
+}
+
 static void on_hashed(struct osy_lcall *call, struct osy_sf_reply *reply)
 {
 	struct osy_lfile *file = call->file;
 
 	if (!call->batch)
 		return;
-	if (reply->code == OSY_E_SALESFORCE && reply->err.cls != OSY_RETRY) {
-		osy_load_refuse_err(file->batch, file->row, &reply->err);
-		osy_lfile_leave(file, false);
+	if (reply->code && is_final(file, reply)) {
+		cannot_hash(file, &reply->err);
 		return;
 	}
 	if (reply->code) {

@@ -104,6 +104,8 @@ static enum osy_code apply_intent(
 		} else if (from->action == OSY_ACT_UPDATE) {
 			row->was_update = true;
 			row->target = from->target;
+			/* it may have been found by its key, and its mapping not be noted */
+			row->put = !from->in_job && !osy_lrun(batch)->undo;
 		} else if (from->action == OSY_ACT_DELETE) {
 			row->was_delete = true;
 			row->target = from->target; /* its mapping may be dropped already */

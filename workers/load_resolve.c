@@ -159,7 +159,10 @@ static bool answer_row(struct osy_lbatch *batch, unsigned i, size_t *at)
 	bool seek = false;
 
 	if (osy_is_pending(row) && !row->mapped && osy_id_is_set(&own->target)) {
-		row->target = own->target;
+		/* what an attempt has updated stays what it has updated: a new version of a file
+		 * may be mapped already, and not recorded */
+		if (!row->was_update || !osy_id_is_set(&row->target))
+			row->target = own->target;
 		row->mapped = true;
 	}
 	row->unknown = own->unknown;

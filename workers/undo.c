@@ -335,19 +335,31 @@ static void name_field(struct osy_buf *fields, const char *name)
 		osy_buf_addf(fields, "%s%s", fields->len ? "," : "", name);
 }
 
+/* A text that holds the source's id as it was: it was kept, for its record had no mapping then. */
+static bool is_kept_id(const struct osy_lbatch *batch, unsigned i, const struct osy_lcolumn *column,
+	struct osy_str now)
+{
+	struct osy_id id;
+
+	return column->field->ids && column->lookup >= 0 && osy_id_parse_json(now, &id) &&
+	       osy_id_equal(&id, &osy_lrefs(batch, i)[column->lookup].source);
+}
+
 /*
  * Fields of an inserted record that hold something else than what was sent. Nulls were not sent,
  * and a default may have filled them; a lookup that was to be linked later may never have been.
  */
-static void inserted_changes(
-	const struct osy_lbatch *batch, const struct osy_lrow *row, struct osy_buf *fields)
+static void inserted_changes(const struct osy_lbatch *batch, unsigned i, struct osy_buf *fields)
 {
+	const struct osy_lrow *row = &batch->rows[i];
+
 	for (unsigned c = 0; c < batch->column_count; c++) {
 		const struct osy_spec_field *field = batch->columns[c].field;
 		struct osy_str left = row->values[c], now = row->before[c];
 		if (!field->createable || !field->updateable || osy_file_is_body(batch, c) ||
 			is_null(left) || osy_is_left_out(left) || is_same(field, left, now) ||
-			(field->link && is_null(now)))
+			(field->link && is_null(now)) ||
+			is_kept_id(batch, i, &batch->columns[c], now))
 			continue;
 		name_field(fields, field->target);
 	}
@@ -385,7 +397,8 @@ static void updated_changes(
 		struct osy_str left = row->values[c], now = row->before[c];
 		if (is_same(field, now, old[c]))
 			row->written[c / 64] &= ~bit;
-		else if (!force && !osy_is_left_out(left) && !is_same(field, now, left))
+		else if (!force && !osy_is_left_out(left) && !is_same(field, now, left) &&
+			 !is_kept_id(batch, i, &batch->columns[c], now))
 			name_field(fields, field->target);
 	}
 }
@@ -456,7 +469,7 @@ static void decide_row(struct osy_lbatch *batch, unsigned i)
 	}
 	if (delete) {
 		if (!force)
-			inserted_changes(batch, row, &fields);
+			inserted_changes(batch, i, &fields);
 	} else if (!row->written || !batch->undo->olds[i]) {
 		osy_load_fail(batch, i, OSY_FAIL_NO_SNAPSHOT, OSY_STR(""),
 			"the run kept no values before its update of %s (option snapshots)",

@@ -30,6 +30,8 @@ CREATE TABLE firing (
 	UNIQUE (schedule, due_at)
 );
 CREATE INDEX firing_last ON firing (schedule, id);
+CREATE INDEX firing_run ON firing (run);
+CREATE INDEX audit_at ON audit (at); -- what is old is looked for part by part
 
 INSERT INTO schedule (name, cron, cleans, next_at)
 SELECT 'clean-' || what, '0 ' || hour || ' * * *', what,

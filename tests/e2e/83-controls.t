@@ -212,7 +212,10 @@ latency 0
 run=${ids[0]}
 topic() { find "$STACK_DIR" -maxdepth 4 -type d -name "$ORGSYNC_KAFKA_PREFIX.run.$run-0" | wc -l; }
 is "$(topic)" 1 "delete: the journal is there"
-runs "delete" orgsync run delete "$run" --yes
+# A worker that missed the end of the run owns a lane of it by name: it looks, and lets go.
+sql "UPDATE lane SET owner = (SELECT max(id) FROM process WHERE kind = 'worker' AND heartbeat_at > clock_timestamp() - interval '5 seconds'),
+	epoch = epoch + 1 WHERE run = '$run' AND lane = 0" >/dev/null
+runs "delete, though a worker knows nothing of a lane that is its own" orgsync run delete "$run" --yes
 no_topic() { [[ $(topic) == 0 ]]; }
 runs "delete: the journal is gone" wait_for 20 no_topic
 is "$(sql "SELECT (SELECT count(*) FROM run WHERE id = '$run') + (SELECT count(*) FROM batch WHERE run = '$run') + (SELECT count(*) FROM failure WHERE run = '$run') + (SELECT count(*) FROM lane WHERE run = '$run')")" 0 "delete: and all its rows"

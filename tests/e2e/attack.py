@@ -145,7 +145,20 @@ def rights():
             problems.append("%s: %d, want %d: %s" % (given, status, want, text))
     if http("POST", "/api/v1/schedules/mine/run", None, only["schedule"])[0] != 403:
         problems.append("somebody who may not start a run has fired it")
+    http("POST", "/api/v1/schedules/mine/pause")
+    if http("POST", "/api/v1/schedules/mine/resume", None, only["schedule"])[0] != 403:
+        problems.append("somebody who may not start a run has resumed it")
     say(problems, "who may not start runs has no schedule start them")
+    problems = []
+    operator = token_of("operator", "all rights", names)[0]
+    for name, token, want in (("clean-runs", only["schedule"], 403), ("clean-audit", operator, 403), ("clean-runs", operator, 200)):
+        for action in ("pause", "resume", "run"):
+            status, text, _ = http("POST", "/api/v1/schedules/%s/%s" % (name, action), None, token)
+            if status != want:
+                problems.append("%s %s: %d, want %d: %s" % (action, name, status, want, text))
+    if http("DELETE", "/api/v1/schedules/clean-audit", None, operator)[0] != 403:
+        problems.append("an operator has taken away what cleans the audit")
+    say(problems, "what is cleaned is cleaned by who may delete it")
     http("DELETE", "/api/v1/schedules/mine")
     values = {name: json.loads(http("GET", "/api/v1/runs/%s/why/%s" % (PLAN["run"], PLAN["record"]), None, only[name])[1]).get("source")
               for name in names}

@@ -63,5 +63,6 @@ once "made late"
 changed '{"match": "POST v60.0/sobjects/ContentVersion", "kind": "drop-before", "count": 1}'
 once "not made"
 killed_at after_file "killed behind it" '{"match": "nothing", "kind": "500"}'
+killed_at after_idmap "killed before it is recorded" '{"match": "nothing", "kind": "500"}'
 killed_at aside "killed when it looks again" "$LATE"
 e2e_end

@@ -472,14 +472,16 @@ static void results_settle_rows(void **state)
 {
 	struct world *w = *state;
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		add_row(w, i ? OSY_ACT_UPDATE : OSY_ACT_INSERT, plain_values);
 		w->rows[i].lost = !i;
 		w->rows[i].was_update = i;
+		w->rows[i].mapped = i == 1;
 	}
 	struct osy_ljoin *join = join_new(w);
 	memcpy(add_result(w, join, 0, OSY_LRESULT_OK)->target, "001000000000900", 15);
 	memcpy(add_result(w, join, 1, OSY_LRESULT_OK)->target, "001000000000501", 15);
+	memcpy(add_result(w, join, 2, OSY_LRESULT_OK)->target, "001000000000502", 15);
 	assert_int_equal(osy_load_bulk_apply(&w->batch), OSY_LAPPLIED_ALL);
 	assert_int_equal(w->rows[0].outcome, OSY_INSERTED);
 	assert_string_equal(w->rows[0].target.c, "001000000000900");
@@ -487,6 +489,8 @@ static void results_settle_rows(void **state)
 	assert_int_equal(w->rows[1].outcome, OSY_UPDATED);
 	assert_string_equal(w->rows[1].target.c, "001000000000501");
 	assert_false(w->rows[1].put);
+	assert_int_equal(w->rows[2].outcome, OSY_UPDATED);
+	assert_true(w->rows[2].put); /* found by its key: nobody knows it yet */
 }
 
 static void an_id_of_another_object_is_none(void **state)
