@@ -316,7 +316,7 @@ like "$(log_of keys.read)" '"keys":80000' "all keys"
 is "$(log_of keys.job_lost | wc -l)" 1 "it is noticed"
 is "$(jobs_made)" 2 "and they are read again, by another job"
 
-curl -sf -d '{"ms":150,"perRecordUs":0}' "$DST/__sim/latency" >/dev/null
+curl -sf -d '{"ms":800,"perRecordUs":0}' "$DST/__sim/latency" >/dev/null
 trial
 loaded() { # RECORDS
 	[[ $(psql -At "$ORGSYNC_POSTGRES_URL" -c "SELECT coalesce(sum(records), 0) FROM batch WHERE run = '$RUN' AND state = 'done'") -ge $1 ]]

@@ -164,7 +164,7 @@ wait_for() { # SECONDS COMMAND...: until it succeeds; asked seldom once it takes
 	shift
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < end)) || return 1
-		sleep "$((asked++ < 10 ? 5 : 25))e-2"
+		sleep "$((asked++ < 10 ? 5 : 15))e-2"
 	done
 }
 
