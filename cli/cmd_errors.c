@@ -90,8 +90,7 @@ static void print_outcome(const struct osy_json *why)
 	osy_buf_reset(&text);
 	osy_buf_addf(&raw,
 		"It is row %lld of the batch at offset %lld of lane %lld (pass %lld), which is "
-		"%.*s "
-		"after %lld attempt%s.",
+		"%.*s after %lld attempt%s.",
 		(long long)osy_json_get_i64(why, "row", 0),
 		(long long)osy_json_get_i64(why, "offset", 0),
 		(long long)osy_json_get_i64(why, "lane", 0),

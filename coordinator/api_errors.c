@@ -349,9 +349,8 @@ static enum osy_code look_in_object(struct osy_call *call, const struct osy_spec
 	char topic[256];
 	enum osy_code rc = osy_pg_do(call->pg, &batches, err,
 		"SELECT pass, lane, at_offset, state, attempts, outcome FROM batch WHERE run = $1 "
-		"AND object = $2 AND "
-		"NOT links AND smallest <= $3 COLLATE \"C\" AND largest >= $3 COLLATE \"C\" ORDER "
-		"BY pass DESC, lane, at_offset",
+		"AND object = $2 AND NOT links AND smallest <= $3 COLLATE \"C\" AND largest >= $3 "
+		"COLLATE \"C\" ORDER BY pass DESC, lane, at_offset",
 		OSY_PG_Z(call->params[0]), OSY_PG_I32(object->index), OSY_PG_Z(id->c));
 
 	osy_run_topic(call->context->settings->kafka_prefix, call->params[0], topic, sizeof(topic));
@@ -369,10 +368,8 @@ static enum osy_code write_record_failures(struct osy_call *call, const struct o
 	osy_id_18(id, id18);
 	enum osy_code rc = osy_pg_do(call->pg, &result, err,
 		"SELECT f.source_id, f.target_id, o.name, f.kind, f.code, f.message, f.fields, "
-		"f.attempt, f.pass, f.at "
-		"FROM failure f JOIN run_object o ON o.run = f.run AND o.object = f.object WHERE "
-		"f.run = $1 AND "
-		"f.source_id IN ($2, $3) ORDER BY f.seq",
+		"f.attempt, f.pass, f.at FROM failure f JOIN run_object o ON o.run = f.run AND "
+		"o.object = f.object WHERE f.run = $1 AND f.source_id IN ($2, $3) ORDER BY f.seq",
 		OSY_PG_Z(call->params[0]), OSY_PG_Z(id->c), OSY_PG_Z(id18));
 	osy_jw_key(w, "failures");
 	osy_jw_array(w);
@@ -428,12 +425,9 @@ static enum osy_code write_rolled_back(struct osy_call *call, const struct found
 	osy_id_18(id, id18);
 	enum osy_code rc = osy_pg_do(call->pg, &result, err,
 		"SELECT r.loaded_pass IS NOT NULL AND $2 > r.loaded_pass AND NOT "
-		"coalesce((r.rollback::"
-		"json->>'dryRun')::boolean, true) AND NOT EXISTS (SELECT 1 FROM failure f WHERE "
-		"f.run "
-		"= r.id AND f.pass = $2 AND f.kind = 'rollback' AND f.source_id = $3) FROM run r "
-		"WHERE "
-		"r.id = $1",
+		"coalesce((r.rollback::json->>'dryRun')::boolean, true) AND NOT EXISTS (SELECT 1 "
+		"FROM failure f WHERE f.run = r.id AND f.pass = $2 AND f.kind = 'rollback' AND "
+		"f.source_id = $3) FROM run r WHERE r.id = $1",
 		OSY_PG_Z(call->params[0]), OSY_PG_I64(found->pass), OSY_PG_Z(id18));
 	osy_jw_put_bool(w, "rolledBack", !rc && written && osy_pg_i64(result, 0, 0, 0) != 0);
 	return rc;

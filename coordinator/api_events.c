@@ -83,8 +83,7 @@ static enum osy_code is_moving(struct osy_events *events, bool *ret, struct osy_
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	enum osy_code rc = osy_pg_do(events->pg, &result, err,
 		"SELECT state IN ('Scan In Progress', 'Sync In Progress', 'Paused', 'Rollback', "
-		"'Rollback Started') OR "
-		"wanted IS NOT NULL FROM run WHERE id = $1",
+		"'Rollback Started') OR wanted IS NOT NULL FROM run WHERE id = $1",
 		OSY_PG_Z(events->run));
 
 	if (!rc)

@@ -39,9 +39,8 @@ static enum osy_code ask(
 		wanted[count++] = osy_str(levels[i]);
 	return osy_pg_do(call->pg, ret, err,
 		"SELECT id, at, level, event, message FROM run_event WHERE run = $1 AND id > $2 "
-		"AND "
-		"level = ANY ($3) AND ($4::text IS NULL OR strpos(lower(message), lower($4)) > 0) "
-		"ORDER BY id LIMIT $5",
+		"AND level = ANY ($3) AND ($4::text IS NULL OR strpos(lower(message), lower($4)) > "
+		"0) ORDER BY id LIMIT $5",
 		OSY_PG_Z(call->params[0]), OSY_PG_I64(after), OSY_PG_TEXTS(wanted, count),
 		OSY_PG_TEXT(osy_str(osy_call_query(call, "text"))), OSY_PG_I64(limit + 1));
 }

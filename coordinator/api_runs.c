@@ -222,11 +222,8 @@ static enum osy_code write_rollback(
 	enum osy_code rc = osy_pg_do(pg, &result, err,
 		"SELECT r.rollback, coalesce(sum(b.inserted), 0)::bigint, coalesce(sum(b.updated), "
 		"0)::bigint, coalesce(sum(b.failed), 0)::bigint, coalesce(sum(b.deleted), "
-		"0)::bigint FROM run r LEFT JOIN batch b ON "
-		"b.run "
-		"= r.id AND b.pass = r.pass AND b.pass > r.loaded_pass WHERE r.id = $1 AND "
-		"r.rollback "
-		"IS NOT NULL GROUP BY r.id",
+		"0)::bigint FROM run r LEFT JOIN batch b ON b.run = r.id AND b.pass = r.pass AND "
+		"b.pass > r.loaded_pass WHERE r.id = $1 AND r.rollback IS NOT NULL GROUP BY r.id",
 		OSY_PG_Z(id));
 
 	if (rc || !osy_pg_rows(result))

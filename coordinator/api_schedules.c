@@ -58,10 +58,8 @@ static enum osy_code ask(
 		"SELECT " FIRING
 		", s.name, s.cron, s.template, s.source, s.target, s.cleans, s.paused, s.next_at, "
 		"s.created_by, s.created_at FROM schedule s LEFT JOIN LATERAL (SELECT * FROM "
-		"firing "
-		"WHERE schedule = s.name ORDER BY id DESC LIMIT 1) f ON true LEFT JOIN run r "
-		"ON "
-		"r.id = f.run WHERE $1::text IS NULL OR s.name = $1 ORDER BY s.name",
+		"firing WHERE schedule = s.name ORDER BY id DESC LIMIT 1) f ON true LEFT JOIN run "
+		"r ON r.id = f.run WHERE $1::text IS NULL OR s.name = $1 ORDER BY s.name",
 		OSY_PG_TEXT(osy_str(name)));
 }
 
@@ -228,8 +226,7 @@ static enum osy_code read_schedule(struct osy_call *call, const struct osy_json 
 	if (!rc && !osy_api_name_is_good(asked->name))
 		rc = osy_fail(err, OSY_E_INVALID,
 			"a schedule's name is made of letters, digits, dots, dashes and "
-			"underscores, "
-			"63 at most");
+			"underscores, 63 at most");
 	if (!rc)
 		rc = osy_call_text(body, "cron", &asked->cron, err);
 	if (!rc)
@@ -250,13 +247,12 @@ static enum osy_code add(struct osy_call *call, struct osy_err *err)
 	if (!rc)
 		rc = osy_pg_do(call->pg, NULL, err,
 			"INSERT INTO schedule (name, cron, template, source, target, cleans, "
-			"next_at, "
-			"created_by) VALUES ($1, $2, $3, $4, $5, $6, to_timestamp($7::bigint / "
-			"1000.0), $8) ON CONFLICT (name) DO UPDATE SET cron = EXCLUDED.cron, "
-			"template "
-			"= EXCLUDED.template, source = EXCLUDED.source, target = EXCLUDED.target, "
-			"cleans = EXCLUDED.cleans, next_at = EXCLUDED.next_at, created_by = "
-			"EXCLUDED.created_by, paused = false",
+			"next_at, created_by) VALUES ($1, $2, $3, $4, $5, $6, "
+			"to_timestamp($7::bigint / 1000.0), $8) ON CONFLICT (name) DO UPDATE SET "
+			"cron = EXCLUDED.cron, template = EXCLUDED.template, source = "
+			"EXCLUDED.source, target = EXCLUDED.target, cleans = EXCLUDED.cleans, "
+			"next_at = EXCLUDED.next_at, created_by = EXCLUDED.created_by, paused = "
+			"false",
 			OSY_PG_Z(asked.name), OSY_PG_Z(asked.cron),
 			OSY_PG_TEXT(osy_str(asked.template)), OSY_PG_TEXT(osy_str(asked.source)),
 			OSY_PG_TEXT(osy_str(asked.target)), OSY_PG_TEXT(osy_str(asked.cleans)),
@@ -348,8 +344,7 @@ static enum osy_code run_now(struct osy_call *call, struct osy_err *err)
 		if (!there && osy_mono_ms() > until)
 			return osy_fail(err, OSY_E_TIMEOUT,
 				"schedule %s is due, and takes longer than usual; `orgsync "
-				"schedule "
-				"show %s` tells when it was fired",
+				"schedule show %s` tells when it was fired",
 				call->params[0], call->params[0]);
 		if (!there && !fired)
 			nanosleep(&pause, NULL);
@@ -379,8 +374,7 @@ static enum osy_code set_paused(
 	if (!rc)
 		rc = osy_pg_do(call->pg, NULL, err,
 			"UPDATE schedule SET paused = $2, next_at = to_timestamp($3::bigint / "
-			"1000.0) "
-			"WHERE name = $1 AND paused <> $2",
+			"1000.0) WHERE name = $1 AND paused <> $2",
 			OSY_PG_Z(call->params[0]), OSY_PG_BOOL(paused),
 			paused ? OSY_PG_NULL : OSY_PG_I64(next));
 	if (rc)

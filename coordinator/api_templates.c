@@ -131,12 +131,10 @@ static enum osy_code apply(struct osy_call *call, struct osy_err *err)
 	if (!rc)
 		rc = osy_pg_do(call->pg, &result, err,
 			"INSERT INTO template (name, body, doc) VALUES ($1, $2, $3) ON CONFLICT "
-			"(name) DO UPDATE SET "
-			"version = template.version + (template.body <> EXCLUDED.body OR "
-			"template.doc::jsonb -> 'users' IS DISTINCT FROM EXCLUDED.doc::jsonb -> "
-			"'users')::int, body = EXCLUDED.body, "
-			"doc = EXCLUDED.doc, updated_at = now() RETURNING name, version, "
-			"updated_at",
+			"(name) DO UPDATE SET version = template.version + (template.body <> "
+			"EXCLUDED.body OR template.doc::jsonb -> 'users' IS DISTINCT FROM "
+			"EXCLUDED.doc::jsonb -> 'users')::int, body = EXCLUDED.body, doc = "
+			"EXCLUDED.doc, updated_at = now() RETURNING name, version, updated_at",
 			OSY_PG_Z(name), OSY_PG_TEXT(text), OSY_PG_TEXT(osy_buf_str(&doc)));
 	if (rc)
 		return rc;

@@ -105,9 +105,9 @@ enum osy_code osy_token_check(
 	/* The look-up is by the hash, so its timing tells nothing about a token. */
 	enum osy_code rc = osy_pg_do(pg, &result, err,
 		"WITH used AS (UPDATE token SET last_used_at = now() WHERE hash = $1 AND "
-		"revoked_at "
-		"IS NULL AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')) "
-		"SELECT name, role, rights FROM token WHERE hash = $1 AND revoked_at IS NULL",
+		"revoked_at IS NULL AND (last_used_at IS NULL OR last_used_at < now() - interval "
+		"'1 minute')) SELECT name, role, rights FROM token WHERE hash = $1 AND revoked_at "
+		"IS NULL",
 		OSY_PG_BYTES(((struct osy_str){(const char *)hash, sizeof(hash)})));
 	if (rc)
 		return rc;
@@ -313,8 +313,7 @@ static enum osy_code revoke_token(struct osy_call *call, struct osy_err *err)
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	enum osy_code rc = osy_pg_do(call->pg, &result, err,
 		"UPDATE token SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL "
-		"RETURNING "
-		"name",
+		"RETURNING name",
 		OSY_PG_Z(call->params[0]));
 
 	if (rc)

@@ -329,12 +329,9 @@ enum osy_code osy_automation_ask_forget(struct osy_pg *pg, const char *run, stru
 {
 	return ask(pg, run,
 		ASK("automation = 'on', automation_note = NULL, epoch = epoch + 1, owner = "
-		    "NULL") ", "
-			    "gone AS (UPDATE automation SET state = 'forgotten' WHERE run = $1 "
-			    "AND state IN "
-			    "('found', 'sent', 'off') AND EXISTS (SELECT 1 FROM asked)) SELECT "
-			    "(SELECT "
-			    "count(*) FROM asked), (SELECT coalesce(automation, '') FROM run "
-			    "WHERE id = $1)",
+		    "NULL") ", gone AS (UPDATE automation SET state = 'forgotten' WHERE run = $1 "
+			    "AND state IN ('found', 'sent', 'off') AND EXISTS (SELECT 1 FROM "
+			    "asked)) SELECT (SELECT count(*) FROM asked), (SELECT "
+			    "coalesce(automation, '') FROM run WHERE id = $1)",
 		"forgotten", err);
 }

@@ -134,8 +134,7 @@ static void check_type(struct osy_check *check, const struct osy_check_at *at,
 		osy_check_add(check, true, at,
 			"assign the record type to our user's profile or a permission set",
 			"record type %s is not assigned to our user in org '%s': records with it "
-			"are "
-			"refused",
+			"are refused",
 			at->name, org);
 }
 

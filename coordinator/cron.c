@@ -134,8 +134,7 @@ enum osy_code osy_cron_parse(struct osy_str text, struct osy_cron *ret, struct o
 	if (!split(text, words))
 		return osy_fail(err, OSY_E_INVALID,
 			"a cron expression has five fields, minute, hour, day of the month, month "
-			"and "
-			"day of the week, as in \"0 2 * * mon-fri\"");
+			"and day of the week, as in \"0 2 * * mon-fri\"");
 	for (size_t i = 0; i < OSY_COUNT(fields); i++) {
 		enum osy_code rc = read_field(&fields[i], words[i], &bits[i], err);
 		if (rc)

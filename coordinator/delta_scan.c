@@ -198,9 +198,8 @@ enum osy_code osy_delta_write(struct scan *scan, struct osy_err *err)
 		const struct osy_spec_object *object = &scan->plan.objects[i];
 		rc = osy_pg_do(drive->pg, NULL, err,
 			"UPDATE run_object SET leg = $3, since = to_timestamp($4::bigint / "
-			"1000.0), "
-			"mark_from = to_timestamp($5::bigint / 1000.0), mark_hash = $6, mark_limit "
-			"= $7::bigint, deletes = $8 WHERE run = $1 AND object = $2",
+			"1000.0), mark_from = to_timestamp($5::bigint / 1000.0), mark_hash = $6, "
+			"mark_limit = $7::bigint, deletes = $8 WHERE run = $1 AND object = $2",
 			OSY_PG_Z(drive->run), OSY_PG_I32(object->index), OSY_PG_I32(delta->leg),
 			moment(delta->since), moment(delta->mark),
 			delta->moves ? OSY_PG_Z(delta->hash) : OSY_PG_NULL,

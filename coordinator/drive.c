@@ -58,10 +58,8 @@ enum osy_code osy_drive_set_(struct osy_drive *drive, struct osy_err *err, const
 		all[3 + i] = params[i];
 	osy_buf_addf(&sql,
 		"WITH mine AS (UPDATE run SET %s WHERE id = $1 AND owner = $2 AND epoch = $3 "
-		"RETURNING "
-		"1), moved AS (UPDATE world SET version = version + 1 WHERE EXISTS (SELECT 1 FROM "
-		"mine)) "
-		"SELECT count(*) FROM mine",
+		"RETURNING 1), moved AS (UPDATE world SET version = version + 1 WHERE EXISTS "
+		"(SELECT 1 FROM mine)) SELECT count(*) FROM mine",
 		assignments);
 	enum osy_code rc = osy_pg_exec(drive->pg, sql.p, all, count + 3, &result, err);
 	if (rc)
@@ -137,9 +135,7 @@ enum osy_code osy_drive_load(struct osy_drive *drive, struct osy_err *err)
 	enum osy_code rc = osy_pg_do(drive->pg, &row, err,
 		"SELECT state, wanted, phase, source, target, CASE WHEN $4 THEN spec END, pass, "
 		"open_stage, published, problem IS NOT NULL, held, automation = 'restore' FROM run "
-		"WHERE id = $1 AND owner = $2 "
-		"AND "
-		"epoch = $3",
+		"WHERE id = $1 AND owner = $2 AND epoch = $3",
 		OSY_PG_Z(drive->run), OSY_PG_Z(osy_driver_id(drive->driver)),
 		OSY_PG_I64(drive->epoch), OSY_PG_BOOL(!drive->spec));
 
@@ -194,8 +190,7 @@ static enum osy_code start(struct osy_drive *drive, struct osy_err *err)
 {
 	return osy_drive_set(drive, err,
 		"state = 'Sync In Progress', phase = 'Initializing', wanted = NULL, problem = "
-		"NULL, "
-		"started_at = now(), first_started_at = coalesce(first_started_at, now()), "
+		"NULL, started_at = now(), first_started_at = coalesce(first_started_at, now()), "
 		"ended_at = NULL, open_stage = 0");
 }
 

@@ -31,10 +31,9 @@ static enum osy_code ask_begin(
 	if (!rc)
 		rc = osy_pg_do(pg, &row, err,
 			"SELECT state, published, wanted IS NOT NULL, held, order_version < "
-			"(SELECT "
-			"coalesce(max(version), 0) FROM run_order o WHERE o.run = r.id), (SELECT "
-			"min(name) FROM org WHERE name IN (r.source, r.target) AND disconnected_at "
-			"IS NOT NULL) FROM run r WHERE id = $1 FOR UPDATE OF r",
+			"(SELECT coalesce(max(version), 0) FROM run_order o WHERE o.run = r.id), "
+			"(SELECT min(name) FROM org WHERE name IN (r.source, r.target) AND "
+			"disconnected_at IS NOT NULL) FROM run r WHERE id = $1 FOR UPDATE OF r",
 			OSY_PG_Z(run));
 	if (!rc && osy_pg_rows(row) == 0)
 		rc = osy_no_such_run(run, err);
@@ -123,8 +122,7 @@ enum osy_code osy_drive_ask_start(struct osy_pg *pg, const char *run, struct osy
 	if (asked.state == OSY_RUN_NOT_STARTED)
 		return ask_end(pg, &asked,
 			"UPDATE run SET state = 'Scan In Progress', wanted = 'start', problem = "
-			"NULL WHERE "
-			"id = $1",
+			"NULL WHERE id = $1",
 			err);
 	if (asked.state == OSY_RUN_SCANNING && asked.reorders) {
 		osy_pg_rollback(pg);
@@ -196,8 +194,7 @@ enum osy_code osy_drive_ask_abort(struct osy_pg *pg, const char *run, struct osy
 	if (asked.state == OSY_RUN_NOT_STARTED || asked.state == OSY_RUN_SCANNED)
 		return ask_end(pg, &asked,
 			"UPDATE run SET state = 'Aborted', phase = 'Aborted', wanted = NULL, "
-			"ended_at = "
-			"now() WHERE id = $1",
+			"ended_at = now() WHERE id = $1",
 			err);
 	if (asked.state == OSY_RUN_SCANNING || asked.state == OSY_RUN_SYNCING ||
 		asked.state == OSY_RUN_PAUSED)
@@ -237,8 +234,7 @@ enum osy_code osy_drive_ask_replay(struct osy_pg *pg, const char *run, struct os
 		osy_pg_rollback(pg);
 		return osy_fail(err, OSY_E_STATE,
 			"run %s was aborted before everything was read, so its journal is not "
-			"whole; "
-			"create a new run instead of a replay",
+			"whole; create a new run instead of a replay",
 			run);
 	}
 	return ask_pass(pg, &asked, "replay", err);
@@ -352,12 +348,9 @@ enum osy_code osy_drive_ask_rollback(
 	}
 	return ask_end(pg, &asked,
 		"WITH o AS (UPDATE run_object SET pass_records = NULL WHERE run = $1) UPDATE run "
-		"SET state = 'Rollback', phase = 'Initializing', pass_kind = "
-		"'rollback', loaded_pass = "
-		"CASE WHEN state = 'Rollback Completed' THEN loaded_pass ELSE pass END, pass = "
-		"pass + 1, open_stage = 0, problem = NULL "
-		"WHERE id "
-		"= $1",
+		"SET state = 'Rollback', phase = 'Initializing', pass_kind = 'rollback', "
+		"loaded_pass = CASE WHEN state = 'Rollback Completed' THEN loaded_pass ELSE pass "
+		"END, pass = pass + 1, open_stage = 0, problem = NULL WHERE id = $1",
 		err);
 }
 

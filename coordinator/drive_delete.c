@@ -13,14 +13,11 @@ static enum osy_code mark(struct osy_pg *pg, const char *run, struct osy_err *er
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
 	enum osy_code rc = osy_pg_do(pg, &row, err,
 		"WITH gone AS (UPDATE run SET state = 'Deleted', wanted = NULL WHERE id = $1 AND "
-		"state NOT IN "
-		"('Scan In Progress', 'Sync In Progress', 'Rollback', 'Rollback Started', "
-		"'Paused') "
-		"AND coalesce(automation, 'on') = 'on' RETURNING 1), moved AS (UPDATE world SET "
-		"version = version + 1 WHERE EXISTS "
-		"(SELECT 1 "
-		"FROM gone)) SELECT (SELECT count(*) FROM gone), (SELECT state FROM run WHERE id = "
-		"$1), (SELECT coalesce(automation, 'on') <> 'on' FROM run WHERE id = $1)",
+		"state NOT IN ('Scan In Progress', 'Sync In Progress', 'Rollback', 'Rollback "
+		"Started', 'Paused') AND coalesce(automation, 'on') = 'on' RETURNING 1), moved AS "
+		"(UPDATE world SET version = version + 1 WHERE EXISTS (SELECT 1 FROM gone)) SELECT "
+		"(SELECT count(*) FROM gone), (SELECT state FROM run WHERE id = $1), (SELECT "
+		"coalesce(automation, 'on') <> 'on' FROM run WHERE id = $1)",
 		OSY_PG_Z(run));
 
 	if (rc)

@@ -216,13 +216,12 @@ static enum osy_code claim(struct osy_driver *driver, struct osy_err *err)
 	enum osy_code rc = osy_pg_do(driver->pg, &result, err,
 		"WITH pick AS (SELECT id FROM run r WHERE (state IN ('Scan In Progress', 'Sync In "
 		"Progress', 'Rollback', 'Rollback Started', 'Deleted') OR (state = 'Paused' AND "
-		"NOT held) OR wanted IS NOT NULL OR automation = 'restore') "
-		"AND id <> ALL ($2) AND (owner IS NULL OR owner = $1 OR ($3 AND NOT EXISTS (SELECT "
-		"1 FROM process p WHERE p.id = r.owner AND p.heartbeat_at > clock_timestamp() - $4 "
-		"* interval '1 millisecond'))) ORDER BY state = 'Deleted', phase <> 'Executing', "
-		"created_at LIMIT $5 FOR UPDATE SKIP LOCKED) UPDATE run r SET owner = $1, epoch = "
-		"r.epoch + 1 FROM "
-		"pick WHERE r.id = pick.id RETURNING r.id, r.epoch",
+		"NOT held) OR wanted IS NOT NULL OR automation = 'restore') AND id <> ALL ($2) AND "
+		"(owner IS NULL OR owner = $1 OR ($3 AND NOT EXISTS (SELECT 1 FROM process p WHERE "
+		"p.id = r.owner AND p.heartbeat_at > clock_timestamp() - $4 * interval '1 "
+		"millisecond'))) ORDER BY state = 'Deleted', phase <> 'Executing', created_at "
+		"LIMIT $5 FOR UPDATE SKIP LOCKED) UPDATE run r SET owner = $1, epoch = r.epoch + 1 "
+		"FROM pick WHERE r.id = pick.id RETURNING r.id, r.epoch",
 		OSY_PG_Z(driver->id), OSY_PG_TEXTS(live, count), OSY_PG_BOOL(steady),
 		OSY_PG_I64(driver->settings->lease_ms), OSY_PG_I64((int64_t)most));
 	for (size_t i = 0; !rc && i < osy_pg_rows(result); i++)

@@ -255,8 +255,7 @@ static enum osy_code lock_run(struct osy_pg *pg, const char *run, bool may_be_un
 	if (state != OSY_RUN_SCANNED || osy_pg_i64(row, 0, 1, 0) || osy_pg_is_null(row, 0, 2))
 		return osy_fail(err, OSY_E_STATE,
 			"run %s is in state '%s'; its order can be changed when it is Scanned, "
-			"before "
-			"it is started",
+			"before it is started",
 			run, osy_run_state_name(state));
 	return osy_spec_read(osy_pg_str(row, 0, 2), ret, err);
 }

@@ -137,8 +137,7 @@ enum osy_code plan_expression_masks(
 				rc = plan_fail(build, node,
 					PLAN_AT("expression", field->target->name, true), err,
 					"expression of '%s': it reads '%s', which is masked, so "
-					"its "
-					"own value must be masked too; add %s to mask",
+					"its own value must be masked too; add %s to mask",
 					field->target->name, name, field->target->name);
 		}
 	}

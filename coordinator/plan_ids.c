@@ -39,8 +39,7 @@ static const char *why_not(const struct plan_node *node, const struct plan_field
 		return "the field has a mask or a map of values; take it out of one of them";
 	if (!target->updateable)
 		return "the field cannot be updated in the target, and an id may have to wait "
-		       "until "
-		       "its record is in; grant our user Edit on it, or take it out of ids";
+		       "until its record is in; grant our user Edit on it, or take it out of ids";
 	if (plan_required(field) && node->template->insert)
 		return "the field is required in the target, and an id may have to wait until its "
 		       "record is in; make it optional there, or take it out of ids";

@@ -334,8 +334,7 @@ static enum osy_code check_unique(const struct subject *subject, const struct pl
 		return OSY_OK;
 	return refuse(subject, err,
 		"%s is %s, and this style makes one of several values; use hash (of %d characters "
-		"or "
-		"more), or a pattern with %d bits or more (18 '#', 13 letters)",
+		"or more), or a pattern with %d bits or more (18 '#', 13 letters)",
 		field->target->name, field->key ? "a match key" : "unique in the target",
 		UNIQUE_CHARS, UNIQUE_BITS);
 }
@@ -377,8 +376,7 @@ static void note_filter(const struct subject *subject, const struct plan_field *
 			continue;
 		osy_plan_notice(subject->build->plan,
 			"the filter of %s names %s, which is masked: it selects by the values of "
-			"the "
-			"source, and what it says is kept with the template and the run",
+			"the source, and what it says is kept with the template and the run",
 			subject->node->source->name, name);
 		return;
 	}

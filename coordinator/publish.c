@@ -69,17 +69,14 @@ static enum osy_code show(struct osy_publisher *publisher, struct osy_err *err)
 	osy_drive_calls(drive, &source_calls, &target_calls);
 	enum osy_code rc = osy_pg_do(drive->pg, &result, err,
 		"WITH moved AS (UPDATE world SET version = version + 1 WHERE EXISTS (SELECT 1 FROM "
-		"run WHERE id = $1 AND stages_published <> $9)), "
-		"mine AS (UPDATE run SET source_calls = source_calls + $4, target_calls = "
-		"target_calls + "
-		"$5, published = $6, stages_published = $9 WHERE id = $1 AND owner = $2 AND epoch "
-		"= $3 RETURNING id), "
-		"shown AS "
-		"(UPDATE run_object o SET published = n.published, complete = n.complete <> 0 FROM "
-		"unnest($7::bigint[], $8::integer[]) WITH ORDINALITY AS n (published, complete, "
-		"at), mine "
-		"WHERE o.run = mine.id AND o.object = n.at - 1 AND (o.published <> n.published OR "
-		"o.complete <> (n.complete <> 0))) SELECT count(*) FROM mine",
+		"run WHERE id = $1 AND stages_published <> $9)), mine AS (UPDATE run SET "
+		"source_calls = source_calls + $4, target_calls = target_calls + $5, published = "
+		"$6, stages_published = $9 WHERE id = $1 AND owner = $2 AND epoch = $3 RETURNING "
+		"id), shown AS (UPDATE run_object o SET published = n.published, complete = "
+		"n.complete <> 0 FROM unnest($7::bigint[], $8::integer[]) WITH ORDINALITY AS n "
+		"(published, complete, at), mine WHERE o.run = mine.id AND o.object = n.at - 1 AND "
+		"(o.published <> n.published OR o.complete <> (n.complete <> 0))) SELECT count(*) "
+		"FROM mine",
 		OSY_PG_Z(drive->run), OSY_PG_Z(osy_driver_id(drive->driver)),
 		OSY_PG_I64(drive->epoch), OSY_PG_I64(source_calls), OSY_PG_I64(target_calls),
 		OSY_PG_BOOL(osy_publisher_done(publisher)), OSY_PG_I64S(published, count),
@@ -473,8 +470,7 @@ enum osy_code osy_publisher_links(
 		if (!rc)
 			rc = osy_pg_do(drive->pg, &rows, err,
 				"SELECT id, lane, object, records, payload FROM deferred WHERE run "
-				"= $1 AND "
-				"pass = $2 AND id > $3 ORDER BY id LIMIT $4",
+				"= $1 AND pass = $2 AND id > $3 ORDER BY id LIMIT $4",
 				OSY_PG_Z(drive->run), OSY_PG_I32(drive->pass),
 				OSY_PG_I64(publisher->checkpoint.links_id),
 				OSY_PG_I64(LINKS_PER_TXN));

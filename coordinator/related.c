@@ -356,8 +356,8 @@ static void tell_unreached(struct related_walk *walk)
 		if (object->select_related && walk->places[i].level < 0)
 			related_note(walk, true, i,
 				"%s has select: related, but no object's related leads to it; "
-				"raise "
-				"a depth, include it there, or select it by a filter of its own",
+				"raise a depth, include it there, or select it by a filter of its "
+				"own",
 				object->name);
 		for (size_t k = 0; walk->ret->sources[i] && k < object->related.include_count;
 			k++) {

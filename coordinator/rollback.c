@@ -61,13 +61,11 @@ static enum osy_code plan_later(struct osy_drive *drive, const struct osy_spec_o
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
 	enum osy_code rc = osy_pg_do(drive->pg, &rows, err,
 		"SELECT r.id, sum(b.inserted + b.updated + b.deleted)::bigint FROM run me JOIN org "
-		"mo ON "
-		"mo.name "
-		"= me.target JOIN run r ON r.id <> me.id AND r.state <> 'Rollback Completed' AND "
-		"r.started_at > me.first_started_at JOIN org ro ON ro.name = r.target AND "
-		"ro.org_id = mo.org_id JOIN run_object o ON o.run = r.id AND o.target_name = $2 "
-		"JOIN batch b ON b.run = r.id AND b.object = o.object AND b.inserted + b.updated + "
-		"b.deleted > 0 WHERE me.id = $1 GROUP BY r.id",
+		"mo ON mo.name = me.target JOIN run r ON r.id <> me.id AND r.state <> 'Rollback "
+		"Completed' AND r.started_at > me.first_started_at JOIN org ro ON ro.name = "
+		"r.target AND ro.org_id = mo.org_id JOIN run_object o ON o.run = r.id AND "
+		"o.target_name = $2 JOIN batch b ON b.run = r.id AND b.object = o.object AND "
+		"b.inserted + b.updated + b.deleted > 0 WHERE me.id = $1 GROUP BY r.id",
 		OSY_PG_Z(drive->run), OSY_PG_Z(object->target));
 
 	osy_jw_key(w, "later");
@@ -143,8 +141,7 @@ static enum osy_code refuse(
 
 	osy_buf_addf(&why,
 		"later runs have written %lld records of these objects; roll them back first, or "
-		"use "
-		"force",
+		"use force",
 		(long long)written);
 	return osy_drive_set(drive, err,
 		"state = $4, phase = CASE WHEN $4 = 'Aborted' THEN 'Aborted' ELSE 'Completed' END, "
@@ -175,14 +172,12 @@ static enum osy_code begin(struct osy_drive *drive, struct osy_err *err)
 		return rc;
 	rc = osy_pg_do(drive->pg, NULL, err,
 		"INSERT INTO lane (run, pass, lane) SELECT $1, $2, n FROM generate_series(0, $3 - "
-		"1) n "
-		"ON CONFLICT DO NOTHING",
+		"1) n ON CONFLICT DO NOTHING",
 		OSY_PG_Z(drive->run), OSY_PG_I32(drive->pass), OSY_PG_I32(drive->spec->lanes));
 	if (!rc)
 		rc = osy_pg_do(drive->pg, NULL, err,
 			"UPDATE run SET state = 'Rollback Started', open_stage = $2, rollback = "
-			"$3, "
-			"problem = NULL WHERE id = $1",
+			"$3, problem = NULL WHERE id = $1",
 			OSY_PG_Z(drive->run), OSY_PG_I32(drive->spec->stages + 1),
 			OSY_PG_TEXT(osy_buf_str(&plan)));
 	if (!rc && !asked.dry)
@@ -202,14 +197,10 @@ static enum osy_code is_undone(struct osy_drive *drive, bool *ret, struct osy_er
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
 	enum osy_code rc = osy_pg_do(drive->pg, &rows, err,
 		"SELECT EXISTS (SELECT 1 FROM batch b JOIN run r ON r.id = b.run WHERE b.run = $1 "
-		"AND "
-		"b.pass <= r.loaded_pass AND b.stage = $3 AND b.state = 'done' AND b.outcome IS "
-		"NOT "
-		"NULL AND (b.inserted + b.updated + b.deleted > 0 OR b.links) AND NOT EXISTS "
-		"(SELECT 1 FROM "
-		"batch "
-		"u WHERE u.run = b.run AND u.pass = $2 AND u.lane = b.lane AND u.at_offset = "
-		"b.at_offset AND u.state = 'done'))",
+		"AND b.pass <= r.loaded_pass AND b.stage = $3 AND b.state = 'done' AND b.outcome "
+		"IS NOT NULL AND (b.inserted + b.updated + b.deleted > 0 OR b.links) AND NOT "
+		"EXISTS (SELECT 1 FROM batch u WHERE u.run = b.run AND u.pass = $2 AND u.lane = "
+		"b.lane AND u.at_offset = b.at_offset AND u.state = 'done'))",
 		OSY_PG_Z(drive->run), OSY_PG_I32(drive->pass), OSY_PG_I32(drive->open_stage));
 
 	if (!rc)

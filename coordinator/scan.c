@@ -82,8 +82,8 @@ static enum osy_code check_queries(struct scan *scan, struct osy_err *err)
 		if (!osy_read_fits(object))
 			return osy_fail(err, OSY_E_INVALID,
 				"template '%s', object %s: the query with its %zu fields and "
-				"filter is "
-				"longer than the org takes; exclude fields or shorten the filter",
+				"filter is longer than the org takes; exclude fields or shorten "
+				"the filter",
 				scan->template->name, object->name, object->field_count);
 	}
 	return OSY_OK;
@@ -100,8 +100,7 @@ static enum osy_code shape_idmaps(struct scan *scan, struct osy_err *err)
 	if (!rc)
 		rc = osy_pg_do(drive->pg, &row, err,
 			"SELECT count(*) FROM run WHERE pair = $1 AND id <> $2 AND state IN ('Sync "
-			"In "
-			"Progress', 'Paused', 'Rollback', 'Rollback Started')",
+			"In Progress', 'Paused', 'Rollback', 'Rollback Started')",
 			OSY_PG_I32(spec->pair), OSY_PG_Z(drive->run));
 	if (rc)
 		return rc;
@@ -155,14 +154,11 @@ static enum osy_code write_run(struct scan *scan, struct osy_err *err)
 	return osy_pg_do(drive->pg, NULL, err,
 		"UPDATE run SET spec = $2, scan = $3, pair = $4, problem = NULL, source_calls = "
 		"source_calls + $5, target_calls = target_calls + $6, state = CASE WHEN wanted = "
-		"'start' "
-		"THEN 'Sync In Progress' ELSE 'Scanned' END, started_at = CASE WHEN wanted = "
-		"'start' THEN "
-		"now() END, first_started_at = CASE WHEN wanted = 'start' THEN "
+		"'start' THEN 'Sync In Progress' ELSE 'Scanned' END, started_at = CASE WHEN wanted "
+		"= 'start' THEN now() END, first_started_at = CASE WHEN wanted = 'start' THEN "
 		"coalesce(first_started_at, now()) ELSE first_started_at END, phase = "
-		"'Initializing', open_stage = 0, published = false, wanted = "
-		"CASE WHEN "
-		"wanted = 'abort' THEN wanted END, order_version = $7 WHERE id = $1",
+		"'Initializing', open_stage = 0, published = false, wanted = CASE WHEN wanted = "
+		"'abort' THEN wanted END, order_version = $7 WHERE id = $1",
 		OSY_PG_Z(drive->run), OSY_PG_TEXT(osy_buf_str(&spec)),
 		OSY_PG_TEXT(osy_buf_str(&report)), OSY_PG_I32(scan->plan.spec.pair),
 		OSY_PG_I64(source_calls), OSY_PG_I64(target_calls),

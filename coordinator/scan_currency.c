@@ -92,8 +92,7 @@ enum osy_code scan_currency(struct scan *scan, struct osy_err *err)
 		else if (!asked)
 			osy_plan_notice(&scan->plan,
 				"org '%s' does not tell its corporate currency: new records get "
-				"our "
-				"user's own",
+				"our user's own",
 				scan->drive->target_name);
 		asked = true;
 		object->currency = code;

@@ -26,8 +26,7 @@ static enum osy_code unknown_object(struct scan *scan, struct osy_org *org, cons
 		text = osy_xstrdup(near);
 	return osy_fail(err, OSY_E_INVALID,
 		"template '%s', object %s: there is no object '%s' in org '%s' (or our user may "
-		"not "
-		"see it)%s%s%s",
+		"not see it)%s%s%s",
 		scan->template->name, as_named, name, osy_org_name(org),
 		text ? "; did you mean '" : "", text ? text : "", text ? "'?" : "");
 }

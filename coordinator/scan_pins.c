@@ -186,8 +186,7 @@ static void pin_type(
 		scan_add_pin(scan, &source->id, &other->id);
 		osy_plan_notice(&scan->plan,
 			"record type %s of %s is not in the target: its records get %s, which is "
-			"of "
-			"person accounts too",
+			"of person accounts too",
 			source->name, source->object, other->name);
 		return;
 	}

@@ -369,8 +369,8 @@ static enum osy_code pin_users(struct scan *scan, struct osy_err *err)
 	if (!rc)
 		rc = osy_pg_do(scan->drive->pg, &stand_ins, err,
 			"SELECT DISTINCT doc::jsonb -> 'users' ->> 'fallback' FROM run WHERE "
-			"source = "
-			"$2 AND target = $1 AND doc::jsonb -> 'users' ->> 'fallback' <> ''",
+			"source = $2 AND target = $1 AND doc::jsonb -> 'users' ->> 'fallback' <> "
+			"''",
 			OSY_PG_Z(scan->drive->source_name), OSY_PG_Z(scan->drive->target_name));
 	m.stand_ins = stand_ins;
 	if (!rc)

@@ -42,9 +42,8 @@ enum osy_code scan_waiting(struct scan *scan, struct osy_err *err)
 	enum osy_code rc = osy_pg_do(scan->drive->pg, &rows, err,
 		"SELECT w.object, w.target, count(DISTINCT w.source_id) FILTER (WHERE w.template = "
 		"$3) FROM waiting w JOIN org_pair p ON p.id = w.pair WHERE p.source_org_id = $1 "
-		"AND "
-		"p.target_org_id = $2 AND w.in_run IS NULL GROUP BY w.object, w.target ORDER BY 1, "
-		"2",
+		"AND p.target_org_id = $2 AND w.in_run IS NULL GROUP BY w.object, w.target ORDER "
+		"BY 1, 2",
 		OSY_PG_Z(scan->source.org_id), OSY_PG_Z(scan->target.org_id),
 		OSY_PG_Z(scan->template->name));
 

@@ -25,12 +25,10 @@ static const struct clean {
 		"id FROM run r WHERE coalesce(automation, 'on') = 'on' AND ((state IN ('Synced', "
 		"'Aborted', 'Rollback Completed') AND ended_at < clock_timestamp() - $1 * interval "
 		"'1 day') OR (state IN ('Not Started', 'Scanned') AND wanted IS NULL AND "
-		"created_at "
-		"< clock_timestamp() - $1 * interval '1 day' AND EXISTS (SELECT 1 FROM firing f "
-		"WHERE f.run = r.id))) ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED) "
-		"RETURNING 1), "
-		"moved AS (UPDATE world SET version = version + 1 WHERE EXISTS (SELECT 1 FROM "
-		"gone)) SELECT count(*) FROM gone"},
+		"created_at < clock_timestamp() - $1 * interval '1 day' AND EXISTS (SELECT 1 FROM "
+		"firing f WHERE f.run = r.id))) ORDER BY created_at LIMIT $2 FOR UPDATE SKIP "
+		"LOCKED) RETURNING 1), moved AS (UPDATE world SET version = version + 1 WHERE "
+		"EXISTS (SELECT 1 FROM gone)) SELECT count(*) FROM gone"},
 	{"audit", offsetof(struct osy_settings, audit_retention_days),
 		DELETE_OLD("audit", "at", "true")},
 	{"tokens", offsetof(struct osy_settings, token_retention_days),

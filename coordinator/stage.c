@@ -119,10 +119,8 @@ static enum osy_code close_lanes(struct osy_drive *drive, bool *ret_closed, stru
 	if (!rc && !busy)
 		rc = osy_pg_do(drive->pg, NULL, err,
 			"UPDATE run SET state = 'Aborted', phase = 'Aborted', held = false, wanted "
-			"= NULL, "
-			"ended_at = "
-			"now(), automation = CASE WHEN automation = 'off' THEN 'restore' ELSE "
-			"automation END WHERE id = $1",
+			"= NULL, ended_at = now(), automation = CASE WHEN automation = 'off' THEN "
+			"'restore' ELSE automation END WHERE id = $1",
 			OSY_PG_Z(drive->run));
 	if (!rc && !busy)
 		rc = osy_hooks_tell(drive, OSY_HOOK_AFTER_RUN, 0, err);
@@ -168,8 +166,7 @@ static enum osy_code check_failures(struct osy_drive *drive, struct osy_err *err
 		return OSY_OK;
 	enum osy_code rc = osy_pg_do(drive->pg, &rows, err,
 		"SELECT source_id, code, object FROM failure WHERE run = $1 AND pass = $2 AND kind "
-		"<> "
-		"'notice' AND resolved_pass IS NULL LIMIT 1",
+		"<> 'notice' AND resolved_pass IS NULL LIMIT 1",
 		OSY_PG_Z(drive->run), OSY_PG_I32(drive->pass));
 	if (rc || osy_pg_rows(rows) == 0)
 		return rc;
@@ -216,8 +213,7 @@ static enum osy_code check_outstanding(struct watch *watch, struct osy_err *err)
 	watch->counted_at = now;
 	enum osy_code rc = osy_pg_do(watch->drive->pg, &rows, err,
 		"SELECT coalesce(sum(records), 0)::bigint FROM batch WHERE run = $1 AND pass = 1 "
-		"AND NOT "
-		"links",
+		"AND NOT links",
 		OSY_PG_Z(watch->drive->run));
 	if (!rc)
 		watch->hold = published - osy_pg_i64(rows, 0, 0, 0) > OUTSTANDING_MOST;

@@ -61,8 +61,7 @@ enum osy_code osy_stage_settled(struct osy_drive *drive, const struct osy_checkp
 	 */
 	rc = osy_pg_do(drive->pg, &rows, err,
 		"SELECT EXISTS (SELECT 1 FROM batch WHERE run = $1 AND pass = $2 AND stage = $3 "
-		"AND state "
-		"<> 'done')",
+		"AND state <> 'done')",
 		OSY_PG_Z(drive->run), OSY_PG_I32(drive->pass), OSY_PG_I32(stage));
 	if (!rc)
 		*ret = !osy_pg_i64(rows, 0, 0, 1);
@@ -90,8 +89,7 @@ enum osy_code osy_stage_verify(
 		if (outcomes[i] != checkpoint->objects[i].published)
 			return osy_fail(err, OSY_E_INTERNAL,
 				"the counts of %s do not add up: %lld records in the journal, %lld "
-				"with an "
-				"outcome; please report this",
+				"with an outcome; please report this",
 				drive->spec->objects[i].name,
 				(long long)checkpoint->objects[i].published,
 				(long long)outcomes[i]);

@@ -31,16 +31,14 @@ enum osy_code check_expressions(const struct check *check, const struct osy_json
 		osy_json_count(value) > OSY_TEMPLATE_MAX_NAMES)
 		return check_fail(check, container, key->name, 0, err,
 			"expressions must be a mapping from fields of the target to expressions, "
-			"for "
-			"example {Name: \"UPPER(Name)\"}");
+			"for example {Name: \"UPPER(Name)\"}");
 	OSY_AUTO(osy_json_free_at) struct osy_json *all = osy_json_new_object();
 	for (size_t i = 0; osy_json_member(value, i, &name, &item); i++) {
 		OSY_AUTO_FREE char *z = osy_xstrndup(name.p, name.len);
 		if (!check_is_name(name) || osy_json_type(item) != OSY_JSON_STRING)
 			return check_fail(check, value, z, 0, err,
 				"expressions: '%.80s' must be a field of the target, and what "
-				"makes it "
-				"an expression in quotes",
+				"makes it an expression in quotes",
 				z);
 		enum osy_code rc = check_syntax(check, value, z, osy_json_str(item), err);
 		if (rc)

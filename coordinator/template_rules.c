@@ -56,8 +56,7 @@ static enum osy_code check_one_map(const struct check *check, const struct osy_j
 		if (!is_scalar(to))
 			return check_fail(check, map, z, 0, err,
 				"values of %s: what '%.80s' becomes must be a text, a number, "
-				"true, "
-				"false or null",
+				"true, false or null",
 				field, z);
 		osy_json_put(out, z, copy_scalar(to));
 	}
@@ -199,8 +198,7 @@ enum osy_code check_nulls(const struct check *check, const struct osy_json *cont
 			(!osy_str_is(word, "ignore") && !osy_str_is(word, "write")))
 			return check_fail(check, value, z, 0, err,
 				"nulls of '%.*s' must be ignore or write; names are fields, or "
-				"\"*\" "
-				"for all others",
+				"\"*\" for all others",
 				SHOW(name));
 		osy_json_put(out, z, osy_json_new_str(word));
 	}

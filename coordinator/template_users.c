@@ -150,8 +150,7 @@ enum osy_code check_texts(const struct check *check, const struct osy_json *cont
 	if (osy_json_type(value) != OSY_JSON_OBJECT || osy_json_count(value) > MAX_PAIRS)
 		return check_fail(check, container, key->name, 0, err,
 			"%s must be a mapping of at most %d usernames of the source to those of "
-			"the "
-			"target",
+			"the target",
 			key->name, MAX_PAIRS);
 	OSY_AUTO(osy_json_free_at) struct osy_json *out = osy_json_new_object();
 	for (size_t i = 0; osy_json_member(value, i, &name, &item); i++) {
@@ -160,8 +159,7 @@ enum osy_code check_texts(const struct check *check, const struct osy_json *cont
 		if (!name.len || (!none && osy_json_type(item) != OSY_JSON_STRING))
 			return check_fail(check, value, z, 0, err,
 				"%s: '%.80s' must be mapped to a username of the target, or null "
-				"for "
-				"nobody",
+				"for nobody",
 				key->name, z);
 		osy_json_put(out, z, osy_json_new_str(none ? OSY_STR("") : osy_json_str(item)));
 	}

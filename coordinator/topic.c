@@ -140,10 +140,9 @@ static enum osy_code open_lanes(struct osy_drive *drive, struct osy_err *err)
 	if (!rc)
 		rc = osy_pg_do(drive->pg, NULL, err,
 			"INSERT INTO lane (run, pass, lane, position) SELECT $1, $2, n, "
-			"coalesce((SELECT "
-			"min(at_offset) FROM retake t WHERE t.run = $1 AND t.pass = $2 AND t.lane "
-			"= n), 0) "
-			"FROM generate_series(0, $3 - 1) n ON CONFLICT DO NOTHING",
+			"coalesce((SELECT min(at_offset) FROM retake t WHERE t.run = $1 AND t.pass "
+			"= $2 AND t.lane = n), 0) FROM generate_series(0, $3 - 1) n ON CONFLICT DO "
+			"NOTHING",
 			OSY_PG_Z(drive->run), OSY_PG_I32(drive->pass),
 			OSY_PG_I32(drive->spec->lanes));
 	if (!rc)

@@ -121,12 +121,10 @@ static enum osy_code claim(
 		"AND l.run || ':' || l.pass = ANY($7) AND (l.owner IS NULL OR ($3 AND NOT EXISTS "
 		"(SELECT 1 FROM process p WHERE p.id = "
 		"l.owner AND " LIVE "))) ORDER BY " SPREAD
-		" % $5 <> $6, l.lane LIMIT $4 FOR UPDATE OF "
-		"l SKIP LOCKED) "
-		"UPDATE lane l SET owner = $1, epoch = l.epoch + 1 FROM pick WHERE l.run = "
-		"pick.run AND "
-		"l.pass = pick.pass AND l.lane = pick.lane RETURNING l.run, l.pass, l.lane, "
-		"l.epoch, l.position, " SPREAD,
+		" % $5 <> $6, l.lane LIMIT $4 FOR UPDATE OF l SKIP LOCKED) UPDATE lane l SET owner "
+		"= $1, epoch = l.epoch + 1 FROM pick WHERE l.run = pick.run AND l.pass = pick.pass "
+		"AND l.lane = pick.lane RETURNING l.run, l.pass, l.lane, l.epoch, "
+		"l.position, " SPREAD,
 		OSY_PG_Z(worker->id), OSY_PG_I64(worker->settings->lease_ms),
 		OSY_PG_BOOL(osy_pulse_steady(worker->pulse)),
 		OSY_PG_I64(share->lanes - share->mine), OSY_PG_I64(share->workers),
@@ -157,8 +155,7 @@ static enum osy_code disown(struct osy_worker *worker, const struct osy_pg_resul
 {
 	return osy_pg_do(worker->pg, NULL, err,
 		"UPDATE lane SET owner = NULL WHERE run = $1 AND pass = $2 AND lane = $3 AND owner "
-		"= "
-		"$4 AND epoch = $5",
+		"= $4 AND epoch = $5",
 		OSY_PG_TEXT(osy_pg_str(result, row, 0)), OSY_PG_I64(osy_pg_i64(result, row, 1, 0)),
 		OSY_PG_I64(osy_pg_i64(result, row, 2, 0)), OSY_PG_Z(worker->id),
 		OSY_PG_I64(osy_pg_i64(result, row, 3, 0)));
@@ -288,8 +285,7 @@ void osy_lanes_release(struct osy_worker *worker)
 		osy_load_bulk_leaves(lane->load);
 		if (osy_pg_do(worker->pg, NULL, &err,
 			    "UPDATE lane SET owner = NULL WHERE run = $1 AND pass = $2 AND lane = "
-			    "$3 AND owner = $4 AND "
-			    "epoch = $5",
+			    "$3 AND owner = $4 AND epoch = $5",
 			    OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->pass),
 			    OSY_PG_I32(lane->lane), OSY_PG_Z(worker->id),
 			    OSY_PG_I64(lane->epoch))) {

@@ -104,10 +104,8 @@ static enum osy_code take_log(
 		OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 		enum osy_code rc = osy_pg_do(loader->worker->pg, &result, err,
 			"SELECT id, pairs FROM idmap_log WHERE pair = $1 AND target_prefix = $2 "
-			"AND "
-			"id > $3 AND at >= clock_timestamp() - $4 * interval '1 millisecond' AND "
-			"NOT "
-			"tombstone ORDER BY id LIMIT 500",
+			"AND id > $3 AND at >= clock_timestamp() - $4 * interval '1 millisecond' "
+			"AND NOT tombstone ORDER BY id LIMIT 500",
 			OSY_PG_I32(osy_lspec(batch)->pair), OSY_PG_Z(batch->object->target_prefix),
 			OSY_PG_I64(last), OSY_PG_I64(age));
 		if (rc || !osy_pg_rows(result))
@@ -132,8 +130,7 @@ static enum osy_code take_outcomes(
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	enum osy_code rc = osy_pg_do(loader->worker->pg, &result, err,
 		"SELECT outcome, records FROM batch WHERE run = $1 AND object = ANY($2) AND state "
-		"<> "
-		"'done' AND outcome IS NOT NULL",
+		"<> 'done' AND outcome IS NOT NULL",
 		OSY_PG_Z(osy_lrun(batch)->id), OSY_PG_I32S(objects, n));
 
 	for (size_t i = 0; !rc && i < osy_pg_rows(result); i++) {

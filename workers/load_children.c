@@ -108,8 +108,7 @@ static enum osy_code on_child(const struct osy_str *values, void *arg, struct os
 			osy_load_fail(batch, (unsigned)i, OSY_FAIL_HAS_CHILDREN,
 				osy_str(child->field),
 				"it has a %s that is not the run's and would be deleted with it; "
-				"it was "
-				"left as it is",
+				"it was left as it is",
 				child->object);
 	}
 	return OSY_OK;

@@ -74,8 +74,7 @@ static void compare_none(struct osy_lbatch *batch, unsigned i)
 		row->put = true;
 		osy_load_fail(batch, i, OSY_FAIL_OUTCOME_UNKNOWN, OSY_STR(""),
 			"an earlier attempt to insert it got no reply that could be cleared up; it "
-			"is "
-			"not sent again");
+			"is not sent again");
 	} else if (object->match_only || !object->insert) {
 		row->outcome = OSY_SKIPPED;
 	} else {

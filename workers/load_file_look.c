@@ -56,8 +56,7 @@ static void settle(struct osy_lfile *file, const struct check *check)
 	if (!check->seen || !check->same) {
 		osy_load_fail(batch, file->row, OSY_FAIL_FILE_DIFFERS, OSY_STR(""),
 			"%s was sent with %lld bytes (MD5 %s), but the target has %lld%s%s%s; "
-			"retry "
-			"the run's failures to send it again",
+			"retry the run's failures to send it again",
 			id, (long long)file->size, file->sum,
 			(long long)(check->seen ? check->size : 0), check->sum[0] ? " (MD5 " : "",
 			check->sum, check->sum[0] ? ")" : "");
@@ -119,8 +118,7 @@ static void told_document(struct osy_lfile *file, const struct check *check)
 	} else if (batch->rows[file->row].action == OSY_ACT_UPDATE) {
 		osy_load_fail(batch, file->row, OSY_FAIL_FILE_DIFFERS, OSY_STR("ContentDocumentId"),
 			"the target's file, of which this would be a new version, is gone; retry "
-			"the "
-			"run's failures");
+			"the run's failures");
 		osy_lfile_leave(file, false);
 		return;
 	}

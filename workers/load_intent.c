@@ -220,8 +220,7 @@ static bool ask_doubt(
 
 	if (osy_pg_do(pg, &result, err,
 		    "SELECT 1 FROM batch WHERE run = $1 AND object = ANY($2) AND state = 'doubt' "
-		    "AND "
-		    "keyless LIMIT 1",
+		    "AND keyless LIMIT 1",
 		    OSY_PG_Z(osy_lrun(batch)->id), OSY_PG_I32S(objects, n)))
 		return false;
 	*ret_doubt = osy_pg_rows(result) > 0;
@@ -242,20 +241,19 @@ static const char *const sql_intent =
 	"$6::bigint[], $7::int[], $8::int[], $9::int[], $10::int[], $11::int[], $12::bytea[], "
 	"$13::bytea[], $14::bigint[], $15::text[], $16::text[]) AS t(run, pass, lane, epoch, "
 	"at_offset, object, stage, links, records, keyless, intent, snapshot, org_ms, insert_job, "
-	"update_job)), "
-	"ok AS (SELECT g.* FROM g JOIN lane l ON l.run = g.run AND l.pass = g.pass AND l.lane = "
-	"g.lane WHERE l.owner = $1 AND l.epoch = g.epoch FOR SHARE OF l) "
-	"INSERT INTO batch AS b (run, pass, lane, at_offset, object, stage, links, records, state, "
-	"keyless, epoch, intent, snapshot, org_ms, sent_at, insert_job, update_job) "
-	"SELECT run, pass, lane, at_offset, object, stage, links <> 0, records, 'intent', keyless "
-	"<> 0, epoch, intent, snapshot, org_ms, clock_timestamp(), insert_job, update_job FROM ok "
-	"ON CONFLICT (run, pass, lane, at_offset) DO UPDATE SET state = 'intent', keyless = "
-	"excluded.keyless, epoch = excluded.epoch, intent = excluded.intent, "
-	"snapshot = coalesce(excluded.snapshot, b.snapshot), org_ms = least(b.org_ms, "
-	"excluded.org_ms), sent_at = excluded.sent_at, due_at = NULL, begun = b.begun OR "
-	"b.insert_job IS DISTINCT FROM excluded.insert_job OR b.update_job IS DISTINCT FROM "
-	"excluded.update_job, insert_job = excluded.insert_job, update_job = excluded.update_job "
-	"WHERE b.state <> 'done' RETURNING b.run, b.pass, b.lane, b.at_offset";
+	"update_job)), ok AS (SELECT g.* FROM g JOIN lane l ON l.run = g.run AND l.pass = g.pass "
+	"AND l.lane = g.lane WHERE l.owner = $1 AND l.epoch = g.epoch FOR SHARE OF l) INSERT INTO "
+	"batch AS b (run, pass, lane, at_offset, object, stage, links, records, state, keyless, "
+	"epoch, intent, snapshot, org_ms, sent_at, insert_job, update_job) SELECT run, pass, lane, "
+	"at_offset, object, stage, links <> 0, records, 'intent', keyless <> 0, epoch, intent, "
+	"snapshot, org_ms, clock_timestamp(), insert_job, update_job FROM ok ON CONFLICT (run, "
+	"pass, lane, at_offset) DO UPDATE SET state = 'intent', keyless = excluded.keyless, epoch "
+	"= excluded.epoch, intent = excluded.intent, snapshot = coalesce(excluded.snapshot, "
+	"b.snapshot), org_ms = least(b.org_ms, excluded.org_ms), sent_at = excluded.sent_at, "
+	"due_at = NULL, begun = b.begun OR b.insert_job IS DISTINCT FROM excluded.insert_job OR "
+	"b.update_job IS DISTINCT FROM excluded.update_job, insert_job = excluded.insert_job, "
+	"update_job = excluded.update_job WHERE b.state <> 'done' RETURNING b.run, b.pass, b.lane, "
+	"b.at_offset";
 
 static enum osy_code write_intents(const struct gather *gather, struct osy_worker *worker,
 	struct osy_pg_result **ret, struct osy_err *err)
@@ -338,9 +336,8 @@ bool osy_load_unintend(struct osy_lbatch *batch)
 		return false;
 	if (osy_pg_do(osy_lworker(batch)->pg, NULL, &err,
 		    "DELETE FROM batch b USING lane l WHERE b.run = $1 AND b.pass = $2 AND b.lane "
-		    "= "
-		    "$3 AND b.at_offset = $4 AND b.state = 'intent' AND l.run = b.run AND l.pass = "
-		    "b.pass AND l.lane = b.lane AND l.owner = $5 AND l.epoch = $6",
+		    "= $3 AND b.at_offset = $4 AND b.state = 'intent' AND l.run = b.run AND l.pass "
+		    "= b.pass AND l.lane = b.lane AND l.owner = $5 AND l.epoch = $6",
 		    OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->pass), OSY_PG_I32(lane->lane),
 		    OSY_PG_I64(batch->offset), OSY_PG_Z(osy_lworker(batch)->id),
 		    OSY_PG_I64(lane->epoch)))

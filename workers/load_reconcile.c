@@ -108,11 +108,10 @@ static bool mark(struct osy_loader *loader, struct osy_lbatch **members, size_t 
 		!osy_pg_do(pg, &result, &err,
 			"UPDATE batch b SET state = 'doubt', keyless = true, epoch = g.epoch FROM "
 			"unnest($4::int[], $5::bigint[], $6::bigint[]) AS g(lane, epoch, "
-			"at_offset) "
-			"JOIN lane l ON l.run = $2 AND l.pass = $3 AND l.lane = g.lane AND l.owner "
-			"= $1 AND l.epoch = g.epoch WHERE b.run = $2 AND b.pass = $3 AND b.lane = "
-			"g.lane AND b.at_offset = g.at_offset AND b.state <> 'done' RETURNING "
-			"b.lane, b.at_offset",
+			"at_offset) JOIN lane l ON l.run = $2 AND l.pass = $3 AND l.lane = g.lane "
+			"AND l.owner = $1 AND l.epoch = g.epoch WHERE b.run = $2 AND b.pass = $3 "
+			"AND b.lane = g.lane AND b.at_offset = g.at_offset AND b.state <> 'done' "
+			"RETURNING b.lane, b.at_offset",
 			OSY_PG_Z(loader->worker->id), OSY_PG_Z(run->id), OSY_PG_I32(run->pass),
 			OSY_PG_I32S(lanes, count), OSY_PG_I64S(epochs, count),
 			OSY_PG_I64S(offsets, count)) &&

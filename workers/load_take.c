@@ -405,18 +405,15 @@ void osy_load_look(struct osy_loader *loader)
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	if (osy_load_retakes_read(loads, n, &err) ||
 		osy_pg_do(loader->worker->pg, &result, &err,
-			"SELECT b.run, b.pass, b.lane, b.at_offset, b.state, "
-			"greatest(0, coalesce(extract(epoch FROM b.due_at - clock_timestamp()) * "
-			"1000, "
-			"0))::bigint FROM batch b "
-			"JOIN unnest($1::text[], $2::int[], $3::int[]) AS g(run, pass, lane) "
-			"ON b.run = g.run AND b.pass = g.pass AND b.lane = g.lane WHERE b.state <> "
-			"'done' UNION ALL "
-			"SELECT b.run, b.pass, b.lane, b.at_offset, b.state, 0 FROM lane l "
-			"JOIN unnest($1::text[], $2::int[], $3::int[]) AS g(run, pass, lane) "
-			"ON l.run = g.run AND l.pass = g.pass AND l.lane = g.lane "
-			"JOIN batch b ON b.run = l.run AND b.pass = l.pass AND b.lane = l.lane AND "
-			"b.at_offset >= l.position WHERE b.state = 'done'",
+			"SELECT b.run, b.pass, b.lane, b.at_offset, b.state, greatest(0, "
+			"coalesce(extract(epoch FROM b.due_at - clock_timestamp()) * 1000, "
+			"0))::bigint FROM batch b JOIN unnest($1::text[], $2::int[], $3::int[]) AS "
+			"g(run, pass, lane) ON b.run = g.run AND b.pass = g.pass AND b.lane = "
+			"g.lane WHERE b.state <> 'done' UNION ALL SELECT b.run, b.pass, b.lane, "
+			"b.at_offset, b.state, 0 FROM lane l JOIN unnest($1::text[], $2::int[], "
+			"$3::int[]) AS g(run, pass, lane) ON l.run = g.run AND l.pass = g.pass AND "
+			"l.lane = g.lane JOIN batch b ON b.run = l.run AND b.pass = l.pass AND "
+			"b.lane = l.lane AND b.at_offset >= l.position WHERE b.state = 'done'",
 			OSY_PG_TEXTS(runs, n), OSY_PG_I32S(passes, n), OSY_PG_I32S(lanes, n))) {
 		osy_load_trouble(loader, "load.look", &err);
 		return;

@@ -40,7 +40,6 @@ void osy_load_tell_text(struct osy_lbatch *batch, unsigned i, unsigned c, struct
 	ref->told = true;
 	osy_load_note(batch, i, "notice", OSY_FAIL_IDS_IN_TEXT, osy_str(column->field->target),
 		"%s holds ids of records inside of a longer text, which stays as it is: only a "
-		"text that "
-		"is one id and nothing else is rewritten",
+		"text that is one id and nothing else is rewritten",
 		column->field->name);
 }

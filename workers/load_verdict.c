@@ -194,9 +194,8 @@ static void settle_missing(struct decision *d, bool *aside, bool *again)
 			row->unknown = row->put = true;
 			osy_load_fail(batch, d->row_of[s], OSY_FAIL_OUTCOME_UNKNOWN, OSY_STR(""),
 				"the reply to its insert was lost, and the org holds %zu records "
-				"of "
-				"this user's since then that match nothing that was sent: one of "
-				"them may be this record",
+				"of this user's since then that match nothing that was sent: one "
+				"of them may be this record",
 				d->left);
 			break;
 		}

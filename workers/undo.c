@@ -102,15 +102,11 @@ static bool find_next(struct osy_load *load, int64_t *ret_offset, bool *ret_wait
 		    "SELECT b.at_offset, coalesce((SELECT a.state = 'aside' AND a.due_at > "
 		    "clock_timestamp() FROM batch a WHERE a.run = b.run AND a.pass = $5 AND a.lane "
 		    "= b.lane AND a.at_offset = b.at_offset), false) AS later FROM batch b WHERE "
-		    "b.run = $1 AND b.pass <= $2 AND b.lane "
-		    "= "
-		    "$3 AND b.stage = $4 AND b.state = 'done' AND b.outcome IS NOT NULL AND "
-		    "(b.inserted + b.updated + b.deleted > 0 OR b.links) AND NOT EXISTS (SELECT 1 "
-		    "FROM "
-		    "batch u "
-		    "WHERE u.run = b.run AND u.pass = $5 AND u.lane = b.lane AND u.at_offset = "
-		    "b.at_offset AND u.state = 'done') ORDER BY later, b.at_offset DESC LIMIT "
-		    "1",
+		    "b.run = $1 AND b.pass <= $2 AND b.lane = $3 AND b.stage = $4 AND b.state = "
+		    "'done' AND b.outcome IS NOT NULL AND (b.inserted + b.updated + b.deleted > 0 "
+		    "OR b.links) AND NOT EXISTS (SELECT 1 FROM batch u WHERE u.run = b.run AND "
+		    "u.pass = $5 AND u.lane = b.lane AND u.at_offset = b.at_offset AND u.state = "
+		    "'done') ORDER BY later, b.at_offset DESC LIMIT 1",
 		    OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->undo->loaded_pass),
 		    OSY_PG_I32(lane->lane), OSY_PG_I32(lane->run->open_stage),
 		    OSY_PG_I32(lane->run->pass)))
@@ -163,8 +159,7 @@ static bool read_passes(struct osy_lbatch *batch)
 	undo->sent = osy_arena_calloc(&batch->arena, n, sizeof(*undo->sent));
 	enum osy_code rc = osy_pg_do(osy_lworker(batch)->pg, &result, &err,
 		"SELECT outcome, snapshot FROM batch WHERE run = $1 AND lane = $2 AND at_offset = "
-		"$3 "
-		"AND pass <= $4 AND state = 'done' ORDER BY pass",
+		"$3 AND pass <= $4 AND state = 'done' ORDER BY pass",
 		OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->lane), OSY_PG_I64(batch->offset),
 		OSY_PG_I32(lane->run->undo->loaded_pass));
 	for (size_t i = 0; !rc && i < osy_pg_rows(result); i++)
@@ -442,8 +437,7 @@ static void say_changed(struct osy_lbatch *batch, unsigned i, const struct osy_b
 	osy_id_18(&batch->undo->targets[i], id);
 	osy_load_fail(batch, i, OSY_FAIL_CHANGED, osy_buf_str(fields),
 		"%s %s was changed by somebody else since the run wrote it (%.*s); it was left as "
-		"it "
-		"is",
+		"it is",
 		batch->object->target, id, (int)fields->len, fields->p ? fields->p : "");
 }
 
@@ -537,10 +531,8 @@ static enum osy_code read_later(const struct osy_lbatch *batch, struct osy_undo_
 			"SELECT DISTINCT ON (b.lane, b.at_offset) b.lane, b.at_offset, b.records, "
 			"b.outcome FROM batch b JOIN run_object o ON o.run = b.run AND o.object = "
 			"b.object WHERE b.run = $1 AND o.target_name = $2 AND NOT b.links AND "
-			"b.outcome "
-			"IS NOT NULL AND (b.lane, b.at_offset) > ($3, $4) ORDER BY b.lane, "
-			"b.at_offset, "
-			"b.pass DESC LIMIT $5",
+			"b.outcome IS NOT NULL AND (b.lane, b.at_offset) > ($3, $4) ORDER BY "
+			"b.lane, b.at_offset, b.pass DESC LIMIT $5",
 			OSY_PG_TEXT(run), OSY_PG_Z(batch->object->target),
 			OSY_PG_I32((int32_t)lane), OSY_PG_I64(offset), OSY_PG_I64(LATER_PAGE));
 		got = rc ? 0 : osy_pg_rows(result);
@@ -594,8 +586,7 @@ static bool check_later(struct osy_lbatch *batch)
 			is_written_since(object, &batch->undo->targets[i]))
 			osy_load_fail(batch, i, OSY_FAIL_CHANGED, OSY_STR(""),
 				"a later run (%.*s%s) has written %s since; it was left as it is: "
-				"roll "
-				"that run back first",
+				"roll that run back first",
 				(int)object->later[0].len, object->later[0].p,
 				object->later_count > 1 ? " or another one" : "",
 				batch->object->target);

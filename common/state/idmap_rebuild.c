@@ -112,8 +112,7 @@ static enum osy_code load_unknown(
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	enum osy_code rc = osy_pg_do(idmap->pg, &result, err,
 		"SELECT DISTINCT f.source_id FROM failure f JOIN run r ON r.id = f.run WHERE "
-		"r.pair = $1 AND "
-		"f.code = '" OSY_FAIL_OUTCOME_UNKNOWN
+		"r.pair = $1 AND f.code = '" OSY_FAIL_OUTCOME_UNKNOWN
 		"' AND f.kind = 'record' AND f.resolved_pass IS NULL",
 		OSY_PG_I32(pair->pair));
 
@@ -174,14 +173,10 @@ static enum osy_code load_claims(
 		OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 		enum osy_code rc = osy_pg_do(idmap->pg, &result, err,
 			"SELECT b.run, b.pass, b.lane, b.at_offset, coalesce(o.waiting_of, "
-			"b.object), "
-			"b.intent FROM batch "
-			"b "
-			"JOIN run r ON r.id = b.run LEFT JOIN run_object o ON o.run = b.run AND "
-			"o.object = b.object WHERE (r.pair = $1 AND r.state IN ('Sync In "
-			"Progress', 'Paused') OR r.id = $6) "
-			"AND b.intent IS NOT NULL AND (b.run, b.pass, b.lane, b.at_offset) > ($2, "
-			"$3, $4, $5) "
+			"b.object), b.intent FROM batch b JOIN run r ON r.id = b.run LEFT JOIN "
+			"run_object o ON o.run = b.run AND o.object = b.object WHERE (r.pair = $1 "
+			"AND r.state IN ('Sync In Progress', 'Paused') OR r.id = $6) AND b.intent "
+			"IS NOT NULL AND (b.run, b.pass, b.lane, b.at_offset) > ($2, $3, $4, $5) "
 			"ORDER BY b.run, b.pass, b.lane, b.at_offset LIMIT " LOG_ROWS,
 			OSY_PG_I32(pair), OSY_PG_Z(run), OSY_PG_I32(pass), OSY_PG_I32(lane),
 			OSY_PG_I64(offset), OSY_PG_Z(only));

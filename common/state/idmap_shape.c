@@ -16,10 +16,9 @@ enum osy_code osy_idmap_pair(struct osy_pg *pg, const char *source_org_id,
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	/* The update makes the row come back when it was there before. */
 	enum osy_code rc = osy_pg_do(pg, &result, err,
-		"INSERT INTO org_pair (source_org_id, target_org_id) VALUES ($1, $2) "
-		"ON CONFLICT (source_org_id, target_org_id) DO UPDATE SET source_org_id = "
-		"EXCLUDED.source_org_id "
-		"RETURNING id",
+		"INSERT INTO org_pair (source_org_id, target_org_id) VALUES ($1, $2) ON CONFLICT "
+		"(source_org_id, target_org_id) DO UPDATE SET source_org_id = "
+		"EXCLUDED.source_org_id RETURNING id",
 		OSY_PG_Z(source_org_id), OSY_PG_Z(target_org_id));
 
 	if (!rc)
@@ -55,10 +54,8 @@ enum osy_code osy_idmap_shape(struct osy_pg *pg, int pair, const char source_pre
 	 * the other. */
 	return osy_pg_do(pg, NULL, err,
 		"WITH grown AS (UPDATE idmap SET buckets = $4 WHERE pair = $1 AND source_prefix = "
-		"$2 AND "
-		"target_prefix = $3 AND buckets < $4 RETURNING pair) "
-		"UPDATE org_pair SET generation = generation + 1 WHERE id IN (SELECT pair FROM "
-		"grown)",
+		"$2 AND target_prefix = $3 AND buckets < $4 RETURNING pair) UPDATE org_pair SET "
+		"generation = generation + 1 WHERE id IN (SELECT pair FROM grown)",
 		OSY_PG_I32(pair), OSY_PG_TEXT(source), OSY_PG_TEXT(target), OSY_PG_I32(buckets));
 }
 

@@ -177,17 +177,14 @@ enum osy_code osy_org_store_put(struct osy_pg *pg, const struct osy_secret *key,
 		return rc;
 	return osy_pg_do(pg, NULL, err,
 		"INSERT INTO org (name, org_id, display_name, organization_type, is_sandbox, "
-		"instance_url, login_url, auth, "
-		"client_id, username, secrets, instance_name) VALUES ($1, $2, $3, $4, $5, $6, $7, "
-		"$8, $9, $10, $11, $12) "
-		"ON CONFLICT (name) DO UPDATE SET org_id = EXCLUDED.org_id, display_name = "
-		"EXCLUDED.display_name, "
+		"instance_url, login_url, auth, client_id, username, secrets, instance_name) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (name) DO "
+		"UPDATE SET org_id = EXCLUDED.org_id, display_name = EXCLUDED.display_name, "
 		"organization_type = EXCLUDED.organization_type, is_sandbox = EXCLUDED.is_sandbox, "
 		"instance_url = EXCLUDED.instance_url, login_url = EXCLUDED.login_url, auth = "
-		"EXCLUDED.auth, "
-		"client_id = EXCLUDED.client_id, username = EXCLUDED.username, secrets = "
-		"EXCLUDED.secrets, instance_name = "
-		"EXCLUDED.instance_name, disconnected_at = NULL",
+		"EXCLUDED.auth, client_id = EXCLUDED.client_id, username = EXCLUDED.username, "
+		"secrets = EXCLUDED.secrets, instance_name = EXCLUDED.instance_name, "
+		"disconnected_at = NULL",
 		OSY_PG_Z(name), identity ? OSY_PG_Z(identity->org_id) : OSY_PG_TEXT(OSY_STR_NULL),
 		identity ? OSY_PG_Z(identity->name) : OSY_PG_TEXT(OSY_STR_NULL),
 		identity ? OSY_PG_Z(identity->organization_type) : OSY_PG_TEXT(OSY_STR_NULL),
@@ -203,13 +200,11 @@ enum osy_code osy_org_store_drop(struct osy_pg *pg, const char *name, struct osy
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
 	enum osy_code rc = osy_pg_do(pg, &row, err,
 		"WITH busy AS (SELECT min(id) AS id FROM run WHERE (source = $1 OR target = $1) "
-		"AND "
-		"(state IN ('Scan In Progress', 'Sync In Progress', 'Paused', 'Rollback', "
-		"'Rollback "
-		"Started') OR wanted IS NOT NULL OR automation IN ('off', 'restore'))), dropped AS "
-		"(UPDATE org SET secrets = '', disconnected_at = coalesce(disconnected_at, now()) "
-		"WHERE name = $1 AND (SELECT id FROM busy) IS NULL RETURNING 1) SELECT (SELECT "
-		"count(*) FROM dropped), (SELECT id FROM busy)",
+		"AND (state IN ('Scan In Progress', 'Sync In Progress', 'Paused', 'Rollback', "
+		"'Rollback Started') OR wanted IS NOT NULL OR automation IN ('off', 'restore'))), "
+		"dropped AS (UPDATE org SET secrets = '', disconnected_at = "
+		"coalesce(disconnected_at, now()) WHERE name = $1 AND (SELECT id FROM busy) IS "
+		"NULL RETURNING 1) SELECT (SELECT count(*) FROM dropped), (SELECT id FROM busy)",
 		OSY_PG_Z(name));
 
 	if (rc || osy_pg_i64(row, 0, 0, 0))
