@@ -100,6 +100,9 @@ const char *osy_call_header(const struct osy_call *call, const char *name);
 /* limit= (1 to 1000, default 100). */
 enum osy_code osy_call_limit(
 	const struct osy_call *call, int64_t *ret, struct osy_err *err) OSY_CHECKED;
+/* limit= and cursor= of a list whose cursors are numbers; *at stays as it is without a cursor. */
+enum osy_code osy_call_page(const struct osy_call *call, int64_t *ret_limit, int64_t *at,
+	struct osy_err *err) OSY_CHECKED;
 /* The body as a JSON object; an unknown member (not in the NULL-terminated names) is an error. */
 enum osy_code osy_call_json(const struct osy_call *call, const char *const *names,
 	struct osy_json **ret, struct osy_err *err) OSY_CHECKED;

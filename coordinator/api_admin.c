@@ -292,13 +292,10 @@ static enum osy_code audit(struct osy_call *call, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	struct osy_json_writer w = osy_json_writer(&call->out);
-	const char *cursor = osy_call_query(call, "cursor");
 	int64_t limit = 0, before = INT64_MAX;
 	char next[32] = "";
-	enum osy_code rc = osy_call_limit(call, &limit, err);
+	enum osy_code rc = osy_call_page(call, &limit, &before, err);
 
-	if (!rc && cursor)
-		rc = osy_parse_i64(osy_str(cursor), 0, INT64_MAX, &before, err);
 	if (!rc)
 		rc = osy_pg_do(call->pg, &result, err,
 			"SELECT id, at, token, action, subject FROM audit WHERE id < $1 ORDER BY "

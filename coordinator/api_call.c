@@ -18,6 +18,15 @@ enum osy_code osy_call_limit(const struct osy_call *call, int64_t *ret, struct o
 	return OSY_OK;
 }
 
+enum osy_code osy_call_page(
+	const struct osy_call *call, int64_t *ret_limit, int64_t *at, struct osy_err *err)
+{
+	const char *cursor = osy_call_query(call, "cursor");
+	enum osy_code rc = osy_call_limit(call, ret_limit, err);
+
+	return rc || !cursor ? rc : osy_parse_i64(osy_str(cursor), 0, INT64_MAX, at, err);
+}
+
 bool osy_api_name_is_good(const char *name)
 {
 	size_t len =

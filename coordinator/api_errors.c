@@ -198,8 +198,7 @@ static enum osy_code run_is_there(struct osy_call *call, struct osy_err *err)
 static enum osy_code errors(struct osy_call *call, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
-	const char *accept = osy_call_header(call, "Accept"),
-		   *cursor = osy_call_query(call, "cursor");
+	const char *accept = osy_call_header(call, "Accept");
 	struct osy_json_writer w = osy_json_writer(&call->out);
 	int64_t limit = 0, after = 0;
 	char next[32] = "";
@@ -211,9 +210,7 @@ static enum osy_code errors(struct osy_call *call, struct osy_err *err)
 		return OSY_OK;
 	}
 	if (!rc)
-		rc = osy_call_limit(call, &limit, err);
-	if (!rc && cursor)
-		rc = osy_parse_i64(osy_str(cursor), 0, INT64_MAX, &after, err);
+		rc = osy_call_page(call, &limit, &after, err);
 	if (!rc)
 		rc = ask_failures(call->pg, &filter, after, limit + 1, &result, err);
 	if (rc)

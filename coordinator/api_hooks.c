@@ -232,7 +232,6 @@ static enum osy_code calls(struct osy_call *call, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *run = NULL, *rows = NULL;
 	struct osy_json_writer w = osy_json_writer(&call->out);
-	const char *cursor = osy_call_query(call, "cursor");
 	int64_t limit = 0, after = 0;
 	char next[32] = "";
 	enum osy_code rc = osy_pg_do(
@@ -241,9 +240,7 @@ static enum osy_code calls(struct osy_call *call, struct osy_err *err)
 	if (!rc && !osy_pg_rows(run))
 		rc = osy_no_such_run(call->params[0], err);
 	if (!rc)
-		rc = osy_call_limit(call, &limit, err);
-	if (!rc && cursor)
-		rc = osy_parse_i64(osy_str(cursor), 0, INT64_MAX, &after, err);
+		rc = osy_call_page(call, &limit, &after, err);
 	if (!rc)
 		rc = osy_pg_do(call->pg, &rows, err, CALLS, OSY_PG_Z(call->params[0]),
 			OSY_PG_I64(after), OSY_PG_I64(limit + 1));

@@ -22,15 +22,14 @@ static enum osy_code read_level(const struct osy_call *call, int *ret, struct os
 }
 
 static enum osy_code ask(
-	struct osy_call *call, int64_t limit, struct osy_pg_result **ret, struct osy_err *err)
+	struct osy_call *call, int64_t *ret_limit, struct osy_pg_result **ret, struct osy_err *err)
 {
-	const char *cursor = osy_call_query(call, "cursor");
 	int64_t after = 0;
 	int level = 0;
 	enum osy_code rc = read_level(call, &level, err);
 
-	if (!rc && cursor)
-		rc = osy_parse_i64(osy_str(cursor), 0, INT64_MAX, &after, err);
+	if (!rc)
+		rc = osy_call_page(call, ret_limit, &after, err);
 	if (rc)
 		return rc;
 	struct osy_str wanted[OSY_COUNT(levels)];
@@ -42,7 +41,7 @@ static enum osy_code ask(
 		"AND level = ANY ($3) AND ($4::text IS NULL OR strpos(lower(message), lower($4)) > "
 		"0) ORDER BY id LIMIT $5",
 		OSY_PG_Z(call->params[0]), OSY_PG_I64(after), OSY_PG_TEXTS(wanted, count),
-		OSY_PG_TEXT(osy_str(osy_call_query(call, "text"))), OSY_PG_I64(limit + 1));
+		OSY_PG_TEXT(osy_str(osy_call_query(call, "text"))), OSY_PG_I64(*ret_limit + 1));
 }
 
 static enum osy_code run_log(struct osy_call *call, struct osy_err *err)
@@ -54,9 +53,7 @@ static enum osy_code run_log(struct osy_call *call, struct osy_err *err)
 	enum osy_code rc = osy_call_run(call, err);
 
 	if (!rc)
-		rc = osy_call_limit(call, &limit, err);
-	if (!rc)
-		rc = ask(call, limit, &result, err);
+		rc = ask(call, &limit, &result, err);
 	if (rc)
 		return rc;
 	size_t rows = osy_pg_rows(result);

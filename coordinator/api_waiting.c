@@ -31,15 +31,10 @@ static void write_item(struct osy_json_writer *w, const struct osy_pg_result *re
 static enum osy_code read_page(
 	struct osy_call *call, int64_t *ret_after, int64_t *ret_limit, struct osy_err *err)
 {
-	const char *cursor = osy_call_query(call, "cursor");
 	enum osy_code rc = osy_call_run(call, err);
 
 	*ret_after = 0;
-	if (!rc)
-		rc = osy_call_limit(call, ret_limit, err);
-	if (!rc && cursor)
-		rc = osy_parse_i64(osy_str(cursor), 0, INT64_MAX, ret_after, err);
-	return rc;
+	return rc ? rc : osy_call_page(call, ret_limit, ret_after, err);
 }
 
 static enum osy_code waiting(struct osy_call *call, struct osy_err *err)

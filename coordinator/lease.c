@@ -10,7 +10,6 @@
 #include "osy/log.h"
 #include "osy/mem.h"
 
-#define BEAT_MS 1000
 #define LOOK_MS 200
 #define SQL_TIMEOUT_MS 3000
 /* A run that is driven has a producer; those that wait behind another run, for which there are more
@@ -40,22 +39,12 @@ struct osy_driver {
 	int64_t world;
 };
 
-static int64_t margin_ms(const struct osy_driver *driver)
-{
-	return driver->settings->lease_ms / 5;
-}
-
-/* Short leases take more of them: one that is late must not end a lease. */
-static int64_t beat_ms(const struct osy_driver *driver)
-{
-	return driver->settings->lease_ms / 4 < BEAT_MS ? driver->settings->lease_ms / 4 : BEAT_MS;
-}
-
 bool osy_driver_may_go(const struct osy_driver *driver)
 {
 	int64_t at = atomic_load(&driver->beat_at);
 
-	return at && osy_mono_ms() < at + driver->settings->lease_ms - margin_ms(driver);
+	return at && osy_mono_ms() < at + driver->settings->lease_ms -
+					     osy_lease_margin_ms(driver->settings->lease_ms);
 }
 
 const char *osy_driver_id(const struct osy_driver *driver)
@@ -135,7 +124,8 @@ static enum osy_code beat(struct osy_driver *driver, struct osy_err *err)
 	}
 	if (rc)
 		return rc;
-	if (!before || sent_at - before > driver->settings->lease_ms - margin_ms(driver))
+	if (!before || sent_at - before > driver->settings->lease_ms -
+						  osy_lease_margin_ms(driver->settings->lease_ms))
 		atomic_store(&driver->steady_since, sent_at);
 	atomic_store(&driver->beat_at, sent_at);
 	return OSY_OK;
@@ -277,7 +267,7 @@ static void *lease_main(void *arg)
 		bool due = now >= next_beat;
 		if (due) {
 			rc = beat(driver, &err);
-			next_beat = rc ? 0 : now + beat_ms(driver);
+			next_beat = rc ? 0 : now + osy_lease_beat_ms(driver->settings->lease_ms);
 		}
 		bool moved = !rc && look(driver);
 		if (!rc && (due || moved || woken) && !osy_driver_stopping(driver))

@@ -48,8 +48,7 @@ struct publish_object {
 	struct osy_transform *transform; /* NULL: values pass as they are */
 	struct publish_hook *hook;	 /* NULL: nobody else changes them */
 	struct osy_batch_writer *lanes;	 /* object->lanes */
-	int64_t request_rows;		 /* what a request or a batch of a job takes */
-	int64_t rows_most;		 /* of a batch */
+	int64_t request_rows;		 /* what a request, or a batch of a job, takes */
 	struct publish_ready *ready, **ready_end;
 	size_t bytes;	    /* of ready and open batches */
 	size_t taken_bytes; /* of all rows since the last cut, and how many */

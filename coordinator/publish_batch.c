@@ -27,12 +27,16 @@ static int64_t request_rows(const struct osy_spec_object *object)
 								    : request;
 }
 
+static int64_t rows_most(const struct publish_object *object)
+{
+	return object->request_rows < ROWS_LEAST ? ROWS_LEAST : object->request_rows;
+}
+
 enum osy_code publish_object_init(struct publish_object *object, struct osy_drive *drive,
 	const struct osy_spec_object *spec, const struct osy_checkpoint_object *from,
 	struct osy_err *err)
 {
 	struct osy_transform *transform;
-	int64_t request = request_rows(spec);
 	enum osy_code rc = osy_transform_new(
 		spec, &drive->settings->secret_key, drive->expressions_ms, &transform, err);
 
@@ -41,8 +45,7 @@ enum osy_code publish_object_init(struct publish_object *object, struct osy_driv
 	*object = (struct publish_object){.drive = drive,
 		.object = spec,
 		.transform = transform,
-		.request_rows = request,
-		.rows_most = request < ROWS_LEAST ? ROWS_LEAST : request,
+		.request_rows = request_rows(spec),
 		.published = from->published};
 	object->ready_end = &object->ready;
 	object->hook = publish_hook_new(drive, spec);
@@ -187,7 +190,7 @@ static void put(
 	}
 	struct osy_batch_writer *writer = &object->lanes[lane];
 	if (writer->head.count &&
-		(writer->head.count >= object->rows_most || !osy_batch_fits(writer, bytes, count)))
+		(writer->head.count >= rows_most(object) || !osy_batch_fits(writer, bytes, count)))
 		cut_lane(object, lane);
 	size_t before = writer->rows.len;
 	osy_batch_add(writer, id, values, count);

@@ -229,19 +229,11 @@ static enum osy_code check_objects(const struct check *check, const struct osy_j
 {
 	const struct osy_json *list = osy_json_get(container, "objects");
 	size_t count = osy_json_count(list);
-	enum osy_code rc = OSY_OK;
 
 	if (osy_json_type(list) != OSY_JSON_ARRAY || count == 0 || count > OSY_TEMPLATE_MAX_OBJECTS)
 		return check_fail(check, container, "objects", 0, err,
 			"objects must be a list of 1 to %d objects", OSY_TEMPLATE_MAX_OBJECTS);
-	OSY_AUTO(osy_json_free_at) struct osy_json *all = osy_json_new_array();
-	for (size_t i = 0; !rc && i < count; i++)
-		rc = check_one(check, list, i, all, err);
-	if (rc)
-		return rc;
-	*ret = all;
-	all = NULL;
-	return OSY_OK;
+	return check_each(check, list, check_one, ret, err);
 }
 
 static bool has_name(const struct osy_json *list, const char *key, struct osy_str name)

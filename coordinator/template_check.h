@@ -54,6 +54,11 @@ struct key {
 enum osy_code check_fail(const struct check *check, const struct osy_json *container,
 	const char *key, size_t index, struct osy_err *err, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
+/* A list, item by item: each puts its normalised form into all. *ret: for osy_json_free(). */
+typedef enum osy_code (*check_item)(const struct check *check, const struct osy_json *list,
+	size_t index, struct osy_json *all, struct osy_err *err);
+enum osy_code check_each(const struct check *check, const struct osy_json *list, check_item item,
+	struct osy_json **ret, struct osy_err *err);
 /* Checks all members of container by the table and puts the normalised ones into out. where names
  * it: "object Account". */
 enum osy_code check_object(const struct check *check, const struct osy_json *container,

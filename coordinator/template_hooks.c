@@ -102,20 +102,11 @@ enum osy_code check_hooks(const struct check *check, const struct osy_json *cont
 	const struct key *key, struct osy_json **ret, struct osy_err *err)
 {
 	const struct osy_json *list = osy_json_get(container, key->name);
-	size_t count = osy_json_count(list);
-	enum osy_code rc = OSY_OK;
 
-	if (osy_json_type(list) != OSY_JSON_ARRAY || count > MOST)
+	if (osy_json_type(list) != OSY_JSON_ARRAY || osy_json_count(list) > MOST)
 		return check_fail(check, container, key->name, 0, err,
 			"hooks must be a list of at most %d, for example [{at: afterRun, hook: "
 			"warehouse}]",
 			MOST);
-	OSY_AUTO(osy_json_free_at) struct osy_json *all = osy_json_new_array();
-	for (size_t i = 0; !rc && i < count; i++)
-		rc = check_one(check, list, i, all, err);
-	if (rc)
-		return rc;
-	*ret = all;
-	all = NULL;
-	return OSY_OK;
+	return check_each(check, list, check_one, ret, err);
 }

@@ -18,6 +18,22 @@ enum osy_code check_fail(const struct check *check, const struct osy_json *conta
 	return osy_fail(err, OSY_E_INVALID, "%s: %s", check->what, text.p);
 }
 
+enum osy_code check_each(const struct check *check, const struct osy_json *list, check_item item,
+	struct osy_json **ret, struct osy_err *err)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *all = osy_json_new_array();
+	size_t count = osy_json_count(list);
+	enum osy_code rc = OSY_OK;
+
+	for (size_t i = 0; !rc && i < count; i++)
+		rc = item(check, list, i, all, err);
+	if (rc)
+		return rc;
+	*ret = all;
+	all = NULL;
+	return OSY_OK;
+}
+
 bool check_is_name(struct osy_str text)
 {
 	if (!text.p || text.len < 1 || text.len > 80 || !isalpha((unsigned char)text.p[0]))

@@ -149,16 +149,15 @@ static enum osy_code claim(
 	return OSY_OK;
 }
 
-/* A lane that is ours by name and that nothing here has work for: no one else could have it. */
-static enum osy_code disown(struct osy_worker *worker, const struct osy_pg_result *result,
-	size_t row, struct osy_err *err)
+/* Gives back a lane that is ours by name, in this epoch. */
+static enum osy_code disown(struct osy_worker *worker, struct osy_str run, int64_t pass,
+	int64_t lane, int64_t epoch, struct osy_err *err)
 {
 	return osy_pg_do(worker->pg, NULL, err,
 		"UPDATE lane SET owner = NULL WHERE run = $1 AND pass = $2 AND lane = $3 AND owner "
 		"= $4 AND epoch = $5",
-		OSY_PG_TEXT(osy_pg_str(result, row, 0)), OSY_PG_I64(osy_pg_i64(result, row, 1, 0)),
-		OSY_PG_I64(osy_pg_i64(result, row, 2, 0)), OSY_PG_Z(worker->id),
-		OSY_PG_I64(osy_pg_i64(result, row, 3, 0)));
+		OSY_PG_TEXT(run), OSY_PG_I64(pass), OSY_PG_I64(lane), OSY_PG_Z(worker->id),
+		OSY_PG_I64(epoch));
 }
 
 /*
@@ -194,7 +193,7 @@ static enum osy_code verify(struct osy_worker *worker, struct osy_err *err)
 			lane->lost = false;
 		else if (run && run->active)
 			add_lane(worker, run, number, result, i);
-		else if (disown(worker, result, i, err))
+		else if (disown(worker, text, osy_pg_i64(result, i, 1, 0), number, epoch, err))
 			rc = err->code; /* looked at again */
 	}
 	if (!rc)
@@ -283,12 +282,8 @@ void osy_lanes_release(struct osy_worker *worker)
 			continue;
 		}
 		osy_load_bulk_leaves(lane->load);
-		if (osy_pg_do(worker->pg, NULL, &err,
-			    "UPDATE lane SET owner = NULL WHERE run = $1 AND pass = $2 AND lane = "
-			    "$3 AND owner = $4 AND epoch = $5",
-			    OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->pass),
-			    OSY_PG_I32(lane->lane), OSY_PG_Z(worker->id),
-			    OSY_PG_I64(lane->epoch))) {
+		if (disown(worker, osy_str(lane->run->id), lane->run->pass, lane->lane, lane->epoch,
+			    &err)) {
 			osy_log(OSY_WARN, "lane.release", OSY_KV("lane", lane->key),
 				OSY_KV_ERR(&err));
 			return;

@@ -11,7 +11,6 @@
 #include "osy/mem.h"
 #include "osy/pg.h"
 
-#define BEAT_MS 1000
 #define LOOK_MS 200
 #define STATEMENT_TIMEOUT_MS 3000
 
@@ -36,17 +35,6 @@ struct osy_pulse {
 	_Atomic unsigned verified;
 };
 
-static int64_t margin_ms(const struct osy_pulse *pulse)
-{
-	return pulse->lease_ms / 5;
-}
-
-/* Short leases take more of them: one that is late must not end a lease. */
-static int64_t beat_ms(const struct osy_pulse *pulse)
-{
-	return pulse->lease_ms / 4 < BEAT_MS ? pulse->lease_ms / 4 : BEAT_MS;
-}
-
 /* ---- The thread ---- */
 static bool loop_stalls(const struct osy_pulse *pulse)
 {
@@ -69,7 +57,7 @@ static void confirmed(struct osy_pulse *pulse, int64_t sent_at)
 {
 	int64_t before = atomic_load(&pulse->beat_at);
 
-	if (!before || sent_at - before > pulse->lease_ms - margin_ms(pulse)) {
+	if (!before || sent_at - before > pulse->lease_ms - osy_lease_margin_ms(pulse->lease_ms)) {
 		atomic_store(&pulse->steady_at, sent_at);
 		atomic_fetch_add(&pulse->term, 1);
 	}
@@ -145,7 +133,7 @@ static void *run(void *arg)
 			if (loop_stalls(pulse)) {
 				osy_log(OSY_WARN, "pulse.stalled", OSY_KV("worker", pulse->id));
 			} else {
-				next_beat = osy_mono_ms() + beat_ms(pulse);
+				next_beat = osy_mono_ms() + osy_lease_beat_ms(pulse->lease_ms);
 				rc = beat(pulse, &err);
 			}
 		} else {
@@ -258,6 +246,6 @@ bool osy_pulse_may_send(const struct osy_pulse *pulse)
 {
 	int64_t at = atomic_load(&pulse->beat_at);
 
-	return at && osy_mono_ms() < at + pulse->lease_ms - margin_ms(pulse) &&
+	return at && osy_mono_ms() < at + pulse->lease_ms - osy_lease_margin_ms(pulse->lease_ms) &&
 	       atomic_load(&pulse->verified) == atomic_load(&pulse->term);
 }

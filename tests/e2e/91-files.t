@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Files: bodies are streamed from org to org, compared, and never cut.
 . "$(dirname "$0")/lib.sh"
+. "$ROOT/tests/e2e/files.sh"
 export ORGSYNC_REQUEST_LIMIT_MS=5000 ORGSYNC_LIMIT_PROBE_MS=1000
 e2e_begin
 simulators
@@ -11,9 +12,6 @@ add_orgs
 judge() { # TEMPLATE NAME: as the orgs are, whatever the run says of its counts
 	runs "$2" python3 "$ROOT/tests/checker/check" orgs "$SRC" "$DST" --template "$T/$1.yaml"
 }
-files() { # URL COMMAND...: files.py
-	python3 "$ROOT/tests/e2e/files.py" "$@"
-}
 MOST_KIB=${ORGSYNC_TEST_MEMORY_KIB:-65536} # more with a sanitizer
 
 stays_small() { # PID NAME: the most that it ever had in memory
@@ -22,34 +20,12 @@ stays_small() { # PID NAME: the most that it ever had in memory
 	ok $((${kib:-$MOST_KIB} >= MOST_KIB)) "$2 stays below 64 MiB"
 	diag "$2: $kib KiB"
 }
-totals() { # RUN: inserted, updated, existing, skipped, failed
-	run_get "$1" '[d["totals"][k] for k in ("inserted","updated","existing","skipped","failed")]'
-}
 faults() { # URL JSON
 	curl -sf --data-binary "$2" "$1/__sim/faults" >/dev/null || bail "no fault"
 }
 
 # ---- attachments of accounts and contacts -----------------------------------------------------------------------
-cat >"$T/people.jsonl" <<'JSON'
-{"attributes":{"type":"Account"},"Id":"@a","Name":"Acme","Ext_Id__c":"A-1"}
-{"attributes":{"type":"Contact"},"Id":"@c","LastName":"Roe","Ext_Id__c":"C-1","AccountId":"@a"}
-JSON
-seed "$SRC" "$T/people.jsonl"
-files "$SRC" attach Account 1000 small.bin Contact 70000 middle.bin Account 8000000 large.bin Account 1 one.bin ||
-	bail "no attachments"
-cat >"$T/attachments.yaml" <<'YAML'
-name: attachments
-objects:
-  - name: Account
-    match: {externalId: Ext_Id__c}
-  - name: Contact
-    match: {externalId: Ext_Id__c}
-  - name: Attachment
-YAML
-runs "a template with attachments" orgsync template apply -f "$T/attachments.yaml"
-run=$(create_run attachments)
-runs "the run goes through" orgsync run start "$run" --wait
-is "$(totals "$run")" "[6, 0, 0, 0, 0]" "all are inserted"
+attachments
 runs "and the checker finds the same records, and bodies" check_orgs "$run" --template "$T/attachments.yaml"
 run=$(create_run attachments)
 runs "a second run goes through" orgsync run start "$run" --wait

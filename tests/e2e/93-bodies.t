@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Attachments, whose records tell no checksum: what both orgs have is told by what was known before, or by the bodies themselves.
 . "$(dirname "$0")/lib.sh"
+. "$ROOT/tests/e2e/files.sh"
 export ORGSYNC_REQUEST_LIMIT_MS=5000
 e2e_begin
 simulators
@@ -8,36 +9,17 @@ coordinator
 worker
 add_orgs
 
-files() { # URL COMMAND...: files.py
-	python3 "$ROOT/tests/e2e/files.py" "$@"
-}
-totals() { # RUN: inserted, updated, existing, skipped, failed
-	run_get "$1" '[d["totals"][k] for k in ("inserted","updated","existing","skipped","failed")]'
-}
-
-cat >"$T/people.jsonl" <<'JSON'
-{"attributes":{"type":"Account"},"Id":"@a","Name":"Acme","Ext_Id__c":"A-1"}
-{"attributes":{"type":"Contact"},"Id":"@c","LastName":"Roe","Ext_Id__c":"C-1","AccountId":"@a"}
-JSON
-seed "$SRC" "$T/people.jsonl"
-files "$SRC" attach Account 1000 small.bin Contact 70000 middle.bin Account 8000000 large.bin Account 1 one.bin ||
-	bail "no attachments"
-cat >"$T/attachments.yaml" <<'YAML'
-name: attachments
-objects:
-  - name: Account
-    match: {externalId: Ext_Id__c}
-  - name: Contact
-    match: {externalId: Ext_Id__c}
-  - name: Attachment
-YAML
-runs "a template with attachments" orgsync template apply -f "$T/attachments.yaml"
-run=$(create_run attachments)
-runs "the run goes through" orgsync run start "$run" --wait
-is "$(totals "$run")" "[6, 0, 0, 0, 0]" "all are inserted"
+attachments
 
 calls() { # URL: reads of bodies
 	curl -sf "$1/__sim/stats" | json 'd["byCall"].get("GET sobjects/*/*/Body", 0)'
+}
+# An org tells to the second when a record was last changed: one that is told to be another one comes in another second.
+somebody() { # COMMAND OBJECT NAME [SIZE]: does it in the target
+	local begun=$EPOCHSECONDS
+	another() { ((EPOCHSECONDS > begun)); }
+	wait_for 5 another
+	files "$DST" "$@" || bail "no change"
 }
 reads() { # how many bodies the next run reads of the source and of the target
 	local source target
@@ -46,12 +28,12 @@ reads() { # how many bodies the next run reads of the source and of the target
 	orgsync run start "$run" --wait >/dev/null 2>&1
 	echo "$(($(calls "$SRC") - source)) $(($(calls "$DST") - target))"
 }
-files "$DST" change Attachment large.bin 8000000 || bail "no change"
+somebody change Attachment large.bin 8000000
 reads attachments >"$T/reads"
 is "$(totals "$run")" "[0, 1, 5, 0, 0]" "a body that somebody else changed in the target is sent again"
 is "$(cat "$T/reads")" "1 1" "it alone is read"
 runs "and the checker agrees" check_orgs "$run" --template "$T/attachments.yaml"
-files "$DST" touch Attachment large.bin || bail "no change"
+somebody touch Attachment large.bin
 reads attachments >"$T/reads"
 is "$(totals "$run") $(cat "$T/reads")" "[0, 0, 6, 0, 0] 0 1" "one of which only the record was changed is read, and not sent"
 reads attachments >"$T/reads"

@@ -2,6 +2,7 @@
 # A worker dies in the middle of a file, and when the target has it already: in the end there is exactly one of each, whole. So does
 # a reply that is lost, and a source that stops in the middle.
 . "$(dirname "$0")/lib.sh"
+. "$ROOT/tests/e2e/files.sh"
 export ORGSYNC_LEASE_MS=2000
 e2e_begin
 faulty_programs
@@ -9,9 +10,6 @@ simulators
 coordinator
 add_orgs
 
-files() { # URL COMMAND...
-	python3 "$ROOT/tests/e2e/files.py" "$@"
-}
 dead() { ! kill -0 "$1" 2>/dev/null; }
 printf '{"attributes":{"type":"Account"},"Name":"Acme","Ext_Id__c":"A-1"}\n' >"$T/account.jsonl"
 seed "$SRC" "$T/account.jsonl"

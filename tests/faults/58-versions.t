@@ -3,6 +3,7 @@
 # same file.
 export ORGSYNC_REQUEST_LIMIT_MS=2000
 . "$(dirname "$0")/lib.sh"
+. "$ROOT/tests/e2e/files.sh"
 export ORGSYNC_LEASE_MS=2000
 e2e_begin
 faulty_programs
@@ -10,9 +11,6 @@ simulators
 coordinator
 add_orgs
 
-files() { # URL COMMAND...
-	python3 "$ROOT/tests/e2e/files.py" "$@"
-}
 dead() { ! kill -0 "$1" 2>/dev/null; }
 seed "$SRC" <(printf '{"attributes":{"type":"Account"},"Name":"Acme","Ext_Id__c":"A-1"}\n')
 files "$SRC" publish Account 30000 plan.bin Account 900 note.bin || bail "no files"

@@ -114,6 +114,19 @@ enum osy_code osy_settings_args(struct osy_settings *settings, enum osy_program 
 	char **argv, struct osy_err *err) OSY_CHECKED;
 /* Reads the *_file settings into their secrets where those are not set. */
 enum osy_code osy_settings_files(struct osy_settings *settings, struct osy_err *err) OSY_CHECKED;
+/*
+ * Of a lease, which lane and run owners hold alike: it counts as good for its length less the
+ * margin, by the owner's own clock, and is renewed by a heartbeat each second, or more often when
+ * it is short: one that is late must not end it.
+ */
+static inline int64_t osy_lease_margin_ms(int64_t lease_ms)
+{
+	return lease_ms / 5;
+}
+static inline int64_t osy_lease_beat_ms(int64_t lease_ms)
+{
+	return lease_ms < 4000 ? lease_ms / 4 : 1000;
+}
 void osy_settings_help(enum osy_program program, struct osy_buf *out);
 
 #endif
