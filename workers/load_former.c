@@ -77,8 +77,24 @@ enum osy_code osy_load_snapshot_read(
 			row->before[c] = from->values[f];
 			row->written[c / 64] |= 1ull << (c % 64);
 		}
+		row->old_target = from->target;
 	}
 	return rc;
+}
+
+/* From here on rows are read and compared anew: what the snapshot has stays as it is. */
+static void keep_snapshot(struct osy_lbatch *batch)
+{
+	size_t bytes = (batch->column_count / 64 + 1) * sizeof(uint64_t);
+
+	for (unsigned i = 0; i < batch->row_count; i++) {
+		struct osy_lrow *row = &batch->rows[i];
+		if (!row->written)
+			continue;
+		row->old = row->before;
+		row->old_written = osy_arena_alloc(&batch->arena, bytes);
+		memcpy(row->old_written, row->written, bytes);
+	}
 }
 
 static enum osy_code apply_intent(
@@ -158,6 +174,8 @@ bool osy_load_former_read(struct osy_lbatch *batch)
 	enum osy_code rc = apply_outcome(batch, osy_pg_str(result, 0, 6), &err);
 	if (!rc)
 		rc = osy_load_snapshot_read(batch, osy_pg_str(result, 0, 5), &err);
+	if (!rc && !osy_lrun(batch)->undo)
+		keep_snapshot(batch);
 	if (!rc)
 		rc = apply_intent(batch, copy(batch, osy_pg_str(result, 0, 4)),
 			osy_pg_i64(result, 0, 8, 0) != 0, &err);

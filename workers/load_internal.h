@@ -109,6 +109,11 @@ struct osy_lrow {
 	struct osy_str *values; /* a column each; p NULL: null, osy_left_out: not written */
 	struct osy_str *before; /* the target's values, a column each; NULL: not known */
 	uint64_t *written;	/* updates: a bit a column */
+	/* What a former attempt has kept of old_target before it wrote there; NULL: nothing. Never
+	 * replaced: what is there now may be ours. */
+	struct osy_str *old;
+	uint64_t *old_written;
+	struct osy_id old_target;
 	struct osy_lfound *found;
 	const struct osy_lknown *known; /* of its body; NULL: nothing, or it has a checksum */
 	uint64_t key;			/* hash of its match key, 0: none */

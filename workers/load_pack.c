@@ -79,28 +79,56 @@ static bool is_bit(const uint64_t *bits, unsigned c)
 	return (bits[c / 64] >> (c % 64)) & 1;
 }
 
+static struct osy_id target_of(const struct osy_lrow *row)
+{
+	return osy_id_is_set(&row->target) ? row->target : row->gone;
+}
+
+/* Whether a former attempt has kept what was in this column, of the same target. */
+static bool is_kept(const struct osy_lrow *row, unsigned c)
+{
+	struct osy_id target = target_of(row);
+
+	return row->old && is_bit(row->old_written, c) &&
+	       (!osy_id_is_set(&row->old_target) || osy_id_equal(&row->old_target, &target));
+}
+
+static bool is_in_row(const struct osy_lrow *row, unsigned c)
+{
+	return is_bit(row->written, c) || is_kept(row, c);
+}
+
 /* Columns that any row writes. */
 static unsigned snapshot_columns(const struct osy_lbatch *batch, struct osy_snapshot *snapshot,
 	struct osy_str *names, unsigned *columns)
 {
-	OSY_AUTO_FREE uint64_t *all = osy_xcalloc(batch->column_count / 64 + 1, sizeof(*all));
+	OSY_AUTO_FREE bool *all = osy_xcalloc(batch->column_count + 1, sizeof(*all));
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < batch->row_count; i++) {
 		if (!in_snapshot(&batch->rows[i]))
 			continue;
 		snapshot->count++;
-		for (unsigned w = 0; w <= batch->column_count / 64; w++)
-			all[w] |= batch->rows[i].written[w];
+		for (unsigned c = 0; c < batch->column_count; c++)
+			all[c] |= is_in_row(&batch->rows[i], c);
 	}
 	for (unsigned c = 0; c < batch->column_count; c++) {
-		if (!is_bit(all, c))
+		if (!all[c])
 			continue;
 		names[n] = osy_str(batch->columns[c].field->target);
 		columns[n++] = c;
 	}
 	snapshot->field_count = n;
 	return n;
+}
+
+static struct osy_str value_before(const struct osy_lrow *row, unsigned c)
+{
+	if (is_kept(row, c))
+		return row->old[c];
+	if (!is_bit(row->written, c))
+		return OSY_STR("");
+	return row->before ? row->before[c] : OSY_STR_NULL;
 }
 
 /*
@@ -126,13 +154,9 @@ void osy_load_snapshot_pack(const struct osy_lbatch *batch, struct osy_buf *out)
 		if (!in_snapshot(row))
 			continue;
 		struct osy_str *values = all + (size_t)at * n;
-		for (unsigned f = 0; f < n; f++) {
-			if (!is_bit(row->written, columns[f]))
-				values[f] = OSY_STR("");
-			else if (row->before)
-				values[f] = row->before[columns[f]];
-		}
-		rows[at++] = (struct osy_snapshot_row){i, row->target, values};
+		for (unsigned f = 0; f < n; f++)
+			values[f] = value_before(row, columns[f]);
+		rows[at++] = (struct osy_snapshot_row){i, target_of(row), values};
 	}
 	*out = OSY_BUF(SNAPSHOT_MAX);
 	osy_snapshot_write(&snapshot, out);
