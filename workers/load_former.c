@@ -223,6 +223,9 @@ void osy_load_former_sort(struct osy_lbatch *batch)
 		osy_load_bulk_defer(batch);
 	for (unsigned i = 0; i < batch->row_count; i++) {
 		struct osy_lrow *row = &batch->rows[i];
+		/* What may have happened goes in no job: when that is left, nobody knows of it any
+		 * more. */
+		batch->rest |= osy_is_pending(row) && (row->lost || row->was_update);
 		if (osy_is_pending(row))
 			sort_row(batch, i);
 		batch->asks_maker |= row->lost && row->ask;

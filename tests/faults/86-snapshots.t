@@ -64,4 +64,34 @@ is "$(undone)" "[0, 0, $N, 0]" "deletes: all of them are back, out of what the r
 sames >"$T/after"
 runs "deletes: they are as they were" cmp "$T/before" "$T/after"
 
+# ---- Rows that a job had to leave to collections, whose worker dies, and whose next one has a job again -----------------
+curl -sf -X POST "$SRC/__sim/reset" >/dev/null && curl -sf -X POST "$DST/__sim/reset" >/dev/null || bail "the orgs cannot be emptied"
+psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null
+accounts new ' ' >"$T/src.jsonl"
+accounts old '-' >"$T/dst.jsonl"
+seed "$SRC" "$T/src.jsonl"
+seed "$DST" "$T/dst.jsonl"
+cat >"$T/job.yaml" <<'YAML'
+name: job
+objects:
+  - {name: Account, fields: {include: [Name, Phone, Description, Ext_Id__c]}, match: {externalId: Ext_Id__c}, api: bulk}
+YAML
+orgsync template apply -f "$T/job.yaml" >/dev/null || bail "the template is refused"
+orgsync idmap rebuild --source src --target dst >/dev/null || bail "the id map is not made anew"
+dump before
+curl -sf -d '{"match":"PATCH /jobs/ingest","kind":"lock","rows":0.5,"count":1}' "$DST/__sim/faults" >/dev/null || bail "no fault"
+kill9 "$WORKER_PID"
+ORGSYNC_FAILPOINTS=worker.after_reply=kill@1 worker w4
+start job
+runs "locks: the worker dies" wait_for 60 dead
+ORGSYNC_FAILPOINTS=worker.job_gathered=kill@1 worker w5
+over() { dead || run_ended "$RUN"; }
+wait_for 60 over
+dead && worker w6
+wait_ended "$RUN" 60
+is "$(totals)" "['Synced', 0, $N, 0, 0]" "locks: each is counted as updated"
+orgsync run rollback "$RUN" >/dev/null || bail "it cannot be rolled back"
+wait_for 60 rolled_back
+is "$(undone)" "[0, $N, 0, 0]" "locks: all of them have their values back"
+runs "locks: they are as they were" compare
 e2e_end
