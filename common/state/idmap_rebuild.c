@@ -12,14 +12,15 @@
 #define ADVISORY_CLASS 0x6f73796d /* "osym" */
 #define LOG_ROWS "500"
 
-/* KEYS: map prefix. ARGV: blob of (bucket u32, field 9, value 9); later ones win. */
+/* KEYS: map prefix. ARGV: blob of (bucket u32, field 9, value 9), HSET (later ones win) or HSETNX.
+ */
 static const char *const script_load =
 	"local blob = ARGV[1]\n"
 	"local none = string.rep(string.char(255), 9)\n"
 	"for i = 1, #blob, 22 do\n"
 	"  local key = KEYS[1] .. struct.unpack('>I4', blob, i)\n"
 	"  local field, value = string.sub(blob, i + 4, i + 12), string.sub(blob, i + 13, i + 21)\n"
-	"  if value == none then redis.call('HDEL', key, field) else redis.call('HSET', key, "
+	"  if value == none then redis.call('HDEL', key, field) else redis.call(ARGV[2], key, "
 	"field, value) end\n"
 	"end\n"
 	"return 0\n";
@@ -45,16 +46,16 @@ static enum osy_code clear_shape(struct osy_idmap *idmap, int pair,
 	return rc;
 }
 
-static enum osy_code load_blob(struct osy_idmap *idmap, int pair, const char *source_prefix,
-	const char *target_prefix, struct osy_err *err)
+static enum osy_code load_blob(struct osy_idmap *idmap, int pair,
+	const struct osy_idmap_shape_row *shape, const char *how, struct osy_err *err)
 {
 	char key[256];
 	const struct osy_redis_reply *reply = NULL;
-	const struct osy_str keys[] = {
-		osy_idmap_map_key(idmap, pair, source_prefix, target_prefix, key, sizeof(key))};
-	const struct osy_str args[] = {osy_buf_str(&idmap->scratch)};
+	const struct osy_str keys[] = {osy_idmap_map_key(
+		idmap, pair, shape->source_prefix, shape->target_prefix, key, sizeof(key))};
+	const struct osy_str args[] = {osy_buf_str(&idmap->scratch), osy_str(how)};
 
-	return osy_idmap_eval(idmap, script_load, keys, 1, args, 1, &reply, err);
+	return osy_idmap_eval(idmap, script_load, keys, 1, args, 2, &reply, err);
 }
 
 /* One row of the log. */
@@ -78,7 +79,7 @@ static enum osy_code load_row(struct osy_idmap *idmap, struct osy_idmap_pair *pa
 		osy_idmap_put_u32(item, osy_idmap_bucket(item + 4, shape->buckets));
 		osy_buf_add(&idmap->scratch, item, sizeof(item));
 	}
-	return load_blob(idmap, pair->pair, shape->source_prefix, shape->target_prefix, err);
+	return load_blob(idmap, pair->pair, shape, "HSET", err);
 }
 
 static enum osy_code load_log(
@@ -105,7 +106,8 @@ static enum osy_code load_log(
 	}
 }
 
-/* Records whose outcome nobody knows stay marked, so that later passes only look for them. */
+/* Records whose outcome nobody knows stay marked, so that later passes only look for them; but for
+ * those that a later run has found: its mapping is in the log, and the failure is another run's. */
 static enum osy_code load_unknown(
 	struct osy_idmap *idmap, struct osy_idmap_pair *pair, struct osy_err *err)
 {
@@ -130,8 +132,7 @@ static enum osy_code load_unknown(
 			osy_idmap_put_u32(item, osy_idmap_bucket(item + 4, shape->buckets));
 			osy_buf_reset(&idmap->scratch);
 			osy_buf_add(&idmap->scratch, item, sizeof(item));
-			rc = load_blob(
-				idmap, pair->pair, shape->source_prefix, shape->target_prefix, err);
+			rc = load_blob(idmap, pair->pair, shape, "HSETNX", err);
 		}
 	}
 	return rc;

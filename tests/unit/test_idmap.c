@@ -194,6 +194,37 @@ static void test_emptied_redis_is_filled_from_the_log(void **state)
 	assert_false(is_mapped(60000));
 }
 
+/* Of a run long ago; the second one has been found by a later run since. */
+static void test_a_filling_marks_unknown_what_has_no_mapping(void **state)
+{
+	bool lost = false, found = true;
+	char id[19];
+
+	(void)state;
+	MUST(osy_pg_do(pg, NULL, &err,
+		"ALTER TABLE run DROP CONSTRAINT run_source_fkey, DROP CONSTRAINT "
+		"run_target_fkey"));
+	MUST(osy_pg_do(pg, NULL, &err,
+		"INSERT INTO run (id, template, doc, source, target, state, pair) VALUES ('old', "
+		"'t', '{}', 'src', 'dst', 'Synced', $1)",
+		OSY_PG_I32(pair)));
+	for (int n = 90000; n < 90002; n++) {
+		struct osy_id source = number("001", n);
+		osy_id_18(&source, id);
+		MUST(osy_pg_do(pg, NULL, &err,
+			"INSERT INTO failure (run, pass, lane, at_offset, row_index, object, "
+			"source_id, code, message) VALUES ('old', 1, 0, 0, $1, 0, $2, "
+			"'OUTCOME_UNKNOWN', '')",
+			OSY_PG_I32(n), OSY_PG_Z(id)));
+	}
+	map(90001, 90002);
+	empty_redis_of_ours();
+	(void)ask(90000, &lost);
+	assert_true(lost);
+	struct osy_id target = ask(90001, &found);
+	assert_true(!found && osy_id_is_set(&target));
+}
+
 static void test_more_buckets_move_the_generation(void **state)
 {
 	bool same = true;
@@ -291,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_drop_and_unknown),
 		cmocka_unit_test(test_asks_for_the_same),
 		cmocka_unit_test(test_emptied_redis_is_filled_from_the_log),
+		cmocka_unit_test(test_a_filling_marks_unknown_what_has_no_mapping),
 		cmocka_unit_test(test_more_buckets_move_the_generation),
 		cmocka_unit_test(test_claims),
 	};
