@@ -117,6 +117,7 @@ static enum osy_code apply_intent(
 			continue;
 		if (from->action == OSY_ACT_INSERT) {
 			row->lost = true;
+			row->gone = from->target;
 		} else if (from->action == OSY_ACT_UPDATE) {
 			row->was_update = true;
 			row->target = from->target;

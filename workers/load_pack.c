@@ -61,8 +61,8 @@ void osy_load_intent_pack(const struct osy_lbatch *batch, bool withdraw, struct 
 		}
 		to->action = row->action;
 		to->collection = row->collection;
-		if (row->action != OSY_ACT_INSERT)
-			to->target = row->target;
+		/* Of an insert, the mapping that it had: it says nothing of this insert. */
+		to->target = row->action == OSY_ACT_INSERT ? row->gone : row->target;
 	}
 	osy_intent_write(&intent, out);
 }

@@ -151,6 +151,12 @@ static enum osy_lref_state unmapped(const struct osy_lbatch *batch,
 	return OSY_REF_SEEK;
 }
 
+/* The mapping that a record had before a former attempt inserted it anew. */
+static bool is_stale(const struct osy_lrow *row, const struct osy_id *target)
+{
+	return row->lost && osy_id_is_set(&row->gone) && osy_id_equal(&row->gone, target);
+}
+
 static bool answer_row(struct osy_lbatch *batch, unsigned i, size_t *at)
 {
 	struct osy_lrow *row = &batch->rows[i];
@@ -158,7 +164,8 @@ static bool answer_row(struct osy_lbatch *batch, unsigned i, size_t *at)
 	const struct osy_idmap_ask *own = &batch->load->loader->asks[(*at)++];
 	bool seek = false;
 
-	if (osy_is_pending(row) && !row->mapped && osy_id_is_set(&own->target)) {
+	if (osy_is_pending(row) && !row->mapped && osy_id_is_set(&own->target) &&
+		!is_stale(row, &own->target)) {
 		/* what an attempt has updated stays what it has updated: a new version of a file
 		 * may be mapped already, and not recorded */
 		if (!row->was_update || !osy_id_is_set(&row->target))

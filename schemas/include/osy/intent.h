@@ -22,7 +22,7 @@ enum osy_action {
 struct osy_intent_row {
 	enum osy_action action;
 	int collection; /* number of the collection it goes in within the batch (from 0); -1 none */
-	struct osy_id target; /* not of inserts */
+	struct osy_id target; /* of inserts: the one that it was mapped to and that is no more */
 	uint64_t claim;	      /* hash of the match key that it has claimed; 0: none */
 	bool in_job;	      /* it goes in an ingest job; sent is what its result is found by */
 	unsigned char sent[16];
