@@ -5,6 +5,7 @@
 #include "drive_run.h"
 #include "gate.h"
 #include "osy/clock.h"
+#include "osy/failpoint.h"
 #include "osy/log.h"
 #include "osy/mem.h"
 #include "osy/org_store.h"
@@ -45,8 +46,9 @@ enum osy_code osy_drive_wait(struct osy_drive *drive, unsigned timeout_ms, struc
 	return OSY_OK;
 }
 
-enum osy_code osy_drive_set_(struct osy_drive *drive, struct osy_err *err, const char *assignments,
-	const struct osy_pg_param *params, size_t count)
+enum osy_code osy_drive_set_(struct osy_drive *drive, bool *ret_done, struct osy_err *err,
+	const char *condition, const char *assignments, const struct osy_pg_param *params,
+	size_t count)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf sql = OSY_BUF(4096);
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
@@ -57,14 +59,19 @@ enum osy_code osy_drive_set_(struct osy_drive *drive, struct osy_err *err, const
 	for (size_t i = 0; i < count; i++)
 		all[3 + i] = params[i];
 	osy_buf_addf(&sql,
-		"WITH mine AS (UPDATE run SET %s WHERE id = $1 AND owner = $2 AND epoch = $3 "
-		"RETURNING 1), moved AS (UPDATE world SET version = version + 1 WHERE EXISTS "
-		"(SELECT 1 FROM mine)) SELECT count(*) FROM mine",
-		assignments);
+		"WITH mine AS (UPDATE run SET %s WHERE id = $1 AND owner = $2 AND epoch = $3 AND "
+		"(%s) RETURNING 1), moved AS (UPDATE world SET version = version + 1 WHERE EXISTS "
+		"(SELECT 1 FROM mine)) SELECT (SELECT count(*) FROM mine), (SELECT count(*) FROM "
+		"run WHERE id = $1 AND owner = $2 AND epoch = $3)",
+		assignments, condition);
 	enum osy_code rc = osy_pg_exec(drive->pg, sql.p, all, count + 3, &result, err);
 	if (rc)
 		return rc;
-	return osy_pg_i64(result, 0, 0, 0) == 1 ? OSY_OK : fenced(drive, err);
+	if (osy_pg_i64(result, 0, 1, 0) == 0)
+		return fenced(drive, err);
+	if (ret_done)
+		*ret_done = osy_pg_i64(result, 0, 0, 0) != 0;
+	return OSY_OK;
 }
 
 enum osy_code osy_drive_begin(struct osy_drive *drive, struct osy_err *err)
@@ -174,21 +181,23 @@ void osy_drive_problem(struct osy_drive *drive, const char *text)
 	struct osy_err ignored = OSY_ERR_NONE;
 
 	drive->has_problem = true;
-	(void)!osy_drive_set(drive, &ignored, "problem = $4", OSY_PG_Z(text));
+	(void)!osy_drive_set_if(drive, NULL, &ignored, "NOT held", "problem = $4", OSY_PG_Z(text));
 }
 
 void osy_drive_clear(struct osy_drive *drive)
 {
 	struct osy_err ignored = OSY_ERR_NONE;
 
-	if (drive->has_problem && osy_drive_set(drive, &ignored, "problem = NULL") == OSY_OK)
+	if (drive->has_problem &&
+		osy_drive_set_if(drive, NULL, &ignored, "NOT held", "problem = NULL") == OSY_OK)
 		drive->has_problem = false;
 }
 
 /* ---- What is to be done ---- */
 static enum osy_code start(struct osy_drive *drive, struct osy_err *err)
 {
-	return osy_drive_set(drive, err,
+	(void)OSY_FAILPOINT("coordinator.starts");
+	return osy_drive_set_if(drive, NULL, err, "state = 'Scanned' AND wanted = 'start'",
 		"state = 'Sync In Progress', phase = 'Initializing', wanted = NULL, problem = "
 		"NULL, started_at = now(), first_started_at = coalesce(first_started_at, now()), "
 		"ended_at = NULL, open_stage = 0");
@@ -196,16 +205,18 @@ static enum osy_code start(struct osy_drive *drive, struct osy_err *err)
 
 static enum osy_code aborted(struct osy_drive *drive, struct osy_err *err)
 {
-	return osy_drive_set(drive, err,
+	return osy_drive_set_if(drive, NULL, err,
+		"state IN ('Scan In Progress', 'Scanned') AND wanted = 'abort'",
 		"state = 'Aborted', phase = 'Aborted', wanted = NULL, ended_at = now()");
 }
 
 /* Paused by a person: nobody drives it until it is resumed or aborted. */
 static enum osy_code hold(struct osy_drive *drive, struct osy_err *err)
 {
-	enum osy_code rc = osy_drive_set(drive, err, "state = 'Paused'");
+	bool done = false;
+	enum osy_code rc = osy_drive_set_if(drive, &done, err, "held", "state = 'Paused'");
 
-	if (rc)
+	if (rc || !done)
 		return rc;
 	drive->state = OSY_RUN_PAUSED;
 	osy_log(OSY_INFO, "run.paused", OSY_KV("run", drive->run), OSY_KV("by", "a person"));
@@ -285,7 +296,8 @@ static enum osy_code step(struct osy_drive *drive, bool *ret_more, struct osy_er
 	}
 	*ret_more = false;
 	if (drive->wants_start || drive->wants_abort) /* a wish that has no meaning any more */
-		return osy_drive_set(drive, err, "wanted = NULL");
+		return osy_drive_set_if(drive, NULL, err, "state = $4", "wanted = NULL",
+			OSY_PG_Z(osy_run_state_name(drive->state)));
 	return OSY_OK;
 }
 
@@ -295,7 +307,9 @@ static enum osy_code give_up_scan(
 	struct osy_drive *drive, const struct osy_err *why, struct osy_err *err)
 {
 	osy_log(OSY_WARN, "run.scan_failed", OSY_KV("run", drive->run), OSY_KV_ERR(why));
-	return osy_drive_set(drive, err,
+	(void)OSY_FAILPOINT("coordinator.scan_fails");
+	return osy_drive_set_if(drive, NULL, err,
+		"state = 'Scan In Progress' AND wanted IS DISTINCT FROM 'abort'",
 		"state = 'Not Started', phase = 'Initializing', wanted = NULL, spec = NULL, scan = "
 		"NULL, problem = $4",
 		OSY_PG_Z(why->msg));

@@ -80,14 +80,24 @@ enum osy_code osy_drive_orgs(struct osy_drive *drive, struct osy_err *err) OSY_C
  * UPDATE run SET <assignments> of our run under our epoch, and moves world.version, in one
  * statement. Parameters of assignments begin at $4. OSY_E_FENCED when the run is not ours any more.
  */
-enum osy_code osy_drive_set_(struct osy_drive *drive, struct osy_err *err, const char *assignments,
-	const struct osy_pg_param *params, size_t count) OSY_CHECKED;
-#define osy_drive_set(drive, err, assignments, ...)                                 \
-	osy_drive_set_((drive), (err), (assignments),                               \
-		(const struct osy_pg_param[]){OSY_PG_NULL, ##__VA_ARGS__} + 1,      \
+#define osy_drive_set(drive, err, assignments, ...) \
+	osy_drive_set_((drive), NULL, (err), "true", (assignments), DRIVE_PARAMS(__VA_ARGS__))
+/*
+ * The same for what follows from the state that was read, which others may have changed since (an
+ * abort, a pause, a delete of this moment): only while the condition still holds. ret_done may be
+ * NULL: when nothing was done the next look at the row tells what is to be done now.
+ */
+#define osy_drive_set_if(drive, ret_done, err, condition, assignments, ...) \
+	osy_drive_set_(                                                     \
+		(drive), (ret_done), (err), (condition), (assignments), DRIVE_PARAMS(__VA_ARGS__))
+#define DRIVE_PARAMS(...)                                                           \
+	(const struct osy_pg_param[]){OSY_PG_NULL, ##__VA_ARGS__} + 1,              \
 		sizeof((const struct osy_pg_param[]){OSY_PG_NULL, ##__VA_ARGS__}) / \
 				sizeof(struct osy_pg_param) -                       \
-			1)
+			1
+enum osy_code osy_drive_set_(struct osy_drive *drive, bool *ret_done, struct osy_err *err,
+	const char *condition, const char *assignments, const struct osy_pg_param *params,
+	size_t count) OSY_CHECKED;
 /* BEGIN, and our run's row locked; OSY_E_FENCED (rolled back) when it is not ours any more. */
 enum osy_code osy_drive_begin(struct osy_drive *drive, struct osy_err *err) OSY_CHECKED;
 /* Moves world.version in the open transaction and commits; rolls back after an error. */

@@ -5,6 +5,7 @@
 
 #include "osy/budget.h"
 #include "osy/clock.h"
+#include "osy/failpoint.h"
 #include "osy/log.h"
 #include "osy/mem.h"
 
@@ -223,7 +224,8 @@ static bool is_used_up(const struct osy_gate *gate, const struct side *side)
 	return osy_budget_exhausted(side->budget) || (gate->lacks && side == &gate->sides[0]);
 }
 
-static enum osy_code pause(struct osy_drive *drive, const struct side *side, struct osy_err *err)
+static enum osy_code pause(
+	struct osy_drive *drive, const struct side *side, bool *ret_paused, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf why = OSY_BUF(1024);
 	int64_t source_calls, target_calls;
@@ -231,11 +233,11 @@ static enum osy_code pause(struct osy_drive *drive, const struct side *side, str
 	explain(side, drive->spec->api_reserve_percent, &why);
 	osy_buf_addz(&why, "; the run goes on by itself when there are calls again");
 	osy_drive_calls(drive, &source_calls, &target_calls);
-	enum osy_code rc = osy_drive_set(drive, err,
+	enum osy_code rc = osy_drive_set_if(drive, ret_paused, err, "NOT held AND wanted IS NULL",
 		"state = 'Paused', problem = $4, source_calls = source_calls + $5, target_calls = "
 		"target_calls + $6",
 		OSY_PG_Z(why.p), OSY_PG_I64(source_calls), OSY_PG_I64(target_calls));
-	if (rc)
+	if (rc || !*ret_paused)
 		return rc;
 	drive->state = OSY_RUN_PAUSED;
 	drive->has_problem = true;
@@ -258,9 +260,7 @@ enum osy_code osy_gate_look(struct osy_drive *drive, bool *ret_paused, struct os
 		}
 		if (!is_used_up(gate, side))
 			continue;
-		enum osy_code rc = pause(drive, side, err);
-		*ret_paused = !rc;
-		return rc;
+		return pause(drive, side, ret_paused, err);
 	}
 	return OSY_OK;
 }
@@ -318,9 +318,13 @@ static enum osy_code look_again(
 
 static enum osy_code resume(struct osy_drive *drive, struct osy_err *err)
 {
-	enum osy_code rc = osy_drive_set(drive, err, "state = 'Sync In Progress', problem = NULL");
+	bool done = false;
 
-	if (rc)
+	(void)OSY_FAILPOINT("coordinator.resumes");
+	enum osy_code rc = osy_drive_set_if(drive, &done, err, "NOT held AND wanted IS NULL",
+		"state = 'Sync In Progress', problem = NULL");
+
+	if (rc || !done)
 		return rc;
 	drive->has_problem = false;
 	drive->gate->lacks = false;

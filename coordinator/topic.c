@@ -36,20 +36,23 @@ static enum osy_code find_blocker(
 	return OSY_OK;
 }
 
-/* One try to begin; *ret_begun false: why says for whom we wait. */
+/* One try to begin; *ret_begun false: why says for whom we wait, "": a person wants something else
+ * by now. */
 static enum osy_code try_to_begin(
 	struct osy_drive *drive, bool *ret_begun, struct osy_buf *why, struct osy_err *err)
 {
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *begun = NULL;
 	enum osy_code rc = osy_drive_begin(drive, err);
 
 	if (rc)
 		return rc;
 	rc = find_blocker(drive, why, err);
 	if (!rc && why->len == 0)
-		rc = osy_pg_do(drive->pg, NULL, err,
-			"UPDATE run SET phase = 'Executing', problem = NULL WHERE id = $1",
+		rc = osy_pg_do(drive->pg, &begun, err,
+			"UPDATE run SET phase = 'Executing', problem = NULL WHERE id = $1 AND NOT "
+			"held AND wanted IS NULL RETURNING 1",
 			OSY_PG_Z(drive->run));
-	if (rc || why->len) {
+	if (rc || why->len || osy_pg_rows(begun) == 0) {
 		osy_pg_rollback(drive->pg);
 		return rc;
 	}
@@ -67,16 +70,16 @@ enum osy_code osy_topic_wait(struct osy_drive *drive, struct osy_err *err)
 		rc = try_to_begin(drive, &begun, &why, err);
 		if (rc || begun)
 			break;
-		if (!said)
+		if (!said && why.len)
 			osy_log(OSY_INFO, "run.waits", OSY_KV("run", drive->run),
 				OSY_KV("why", why.p));
 		if (!drive->waiting) {
 			drive->waiting = true;
 			osy_driver_waiting(drive->driver, true);
 		}
-		if (!said)
+		if (!said && why.len)
 			osy_drive_problem(drive, why.p);
-		said = true;
+		said |= why.len > 0;
 		for (int64_t until = osy_mono_ms() + 500; !rc && osy_mono_ms() < until;)
 			rc = osy_drive_wait(drive, 200, err);
 		if (!rc)
@@ -147,7 +150,8 @@ static enum osy_code open_lanes(struct osy_drive *drive, struct osy_err *err)
 			OSY_PG_I32(drive->spec->lanes));
 	if (!rc)
 		rc = osy_pg_do(drive->pg, NULL, err,
-			"UPDATE run SET open_stage = $2, problem = NULL WHERE id = $1",
+			"UPDATE run SET open_stage = $2, problem = CASE WHEN held THEN problem END "
+			"WHERE id = $1",
 			OSY_PG_Z(drive->run), OSY_PG_I32(stage));
 	if (rc) {
 		osy_pg_rollback(drive->pg);
