@@ -220,11 +220,13 @@ static void sim_a_stats(struct sim_req *req, struct sim_resp *resp)
 	sim_buf_fmt(b,
 		"},\"recordsWritten\":%llu,\"inFlight\":%llu,\"maxInFlight\":%llu,\"lockWaits\":%"
 		"llu,"
-		"\"lockFailures\":%llu,\"faultsFired\":%llu,\"maxJobs\":%llu,\"longestUri\":%llu}",
+		"\"lockFailures\":%llu,\"faultsFired\":%llu,\"held\":%llu,\"maxJobs\":%llu,"
+		"\"longestUri\":%llu}",
 		(unsigned long long)s->written, (unsigned long long)s->in_flight,
 		(unsigned long long)s->max_in_flight, (unsigned long long)s->lock_waits,
 		(unsigned long long)s->lock_failures, (unsigned long long)s->faults,
-		(unsigned long long)s->max_jobs, (unsigned long long)s->longest_uri);
+		(unsigned long long)s->held, (unsigned long long)s->max_jobs,
+		(unsigned long long)s->longest_uri);
 	pthread_mutex_unlock(&req->org->side);
 }
 
@@ -331,11 +333,15 @@ static void sim_a_settings(struct sim_req *req, struct sim_resp *resp)
 	sim_buf_fmt(&resp->body, ",\"csvDoubles\":\"%s\"}", sim_doubles_names[set->csv_doubles]);
 }
 
-/* {"ids":[...],"ms":N}: holds the locks of these rows, as somebody else's transaction would */
+/*
+ * {"ids":[...],"ms":N}: holds the locks of these rows, as somebody else's transaction would; without
+ * ms until the faults are cleared.
+ */
 static void sim_a_lock(struct sim_req *req, struct sim_resp *resp)
 {
 	const struct sim_json *doc = sim_admin_json(req), *v = sim_json_get(doc, "ids");
 	struct sim_held held = {.locks = req->org->locks};
+	uint64_t clears = req->org->fault_clears;
 	bool waited, ok = true;
 
 	for (v = v ? v->child : NULL; v; v = v->next) {
@@ -345,7 +351,10 @@ static void sim_a_lock(struct sim_req *req, struct sim_resp *resp)
 			ok &= sim_lock(
 				&held, oid, sim_mono_ms() + req->org->set.lock_wait_ms, &waited);
 	}
-	sim_sleep_us(sim_json_i64(doc, "ms", 0) * 1000);
+	if (sim_json_get(doc, "ms"))
+		sim_sleep_us(sim_json_i64(doc, "ms", 0) * 1000);
+	else
+		sim_fault_wait(req->org, clears);
 	sim_unlock_all(&held);
 	sim_buf_fmt(&resp->body, "{\"ok\":%s}", ok ? "true" : "false");
 }

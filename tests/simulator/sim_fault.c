@@ -37,6 +37,7 @@ void sim_fault_add(struct sim_org *org, const struct sim_json *v)
 void sim_fault_clear(struct sim_org *org)
 {
 	pthread_mutex_lock(&org->side);
+	org->fault_clears++;
 	while (org->faults) {
 		struct sim_fault *f = org->faults;
 
@@ -48,6 +49,19 @@ void sim_fault_clear(struct sim_org *org)
 		free(f);
 	}
 	pthread_mutex_unlock(&org->side);
+}
+
+bool sim_fault_holds(const struct sim_org *org, uint64_t clears)
+{
+	return org->fault_clears == clears;
+}
+
+void sim_fault_wait(struct sim_org *org, uint64_t clears)
+{
+	org->stats.held++;
+	while (sim_fault_holds(org, clears))
+		sim_sleep_us(2000);
+	org->stats.held--;
 }
 
 void sim_fault_list(struct sim_org *org, struct sim_buf *b)
@@ -99,35 +113,24 @@ static bool sim_fault_fires(struct sim_fault *f, const struct sim_req *req)
 	return true;
 }
 
-const char *sim_fault_pick(struct sim_req *req, int64_t *ret_ms)
+/* what a fault that fired means for the request; its kind, NULL for those that only take time */
+static const char *sim_fault_of(struct sim_req *req, const struct sim_fault *f, int64_t *delay)
 {
-	static const char *const transport[] = {"drop-before", "drop-after", "slow-commit",
-		"cut-body", "short-body", "spoil-body", "spoil-request"};
-	const char *kind = NULL;
-	int64_t delay = 0;
+	if (!strcmp(f->kind, "delay")) {
+		*delay += f->ms;
+		return NULL;
+	}
+	if (!strcmp(f->kind, "hold")) {
+		req->fault_hold = true;
+		return NULL;
+	}
+	req->fault_share = f->rows;
+	req->fault_batches = f->batches;
+	return sim_arena_dup(req->arena, sim_cstr(f->kind)).p;
+}
 
-	if (sim_findi(req->uri, SIM_S("/__sim/")))
-		return NULL;
-	pthread_mutex_lock(&req->org->side);
-	for (struct sim_fault *f = req->org->faults; f && !kind; f = f->next)
-		if (sim_fault_fires(f, req)) {
-			req->org->stats.faults++;
-			if (!strcmp(f->kind, "delay")) {
-				delay += f->ms;
-				continue;
-			}
-			kind = sim_arena_dup(req->arena, sim_cstr(f->kind)).p;
-			*ret_ms = f->ms;
-			req->fault_share = f->rows;
-			req->fault_batches = f->batches;
-		}
-	pthread_mutex_unlock(&req->org->side);
-	sim_sleep_us(delay * 1000);
-	if (!kind)
-		return NULL;
-	for (size_t i = 0; i < SIM_COUNT(transport); i++)
-		if (!strcmp(kind, transport[i]))
-			return transport[i];
+static void sim_fault_error(struct sim_req *req, const char *kind)
+{
 	req->fault_err = (struct sim_err){.code = kind, .msg = kind};
 	if (!strcmp(kind, "lock"))
 		req->fault_err = (struct sim_err){.code = "UNABLE_TO_LOCK_ROW",
@@ -137,6 +140,37 @@ const char *sim_fault_pick(struct sim_req *req, int64_t *ret_ms)
 			.msg = "trigger of the simulator: execution of BeforeInsert caused by: "
 			       "System.DmlException: injected"};
 	req->fault_fail = !strcmp(kind, "fail-job");
+	req->fault_hold = !strcmp(kind, "hold-job");
 	req->fault_rows = !strcmp(kind, "lock") || !strcmp(kind, "row-error");
+}
+
+const char *sim_fault_pick(struct sim_req *req, int64_t *ret_ms)
+{
+	static const char *const transport[] = {"drop-before", "drop-after", "slow-commit",
+		"cut-body", "hold-body", "short-body", "spoil-body", "spoil-request"};
+	const char *kind = NULL;
+	int64_t delay = 0;
+
+	if (sim_findi(req->uri, SIM_S("/__sim/")))
+		return NULL;
+	pthread_mutex_lock(&req->org->side);
+	req->fault_clears = req->org->fault_clears;
+	for (struct sim_fault *f = req->org->faults; f && !kind; f = f->next)
+		if (sim_fault_fires(f, req)) {
+			req->org->stats.faults++;
+			*ret_ms = f->ms;
+			kind = sim_fault_of(req, f, &delay);
+		}
+	pthread_mutex_unlock(&req->org->side);
+	sim_sleep_us(delay * 1000);
+	if (req->fault_hold)
+		sim_fault_wait(req->org, req->fault_clears);
+	req->fault_hold = false;
+	if (!kind)
+		return NULL;
+	for (size_t i = 0; i < SIM_COUNT(transport); i++)
+		if (!strcmp(kind, transport[i]))
+			return transport[i];
+	sim_fault_error(req, kind);
 	return kind;
 }

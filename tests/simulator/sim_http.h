@@ -49,10 +49,11 @@ struct sim_req {
 	const struct sim_json *json;
 	int64_t base_us; /* latency that is still to be slept */
 	struct sim_err fault_err;
-	bool fault_rows, fault_fail, inner;
+	bool fault_rows, fault_fail, fault_hold, inner;
 	bool tooling; /* inside of a composite of the Tooling API */
 	double fault_share;
 	int64_t fault_batches;
+	uint64_t fault_clears; /* of the org when it fired */
 	struct sim_str token;
 };
 
@@ -101,6 +102,9 @@ bool sim_allows_duplicates(const struct sim_req *req);
 const char *sim_fault_pick(struct sim_req *req, int64_t *ret_ms);
 void sim_fault_add(struct sim_org *org, const struct sim_json *v);
 void sim_fault_clear(struct sim_org *org);
+/* whether a fault that fired then holds on: they were not cleared since */
+bool sim_fault_holds(const struct sim_org *org, uint64_t clears);
+void sim_fault_wait(struct sim_org *org, uint64_t clears); /* while it does */
 void sim_fault_list(struct sim_org *org, struct sim_buf *b);
 
 /* sessions */

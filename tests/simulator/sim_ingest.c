@@ -61,6 +61,9 @@ static void sim_ingest_faults(struct sim_job *j, const struct sim_req *req)
 	}
 	if (req->fault_fail)
 		j->fail_after = req->fault_batches;
+	if (req->fault_hold)
+		j->hold_after = req->fault_batches;
+	j->fault_clears = req->fault_clears;
 }
 
 void sim_ingest_create(struct sim_req *req, struct sim_resp *resp)
@@ -148,7 +151,10 @@ static void *sim_ingest_thread(void *arg)
 {
 	struct sim_job *j = arg;
 
-	sim_sleep_us(j->org->set.bulk_delay_ms * 1000);
+	int64_t until = sim_mono_ms() + j->org->set.bulk_delay_ms;
+
+	while (sim_job_is(j, "UploadComplete") && sim_mono_ms() < until)
+		sim_sleep_us(2000);
 	sim_job_move(j, "UploadComplete", "InProgress");
 	sim_ingest_run(j);
 	sim_job_release(j->org, j);

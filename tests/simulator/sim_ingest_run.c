@@ -137,14 +137,27 @@ static void sim_ingest_chunk(
 	sim_arena_done(&a);
 }
 
+/* as long as the faults stand, unless the job is aborted */
+static void sim_ingest_hold(const struct sim_job *j)
+{
+	j->org->stats.held++;
+	while (sim_fault_holds(j->org, j->fault_clears) && sim_job_is(j, "InProgress"))
+		sim_sleep_us(2000);
+	j->org->stats.held--;
+}
+
 static void sim_ingest_batch(struct sim_job *j, struct sim_object *o, size_t from, size_t n)
 {
+	bool held = j->hold_after >= 0 && from == (size_t)j->hold_after * SIM_BATCH_ROWS;
 	size_t chunks = (n + SIM_CHUNK_ROWS - 1) / SIM_CHUNK_ROWS;
 	int64_t pause_us = j->org->set.bulk_batch_ms * 1000 / (int64_t)chunks;
 
-	for (size_t at = 0; at < n; at += SIM_CHUNK_ROWS)
+	for (size_t at = 0; at < n; at += SIM_CHUNK_ROWS) {
 		sim_ingest_chunk(j, o, from + at, n - at < SIM_CHUNK_ROWS ? n - at : SIM_CHUNK_ROWS,
 			pause_us);
+		if (held && at == 0)
+			sim_ingest_hold(j);
+	}
 	j->processed += n;
 }
 

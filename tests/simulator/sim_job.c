@@ -52,7 +52,7 @@ struct sim_job *sim_job_new(struct sim_req *req, bool ingest)
 	j->ready_ms = j->created_ms + req->org->set.bulk_delay_ms;
 	j->state = ingest ? "Open" : "UploadComplete";
 	j->delimiter = ',';
-	j->fail_after = -1;
+	j->fail_after = j->hold_after = -1;
 	j->users = 1;
 	pthread_mutex_lock(&req->org->side);
 	sim_job_purge(req->org);

@@ -49,6 +49,8 @@ struct sim_job {
 	struct sim_err fault_err; /* its code is NULL: none */
 	double fault_share;
 	int64_t fail_after; /* batches, then it fails; -1: never */
+	int64_t hold_after; /* batches, then it waits in the next one; -1: never */
+	uint64_t fault_clears;
 };
 
 struct sim_job *sim_job_new(struct sim_req *req, bool ingest);

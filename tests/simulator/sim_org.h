@@ -50,7 +50,7 @@ struct sim_locks;
 
 struct sim_stats {
 	_Atomic uint64_t requests, written, in_flight, max_in_flight, lock_waits, lock_failures,
-		faults, jobs, max_jobs, longest_uri;
+		faults, held, jobs, max_jobs, longest_uri;
 	struct {
 		char *call;
 		uint64_t n;
@@ -85,6 +85,7 @@ struct sim_org {
 	_Atomic int64_t bulk_batches_max, bulk_batches_left, bulk_queries_max, bulk_queries_left;
 	struct sim_stats stats;
 	struct sim_fault *faults;
+	_Atomic uint64_t fault_clears; /* how often they were cleared */
 	struct sim_cursor *cursor[10];
 	uint64_t cursor_no;
 	struct sim_job *jobs;

@@ -79,6 +79,8 @@ static struct sim_req *sim_make_req(
 struct sim_tail {
 	char *p;
 	size_t len;
+	struct sim_org *held_by; /* NULL: the other half never comes */
+	uint64_t fault_clears;
 };
 
 static ssize_t sim_half(void *cls, uint64_t pos, char *out, size_t max)
@@ -86,8 +88,12 @@ static ssize_t sim_half(void *cls, uint64_t pos, char *out, size_t max)
 	struct sim_tail *t = cls;
 	size_t n = t->len / 2;
 
-	if (pos >= n)
+	if (pos >= n && !t->held_by)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
+	if (pos >= n) {
+		sim_fault_wait(t->held_by, t->fault_clears);
+		n = t->len;
+	}
 	n -= pos;
 	n = n < max ? n : max;
 	memcpy(out, t->p + pos, n);
@@ -159,17 +165,19 @@ static void sim_gunzip(struct sim_req *req)
 #endif
 
 static enum MHD_Result sim_send(
-	struct MHD_Connection *c, const struct sim_req *req, struct sim_resp *r, bool cut)
+	struct MHD_Connection *c, const struct sim_req *req, struct sim_resp *r, const char *fault)
 {
 	struct MHD_Response *m;
+	bool hold = fault && !strcmp(fault, "hold-body");
 	enum MHD_Result ok;
 	bool zip = r->body.len > 512 && req->header[SIM_H_ENCODING].len &&
 		   sim_findi(req->header[SIM_H_ENCODING], SIM_S("gzip")) && sim_gzip(&r->body);
 
-	if (cut) {
+	if (hold || (fault && !strcmp(fault, "cut-body"))) {
 		struct sim_tail *t = sim_alloc(sizeof(*t));
 
-		*t = (struct sim_tail){r->body.p, r->body.len};
+		*t = (struct sim_tail){r->body.p, r->body.len, hold ? req->org : NULL,
+			req->fault_clears};
 		m = MHD_create_response_from_callback(t->len, 65536, sim_half, t, sim_half_done);
 	} else {
 		m = MHD_create_response_from_buffer(
@@ -246,7 +254,7 @@ static enum MHD_Result sim_serve(struct MHD_Connection *c, struct sim_req *req)
 		(!strcmp(fault, "drop-after") || (!resp.body.len && !strcmp(fault, "cut-body"))))
 		sim_buf_done(&resp.body);
 	else
-		ok = sim_send(c, req, &resp, fault && !strcmp(fault, "cut-body"));
+		ok = sim_send(c, req, &resp, fault);
 	sim_req_done(req);
 	return ok;
 }

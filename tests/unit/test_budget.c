@@ -132,10 +132,10 @@ static void tell_limits(int i, int64_t used, int64_t max)
 	osy_json_free(json);
 }
 
-/* Turns of the first so many owners until it is so, at most for ten seconds. */
+/* Turns of the first so many owners until it is so, at most for thirty seconds. */
 #define UNTIL(count, condition)                                          \
 	do {                                                             \
-		int64_t until_ = osy_mono_ms() + 10000;                  \
+		int64_t until_ = osy_mono_ms() + 30000;                  \
 		while (!(condition)) {                                   \
 			assert_true(osy_mono_ms() < until_);             \
 			for (int owner_ = 0; owner_ < (count); owner_++) \
@@ -183,7 +183,7 @@ static void test_from_one_to_what_is_wanted(void **state)
 	turn(0);
 	assert_int_equal(slots(0), 1);
 	while (held() < 64) {
-		assert_true(osy_mono_ms() - begun < 5000);
+		assert_true(osy_mono_ms() - begun < 10000); /* one by one it would take twelve */
 		for (int i = 0; i < OWNERS; i++) {
 			turn(i);
 			assert_true(held() <= widest());
@@ -257,19 +257,19 @@ static void test_a_false_bound_is_soon_left(void **state)
 	int64_t begun = 0;
 
 	(void)state;
-	want(0, 24);
-	UNTIL(1, slots(0) == 24);
+	want(0, 48);
+	UNTIL(1, slots(0) == 48);
 	for (int i = 0; i < 4; i++)
 		assert_true(start(0));
 	refuse(0);
 	turn_now(0);
 	assert_int_equal(width(0), 3);
 	begun = osy_mono_ms();
-	while (width(0) < 20) {
+	while (width(0) < 40) {
 		while (start(0))
 			continue;
 		turn(0);
-		assert_true(osy_mono_ms() - begun < 6000); /* one by one it would take nine */
+		assert_true(osy_mono_ms() - begun < 14000); /* one by one it would take eighteen */
 	}
 	finish_all(0);
 }
@@ -280,7 +280,7 @@ static void test_busy_halves_once_and_all_wait(void **state)
 
 	(void)state;
 	(void)osy_fail_from(&reply.err, OSY_E_LIMIT, "http:429", "slow down");
-	reply.err.retry_after_ms = 700;
+	reply.err.retry_after_ms = 2500;
 	want(0, 16);
 	want(1, 1);
 	UNTIL(2, slots(0) == 16 && slots(1) == 1);
@@ -316,7 +316,7 @@ static void test_one_place_goes_round(void **state)
 	assert_int_equal(width(0), 1);
 	want(1, 4);
 	want(2, 4);
-	int64_t until = osy_mono_ms() + 3500;
+	int64_t until = osy_mono_ms() + 20000;
 	while (!had[0] || !had[1] || !had[2]) {
 		assert_true(osy_mono_ms() < until);
 		for (int i = 0; i < 3; i++) {
@@ -342,7 +342,7 @@ static void test_the_dead_leave_nothing(void **state)
 	UNTIL(1 + 1, slots(1) == 8);
 	int64_t since = osy_mono_ms();
 	while (slots(1) < 16) {
-		assert_true(osy_mono_ms() - since < OSY_BUDGET_KEPT_MS + 2000);
+		assert_true(osy_mono_ms() - since < OSY_BUDGET_KEPT_MS + 20000);
 		turn(1);
 	}
 	finish_all(0);
@@ -355,9 +355,9 @@ static void test_grants_have_an_end(void **state)
 	turn(0);
 	assert_true(osy_budget_may_start(owners[0].org));
 	/* Without another turn (Redis does not answer) nothing is started after it. */
-	int64_t since = osy_mono_ms();
-	while (osy_budget_may_start(owners[0].org))
-		assert_true(osy_mono_ms() - since < OSY_BUDGET_KEPT_MS);
+	int64_t since = osy_mono_ms(), asked = since;
+	for (; osy_budget_may_start(owners[0].org); asked = osy_mono_ms())
+		assert_true(asked - since < OSY_BUDGET_KEPT_MS);
 	turn(0);
 	assert_true(osy_budget_may_start(owners[0].org));
 }
@@ -502,7 +502,7 @@ static void test_what_a_dead_owner_was_granted_comes_back(void **state)
 	finish(0, NULL);
 	turn_now(0);
 	/* Owner 0 dies with calls in its hand. */
-	int64_t until = osy_mono_ms() + OSY_BUDGET_KEPT_MS + 3000;
+	int64_t until = osy_mono_ms() + OSY_BUDGET_KEPT_MS + 20000;
 	while (!osy_budget_exhausted(owners[1].org)) {
 		assert_true(osy_mono_ms() < until);
 		while (start(1))

