@@ -80,12 +80,12 @@ plan_refused "lookup 'Up__c' of Node__c to itself is required in the target.*mak
 
 printf 'wrong' >"$T/wrong"
 refuses 4 'invalid' "a wrong password" orgsync org add bad --instance-url "$SRC" --auth client-credentials --client-id orgsync --client-secret-file "$T/wrong"
-port=$(free_ports 1)
-refuses 3 'reach|connect' "an unreachable org" orgsync org add gone --instance-url "http://127.0.0.1:$port" --auth client-credentials --client-id orgsync --client-secret-file "$T/secret"
+nobody=127.0.0.1:1 # no port of this range is given away
+refuses 3 'reach|connect' "an unreachable org" orgsync org add gone --instance-url "http://$nobody" --auth client-credentials --client-id orgsync --client-secret-file "$T/secret"
 is "$(orgsync org list -q | sort | tr '\n' ' ')" "dst src " "no org was stored"
 refuses 2 'itself|same' "source and target are the same" orgsync run create --template cycle --source src --target src
 ORGSYNC_API_TOKEN_FILE=$T/wrong refuses 4 'token' "a wrong token" orgsync org list
-ORGSYNC_API_URL=http://127.0.0.1:$port refuses 3 "$port" "no coordinator" orgsync org list
+ORGSYNC_API_URL=http://$nobody refuses 3 "$nobody" "no coordinator" orgsync org list
 
 # Garbage on a run's topic: the run ends, the garbage is in the dead letters, the rest is in.
 cat >"$T/seed.jsonl" <<'JSON'
@@ -100,14 +100,17 @@ objects:
     fields: {exclude: [OwnerId]}
     match: {externalId: Ext_Id__c}
 YAML
-# The source is slow, so that the garbage comes into the topic before the records.
-curl -sf -d '{"ms":700}' "$SRC/__sim/latency" >/dev/null
+# The garbage comes into the topic before the records.
 run=$(create_run garbage)
+orgsync run scan "$run" >/dev/null 2>&1
+hold "$SRC" "GET /query"
 orgsync run start "$run" >/dev/null
 topic=$ORGSYNC_KAFKA_PREFIX.run.$run
 has_topic() { kcat -L -b "$ORGSYNC_KAFKA_BROKERS" -t "$topic" 2>/dev/null | grep -q 'partition 0, leader 1'; }
-wait_for 30 has_topic
+wait_for 60 has_topic
+wait_for 60 held "$SRC"
 printf 'no batch at all' | kcat -P -b "$ORGSYNC_KAFKA_BROKERS" -t "$topic" -p 0 2>/dev/null
+let_go "$SRC"
 runs "a run with garbage on its topic ends" wait_ended "$run" 60
 is "$(run_get "$run" '[d["state"], d["totals"]["inserted"]]')" "['Synced', 2]" "Synced, with both records"
 dead() { [[ $(kcat -C -e -q -b "$ORGSYNC_KAFKA_BROKERS" -t "$ORGSYNC_KAFKA_PREFIX.deadletter" -o beginning 2>/dev/null | grep -ac 'no batch at all') -ge 1 ]]; }

@@ -4,7 +4,7 @@
 e2e_begin
 DEMO=$ROOT/tests/demo
 "$DEMO/make-data" --records 6000 >"$T/demo.jsonl" 2>/dev/null
-simulators --schema "dst:$DEMO/target-schema.json" --latency 60
+simulators --schema "dst:$DEMO/target-schema.json"
 coordinator
 worker
 add_orgs
@@ -13,10 +13,13 @@ orgsync template apply -f "$DEMO/template.yaml" >/dev/null || bail "the template
 
 # Abort: no new batch is taken, the counts are those of what is in the org.
 run=$(create_run demo)
+hold "$DST" "POST /composite" hold '"after":8'
 orgsync run start "$run" >/dev/null
 moving() { [[ $(run_get "$run" 'd["totals"]["inserted"]') -gt 500 ]]; }
-wait_for 60 moving
+runs "some is in, the rest is under way" wait_for 60 moving
+wait_for 60 held "$DST"
 runs "abort is taken" orgsync run abort "$run"
+let_go "$DST"
 runs "the run ends" wait_ended "$run" 60
 is "$(run_get "$run" '[d["state"], d["phase"]]')" "['Aborted', 'Aborted']" "Aborted"
 inserted=$(run_get "$run" 'd["totals"]["inserted"]')

@@ -83,16 +83,16 @@ is "$(order "$run" '[d["source"], d["version"]]')" "['computed', 0]" "nothing ha
 is "$(run_get "$run" 'd["state"]')" Scanned "nor the state"
 
 # ---- given: saved as a version, recalculated as a state -----------------------------------------------------
-curl -sf -d '{"ms":1500}' "$SRC/__sim/latency" >/dev/null
+hold "$SRC" ""
 is "$(api PUT "/runs/$run/order" '{"objects":["Contact","Account","Project__c","Milestone__c"]}')" 202 "an order is taken"
 is "$(json '[d["state"], d["phase"]]' <"$T/api")" "['Scan In Progress', 'Initializing']" "the recalculation is a state"
 is "$(order "$run" 'd["recalculating"]')" True "which the order tells"
 is "$(api POST "/runs/$run/start")" 409 "a start is refused meanwhile"
 like "$(json 'd["detail"]' <"$T/api")" "works its order out anew; start it when it is Scanned" "with a sentence"
 is "$(api PUT "/runs/$run/order" '{"objects":["Account","Contact","Project__c","Milestone__c"]}')" 409 "and so is another order"
+let_go "$SRC"
 scanned() { [[ $(run_get "$run" 'd["state"]') == Scanned ]]; }
 runs "it is Scanned again" wait_for 60 scanned
-curl -sf -d '{"ms":0}' "$SRC/__sim/latency" >/dev/null
 is "$(order "$run" '[d["source"], d["version"], d["recalculating"], d["order"]]')" \
 	"['given', 1, False, ['Contact', 'Account', 'Project__c', 'Milestone__c']]" "the given order, version 1"
 is "$(order "$run" '[o["stage"] for o in d["objects"]]')" "[1, 2, 3, 4]" "each object has a stage"

@@ -242,6 +242,19 @@ seed() { # URL FILE
 	curl -sf --data-binary "@$2" -H 'Content-Type: application/x-ndjson' "$1/__sim/seed" >/dev/null || bail "seeding $1 failed"
 }
 
+# Lets what matches wait in an org until it is let go: an order that hangs on nobody's speed. Faults that are there go with it.
+hold() { # URL MATCH [KIND [MEMBERS]]: kinds hold, hold-body, hold-job
+	curl -sf -d "{\"match\":\"$2\",\"kind\":\"${3:-hold}\"${4:+,$4}}" "$1/__sim/faults" >/dev/null || bail "nothing is held"
+}
+
+held() { # URL [N]: whether so many wait there
+	[[ $(curl -sf "$1/__sim/stats" | json 'd["held"]') -ge ${2:-1} ]]
+}
+
+let_go() { # URL
+	curl -sf -X DELETE "$1/__sim/faults" >/dev/null || bail "nothing is let go"
+}
+
 # ---- runs --------------------------------------------------------------------------------------------
 
 json() { # EXPRESSION: of d, the JSON on standard input

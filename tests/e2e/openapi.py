@@ -194,10 +194,15 @@ def until(run, *states):
     say(["state %s, want %s" % (state, states)], "run %s comes to an end" % run)
 
 
-def slow(plan, ms):
-    """The target takes its time, so that a state lasts."""
-    data = json.dumps({"ms": ms}).encode()
-    urllib.request.urlopen(plan["org"]["instanceUrl"] + "/__sim/latency", data, timeout=10).close()
+def hold(plan):
+    """Calls of the target wait until they are let go: so long a state lasts."""
+    data = json.dumps({"match": "", "kind": "hold"}).encode()
+    urllib.request.urlopen(plan["org"]["instanceUrl"] + "/__sim/faults", data, timeout=60).close()
+
+
+def let_go(plan):
+    request = urllib.request.Request(plan["org"]["instanceUrl"] + "/__sim/faults", method="DELETE")
+    urllib.request.urlopen(request, timeout=60).close()
 
 
 def shows(run, state, phase):
@@ -295,8 +300,9 @@ def runs(plan):
     call("get", "/runs/{id}/scan", 409, None, "before the scan", id=run)
     call("get", "/runs/{id}/order", 409, None, "before the scan", id=run)
     call("post", "/runs/{id}/replay", 409, None, "before the run", id=run)
-    slow(plan, 150)
+    hold(plan)
     shows(call("post", "/runs/{id}/scan", 202, id=run), "Scan In Progress", "Initializing")
+    let_go(plan)
     until(run, "Scanned")
     report = call("get", "/runs/{id}/scan", 200, id=run) or {}
     got = [report.get("order"), report.get("missingParents")]
@@ -306,9 +312,10 @@ def runs(plan):
     automations(run)
     orders(run)
     until(run, "Scanned")
+    hold(plan)
     call("post", "/runs/{id}/start", 202, id=run)
     until(run, "Sync In Progress")
-    slow(plan, 0)
+    let_go(plan)
     until(run, "Synced")
     shows(call("get", "/runs/{id}", 200, id=run), "Synced", "Completed")
     call("get", "/runs/{id}", 404, None, "no such run", id="nobody")
@@ -344,11 +351,11 @@ def runs(plan):
     call("get", "/runs/{id}/why/{recordId}", 200, None, "a failed record", id=plan["run"], recordId=plan["failed"])
     call("get", "/runs/{id}/why/{recordId}", 200, None, "one that is in", id=plan["run"], recordId=plan["record"])
     call("get", "/runs/{id}/why/{recordId}", 400, None, "no record id", id=plan["run"], recordId="x")
-    slow(plan, 1000)
+    hold(plan)
     call("post", "/runs/{id}/resync", 202, id=plan["run"])
     call("post", "/runs/{id}/pause", 202, id=plan["run"])
+    let_go(plan)
     until(plan["run"], "Paused")
-    slow(plan, 0)
     call("post", "/runs/{id}/resume", 202, id=plan["run"])
     until(plan["run"], "Synced")
 
