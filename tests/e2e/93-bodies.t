@@ -14,11 +14,8 @@ attachments
 calls() { # URL: reads of bodies
 	curl -sf "$1/__sim/stats" | json 'd["byCall"].get("GET sobjects/*/*/Body", 0)'
 }
-# An org tells to the second when a record was last changed: one that is told to be another one comes in another second.
-somebody() { # COMMAND OBJECT NAME [SIZE]: does it in the target
-	local begun=$EPOCHSECONDS
-	another() { ((EPOCHSECONDS > begun)); }
-	wait_for 5 another
+somebody() { # COMMAND OBJECT NAME [SIZE]: does it in the target, in another second than whoever came before
+	next_second
 	files "$DST" "$@" || bail "no change"
 }
 reads() { # how many bodies the next run reads of the source and of the target

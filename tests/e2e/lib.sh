@@ -145,18 +145,27 @@ e2e_end() {
 
 # ---- programs ----------------------------------------------------------------------------------------
 
-free_ports() { # N: below the range from which the system takes ports for outgoing connections
+# Below the ports of stacks and those that the system gives to outgoing connections. A port that one test has is no other's while the
+# stack lives that they share: it is there again when what was killed comes back.
+free_ports() { # N
 	python3 -c '
-import random, socket, sys
+import os, random, socket, sys
+def is_ours(port):
+    try:
+        os.makedirs(os.path.join(sys.argv[2], "ports.claimed", str(port)))
+    except FileExistsError:
+        return False
+    return True
 taken = []
 while len(taken) < int(sys.argv[1]):
     s = socket.socket()
     try:
-        s.bind(("127.0.0.1", random.randrange(10240, 32000)))
-        taken.append(s)
+        s.bind(("127.0.0.1", random.randrange(10240, 20000)))
     except OSError:
-        s.close()
-print(*[s.getsockname()[1] for s in taken])' "$1"
+        continue
+    if not sys.argv[2] or is_ours(s.getsockname()[1]):
+        taken.append(s)
+print(*[s.getsockname()[1] for s in taken])' "$1" "${ORGSYNC_E2E_STACK:-}"
 }
 
 wait_for() { # SECONDS COMMAND...: until it succeeds; asked seldom once it takes long, as asking takes a core from what is waited for
@@ -166,6 +175,13 @@ wait_for() { # SECONDS COMMAND...: until it succeeds; asked seldom once it takes
 		((SECONDS < end)) || return 1
 		sleep "$((asked++ < 10 ? 5 : 15))e-2"
 	done
+}
+
+# Orgs tell moments to the second: what comes now is later than what was.
+next_second() {
+	local begun=$EPOCHSECONDS
+	later() { ((EPOCHSECONDS > begun)); }
+	wait_for 5 later
 }
 
 start_program() { # VARIABLE LOG COMMAND...: in the background; its pid in VARIABLE
