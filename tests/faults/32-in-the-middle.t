@@ -16,11 +16,11 @@ taken_over() { # by the second worker: none is left of the first, and it has lan
 for template in demo demo-nokey; do
 	for woken in before after; do
 		[[ "$template $woken" =~ ${ONLY:-.} ]] || continue
+		start_trial $template # which nobody loads yet
+		curl -sf -d "{\"match\":\"POST /composite\",\"kind\":\"delay\",\"ms\":6000,\"after\":$((RANDOM % 12)),\"count\":3}" \
+			"$DST/__sim/faults" >/dev/null || bail "no fault"
 		worker one
 		ONE=$WORKER_PID
-		start_trial $template
-		curl -sf -d "{\"match\":\"POST /composite\",\"kind\":\"delay\",\"ms\":6000,\"after\":$((RANDOM % 12)),\"count\":3}" \
-			"$DST/__sim/faults" >/dev/null || bail "no fault" # the run still scans
 		runs "$template, woken $woken the commit: requests are with the org" wait_for 60 in_flight
 		OWNER=$(sql "SELECT max(owner) FROM lane WHERE run = '$RUN'")
 		kill -STOP "$ONE"
