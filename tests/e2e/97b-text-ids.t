@@ -2,6 +2,7 @@
 # Texts that hold ids of records: rewritten like lookups, by REST and by Bulk, at once or by the link pass, over crashes and rollbacks;
 # what is no id of the run's records stays as it is.
 . "$(dirname "$0")/lib.sh"
+export ORGSYNC_REQUEST_LIMIT_MS=15000 # a worker that dies may have noted what it had not sent
 e2e_begin
 cat >"$T/schema.json" <<'JSON'
 {"objects": [
