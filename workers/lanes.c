@@ -252,14 +252,14 @@ enum osy_code osy_lanes_balance(struct osy_worker *worker, struct osy_err *err)
 }
 
 /* ---- Giving lanes up ---- */
-static void drop_lane(struct osy_worker *worker, struct osy_wlane **at)
+static void drop_lane(struct osy_wlane **at)
 {
 	struct osy_wlane *lane = *at;
 
 	*at = lane->next;
 	lane->queue = lane->queue ? osy_kafka_lane_close(lane->queue) : NULL;
 	osy_load_free(lane->load);
-	osy_runs_unref(worker, lane->run);
+	osy_runs_unref(lane->run);
 	free(lane);
 }
 
@@ -274,7 +274,7 @@ void osy_lanes_release(struct osy_worker *worker)
 		struct osy_wlane *lane = *at;
 		struct osy_err err = OSY_ERR_NONE;
 		if (lane->lost) {
-			drop_lane(worker, at);
+			drop_lane(at);
 			continue;
 		}
 		if (!osy_lane_shall_go(worker, lane) || !osy_load_idle(lane->load)) {
@@ -288,12 +288,12 @@ void osy_lanes_release(struct osy_worker *worker)
 				OSY_KV_ERR(&err));
 			return;
 		}
-		drop_lane(worker, at);
+		drop_lane(at);
 	}
 }
 
 void osy_lanes_done(struct osy_worker *worker)
 {
 	while (worker->lanes)
-		drop_lane(worker, &worker->lanes);
+		drop_lane(&worker->lanes);
 }

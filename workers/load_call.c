@@ -81,7 +81,7 @@ static void call_free(struct osy_lcall *call)
 	if (call->ask)
 		osy_bulk_ask_done(call->ask);
 	free(call->ask);
-	osy_runs_unref(call->loader->worker, call->run);
+	osy_runs_unref(call->run);
 	free(call);
 }
 

@@ -47,7 +47,7 @@ void osy_lfile_free(struct osy_lfile *file)
 	*at = file->next;
 	osy_md5_free(file->md5);
 	osy_buf_done(&file->head);
-	osy_runs_unref(file->loader->worker, file->run);
+	osy_runs_unref(file->run);
 	free(file);
 }
 

@@ -137,6 +137,7 @@ static void turn(struct loop *loop)
 	if (wait_ms > 0 && !took)
 		took = osy_lanes_fetch(worker, &place_ms);
 	osy_lanes_release(worker);
+	osy_runs_sweep(worker);
 	if (took)
 		wait_ms = 0;
 	else if (place_ms < wait_ms)

@@ -81,18 +81,10 @@ enum osy_code osy_runs_source(struct osy_worker *worker, struct osy_wrun *run, s
 	return run->source ? OSY_OK : org_ref(worker, run->spec->source, &run->source, err);
 }
 
-void osy_runs_unref(struct osy_worker *worker, struct osy_wrun *run)
+void osy_runs_unref(struct osy_wrun *run)
 {
 	OSY_ASSERT(run->refs > 0);
-	if (--run->refs > 0 || run->active)
-		return;
-	for (struct osy_wrun **at = &worker->runs; *at; at = &(*at)->next) {
-		if (*at == run) {
-			*at = run->next;
-			free_run(run);
-			return;
-		}
-	}
+	run->refs--;
 }
 
 void osy_runs_done(struct osy_worker *worker)
@@ -159,20 +151,6 @@ static void turn_off_all(struct osy_worker *worker)
 		run->active = false;
 }
 
-/* Runs that are off and that nothing refers to. */
-static void sweep(struct osy_worker *worker)
-{
-	for (struct osy_wrun **at = &worker->runs; *at;) {
-		struct osy_wrun *run = *at;
-		if (run->active || run->refs) {
-			at = &run->next;
-			continue;
-		}
-		*at = run->next;
-		free_run(run);
-	}
-}
-
 enum osy_code osy_runs_refresh(struct osy_worker *worker, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
@@ -201,6 +179,18 @@ enum osy_code osy_runs_refresh(struct osy_worker *worker, struct osy_err *err)
 		run->stages_published = (int)osy_pg_i64(result, i, 4, 0);
 		run->aborting = run->strict_failed || osy_str_is(osy_pg_str(result, i, 3), "abort");
 	}
-	sweep(worker);
 	return OSY_OK;
+}
+
+void osy_runs_sweep(struct osy_worker *worker)
+{
+	for (struct osy_wrun **at = &worker->runs; *at;) {
+		struct osy_wrun *run = *at;
+		if (run->active || run->refs) {
+			at = &run->next;
+			continue;
+		}
+		*at = run->next;
+		free_run(run);
+	}
 }

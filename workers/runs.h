@@ -14,7 +14,10 @@ struct osy_wrun *osy_runs_find(const struct osy_worker *worker, const char *id, 
 /* Opens run->source where that was not done. */
 enum osy_code osy_runs_source(
 	struct osy_worker *worker, struct osy_wrun *run, struct osy_err *err) OSY_CHECKED;
-void osy_runs_unref(struct osy_worker *worker, struct osy_wrun *run);
+void osy_runs_unref(struct osy_wrun *run);
+/* Frees runs that have ended and that nothing refers to, and their orgs: not within the callback of
+ * a call, which is one of its org's. */
+void osy_runs_sweep(struct osy_worker *worker);
 void osy_runs_done(struct osy_worker *worker);
 
 #endif
