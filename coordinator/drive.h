@@ -87,7 +87,8 @@ enum osy_code osy_drive_ask_rollback(
 	struct osy_pg *pg, const char *run, bool dry, bool force, struct osy_err *err) OSY_CHECKED;
 /*
  * The same with only the records that have failed, and links that have (resync: and records that
- * were skipped). Refused when there are none, or when an abort has left records without an outcome.
+ * were skipped). Refused when there are none, or when an abort has left records without an outcome,
+ * records that it has skipped (not of a resync), or links that are not made.
  */
 enum osy_code osy_drive_ask_retry(
 	struct osy_pg *pg, const char *run, struct osy_err *err) OSY_CHECKED;

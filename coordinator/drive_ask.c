@@ -240,9 +240,10 @@ enum osy_code osy_drive_ask_replay(struct osy_pg *pg, const char *run, struct os
 	return ask_pass(pg, &asked, "replay", err);
 }
 
-/* What a retry would take: records, links; and records of the journal that have no outcome. */
+/* What a retry would take: records, links; and what is neither in nor a failure: records without an
+ * outcome, those that an abort has skipped, lookups whose turn has not come. */
 struct retakes {
-	int64_t failed, skipped, links, open;
+	int64_t failed, skipped, links, open, unsent, unlinked;
 };
 
 static enum osy_code count_retakes(
@@ -254,7 +255,10 @@ static enum osy_code count_retakes(
 		"(SELECT count(*) FROM failure WHERE run = $1 AND kind = 'link' AND resolved_pass "
 		"IS NULL), (SELECT coalesce(sum(published), 0) FROM run_object WHERE run = "
 		"$1)::bigint - coalesce(sum(d_inserted + d_updated + d_existing + d_skipped + "
-		"d_deleted + d_failed), 0)::bigint FROM batch WHERE run = $1 AND NOT links",
+		"d_deleted + d_failed), 0)::bigint, (SELECT count(*) FROM failure f JOIN batch a "
+		"USING (run, pass, lane, at_offset) WHERE f.run = $1 AND f.kind = 'notice' AND "
+		"f.code = '" OSY_FAIL_ABORTED "' AND f.resolved_pass IS NULL AND NOT a.links) FROM "
+		"batch WHERE run = $1 AND NOT links",
 		OSY_PG_Z(run));
 
 	if (rc)
@@ -262,8 +266,34 @@ static enum osy_code count_retakes(
 	*ret = (struct retakes){.failed = osy_pg_i64(row, 0, 0, 0),
 		.skipped = osy_pg_i64(row, 0, 1, 0),
 		.links = osy_pg_i64(row, 0, 2, 0),
-		.open = osy_pg_i64(row, 0, 3, 0)};
+		.open = osy_pg_i64(row, 0, 3, 0),
+		.unsent = osy_pg_i64(row, 0, 4, 0)};
 	return OSY_OK;
+}
+
+/* Batches of links that an abort has left, since the last pass that took the whole journal (it has
+ * no rows of retake, and its lanes move): that one has made the links of those before it. */
+static enum osy_code count_unlinked(
+	struct osy_pg *pg, const char *run, int64_t *ret, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
+	enum osy_code rc = osy_pg_do(pg, &row, err,
+		"WITH whole AS (SELECT coalesce(max(pass), 1) AS pass FROM lane l WHERE run = $1 "
+		"AND position > 0 AND NOT EXISTS (SELECT 1 FROM retake t WHERE t.run = $1 AND "
+		"t.pass = l.pass)), made AS (SELECT b.pass, b.lane, b.at_offset FROM batch b, "
+		"whole "
+		"WHERE b.run = $1 AND b.links AND b.state = 'done' AND b.pass >= whole.pass AND "
+		"EXISTS (SELECT 1 FROM deferred d WHERE d.run = $1 AND d.pass = b.pass)) SELECT "
+		"(SELECT count(*) FROM deferred d, whole WHERE d.run = $1 AND d.pass >= "
+		"whole.pass) "
+		"- (SELECT count(*) FROM made) + (SELECT count(*) FROM failure f JOIN made USING "
+		"(pass, lane, at_offset) WHERE f.run = $1 AND f.kind = 'notice' AND f.code = "
+		"'" OSY_FAIL_ABORTED "')",
+		OSY_PG_Z(run));
+
+	if (!rc)
+		*ret = osy_pg_i64(row, 0, 0, 0);
+	return rc;
 }
 
 static enum osy_code check_retakes(
@@ -272,9 +302,12 @@ static enum osy_code check_retakes(
 	struct retakes retakes = {0};
 	enum osy_code rc = count_retakes(pg, asked->run, &retakes, err);
 
+	if (!rc)
+		rc = count_unlinked(pg, asked->run, &retakes.unlinked, err);
 	if (rc)
 		return rc;
-	if (!asked->published || retakes.open > 0)
+	if (!asked->published || retakes.open > 0 || retakes.unlinked > 0 ||
+		(retakes.unsent > 0 && !skipped_too))
 		return osy_fail(err, OSY_E_STATE,
 			"run %s was aborted before everything was loaded, so there is more to do "
 			"than what has failed; %s",
