@@ -109,6 +109,13 @@ static bool is_null(struct osy_str raw)
 	return !raw.p || osy_str_is(raw, "null");
 }
 
+/* A text without a character (of a hook, or of a map of values): by a collection it clears the
+ * field, and by CSV it would say nothing. */
+static bool is_blank(const struct osy_spec_field *field, struct osy_str raw)
+{
+	return raw.p[0] == '"' && osy_sf_value_equal(field->type, field->scale, raw, OSY_STR_NULL);
+}
+
 /* An insert leaves out what is null, so that a default of the org fills it. */
 static bool put_insert(
 	struct osy_buf *out, const struct osy_lbatch *batch, const struct osy_lrow *row, int column)
@@ -126,7 +133,8 @@ static bool put_update(
 	if (column < 0 || !((row->written[column / 64] >> (column % 64)) & 1) ||
 		osy_is_left_out(row->values[column]))
 		return true;
-	if (!is_null(row->values[column]))
+	if (!is_null(row->values[column]) &&
+		!is_blank(batch->columns[column].field, row->values[column]))
 		return put_value(out, batch->columns[column].field, row->values[column]);
 	osy_csv_put_text(out, OSY_STR("#N/A"));
 	return true;

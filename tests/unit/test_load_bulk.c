@@ -173,6 +173,23 @@ static void an_update_says_what_it_writes(void **state)
 	assert_int_equal(bulk->jobs[0].pending, 0);
 }
 
+/* An empty cell would leave the field as it is; a collection clears it. */
+static void a_blank_text_clears_its_field(void **state)
+{
+	static const char *const blanks[] = {"\"\"", "\" \"", "\"\\n\""};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < OSY_COUNT(blanks); i++)
+		add_row(w, OSY_ACT_UPDATE,
+			(const char *[]){blanks[i], NULL, NULL, NULL, NULL, NULL, NULL})
+			->written[0] = 1u << NAME;
+	struct osy_lbulk *bulk = write_rows(w);
+	spool_is(&bulk->jobs[1], "Id,Name,Amount,Born,Day,Flag\n"
+				 "\"001000000000500AAA\",\"#N/A\",,,,\n"
+				 "\"001000000000501AAA\",\"#N/A\",,,,\n"
+				 "\"001000000000502AAA\",\"#N/A\",,,,\n");
+}
+
 static void what_csv_cannot_say_stays_out(void **state)
 {
 	struct world *w = *state;
@@ -635,6 +652,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_kind_of_value),
 		TEST(an_update_says_what_it_writes),
+		TEST(a_blank_text_clears_its_field),
 		TEST(what_csv_cannot_say_stays_out),
 		TEST(an_empty_row_stays_out),
 		TEST(only_what_is_to_be_sent_goes_in),
