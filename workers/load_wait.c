@@ -31,7 +31,7 @@ void osy_lwaits_alloc(struct osy_lwaits *a, const struct osy_lgather *gather)
 	for (size_t i = 0; i < gather->count; i++) {
 		const struct osy_lbatch *batch = gather->items[i].batch;
 		for (const struct osy_lwait *wait = batch->waits_for; wait; wait = wait->next)
-			n += !wait->recorded;
+			n++;
 		in += batch->object && batch->object->waits ? batch->row_count : 0;
 	}
 	a->k = osy_xcalloc(n + 1, sizeof(*a->k));
@@ -52,12 +52,20 @@ static bool is_in(const struct osy_lrow *row)
 	       !row->recorded && !row->kept;
 }
 
+/* A record that is in with this statement settles all that waits of it, but for what the statement
+ * itself says: a lookup that was told before, while its record was still to be sent again, is told
+ * once more. */
+static bool is_told(const struct osy_lbatch *batch, const struct osy_lwait *wait)
+{
+	return !wait->recorded || is_in(&batch->rows[wait->row]);
+}
+
 void osy_lwaits_fill(struct osy_lwaits *a, size_t k, struct osy_lbatch *batch)
 {
 	const struct osy_spec *spec = osy_lspec(batch);
 
 	for (const struct osy_lwait *wait = batch->waits_for; wait; wait = wait->next) {
-		if (wait->recorded)
+		if (!is_told(batch, wait))
 			continue;
 		size_t n = a->count++;
 		a->k[n] = (int64_t)k + 1;
