@@ -43,19 +43,36 @@ static void forget_keys(struct osy_drive *drive)
 	osy_redis_free(redis);
 }
 
-static enum osy_code settle(
-	struct osy_drive *drive, int64_t source_calls, int64_t target_calls, struct osy_err *err)
+/* Whether the run ends so: not when an abort was asked for, of which workers may have heard, and
+ * for which they have skipped records. */
+static enum osy_code end_run(struct osy_drive *drive, int64_t source_calls, int64_t target_calls,
+	bool *ret, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
+	enum osy_code rc = osy_pg_do(drive->pg, &row, err,
+		"UPDATE run SET state = 'Synced', phase = 'Completed', published = true, held = "
+		"false, wanted = NULL, problem = CASE WHEN automation = 'left' THEN "
+		"automation_note END, ended_at = now(), source_calls = source_calls + $2, "
+		"target_calls = target_calls + $3 WHERE id = $1 AND wanted IS DISTINCT FROM "
+		"'abort' RETURNING 1",
+		OSY_PG_Z(drive->run), OSY_PG_I64(source_calls), OSY_PG_I64(target_calls));
+
+	*ret = !rc && osy_pg_rows(row) > 0;
+	return rc;
+}
+
+static enum osy_code settle(struct osy_drive *drive, int64_t source_calls, int64_t target_calls,
+	bool *ret_ended, struct osy_err *err)
 {
 	enum osy_code rc = osy_drive_begin(drive, err);
 
 	if (rc)
 		return rc;
-	rc = osy_pg_do(drive->pg, NULL, err,
-		"UPDATE run SET state = 'Synced', phase = 'Completed', published = true, held = "
-		"false, wanted = NULL, problem = CASE WHEN automation = 'left' THEN "
-		"automation_note END, ended_at = now(), source_calls = source_calls + $2, "
-		"target_calls = target_calls + $3 WHERE id = $1",
-		OSY_PG_Z(drive->run), OSY_PG_I64(source_calls), OSY_PG_I64(target_calls));
+	rc = end_run(drive, source_calls, target_calls, ret_ended, err);
+	if (!rc && !*ret_ended) {
+		osy_pg_rollback(drive->pg);
+		return OSY_OK;
+	}
 	if (!rc)
 		rc = osy_delta_settle(drive, err);
 	if (!rc)
@@ -68,7 +85,7 @@ static enum osy_code settle(
 	return rc;
 }
 
-static enum osy_code finish(struct watch *watch, struct osy_err *err)
+static enum osy_code finish(struct watch *watch, bool *ret_ended, struct osy_err *err)
 {
 	struct osy_drive *drive = watch->drive;
 	int64_t source_calls, target_calls;
@@ -81,10 +98,17 @@ static enum osy_code finish(struct watch *watch, struct osy_err *err)
 		rc = osy_automation_back(drive, &left, err);
 	if (rc)
 		return rc;
+	(void)OSY_FAILPOINT("coordinator.settles");
 	osy_drive_calls(drive, &source_calls, &target_calls);
-	rc = settle(drive, source_calls, target_calls, err);
+	rc = settle(drive, source_calls, target_calls, ret_ended, err);
 	if (rc)
 		return rc;
+	if (!*ret_ended) { /* the calls are told at the other end */
+		drive->source_calls_seen -= (uint64_t)source_calls;
+		drive->target_calls_seen -= (uint64_t)target_calls;
+		drive->wants_abort = true;
+		return OSY_OK;
+	}
 	osy_log(OSY_INFO, "run.synced", OSY_KV("run", drive->run));
 	forget_keys(drive);
 	return OSY_OK;
@@ -273,9 +297,7 @@ static enum osy_code advance(struct watch *watch, bool *ret_ended, struct osy_er
 		if (rc || any)
 			return rc ? rc : open_stage(watch, drive->open_stage + 1, err);
 	}
-	rc = finish(watch, err);
-	*ret_ended = !rc;
-	return rc;
+	return finish(watch, ret_ended, err);
 }
 
 static enum osy_code check_stage(struct watch *watch, bool *ret_ended, struct osy_err *err)
