@@ -14,6 +14,15 @@ static bool is_out(enum osy_outcome outcome)
 	return outcome == OSY_FAILED || outcome == OSY_SKIPPED || outcome == OSY_PENDING;
 }
 
+/* What this pass has done to a record that was in already, and a rollback is to undo: it has
+ * updated one that was only found before, or inserted anew one that was gone. */
+static bool has_done_more(const struct osy_outcome_row *before, const struct osy_outcome_row *now)
+{
+	return osy_id_is_set(&now->target) &&
+	       (now->outcome == OSY_INSERTED ||
+		       (now->outcome == OSY_UPDATED && before->outcome == OSY_EXISTING));
+}
+
 void osy_load_tally(const struct osy_outcome_row *before, const struct osy_outcome_row *now,
 	unsigned count, struct osy_ltally *ret, struct osy_outcome_row *merged)
 {
@@ -35,6 +44,8 @@ void osy_load_tally(const struct osy_outcome_row *before, const struct osy_outco
 			ret->deltas[now[i].outcome]++;
 			continue;
 		}
+		if (has_done_more(&before[i], &now[i]))
+			continue;
 		merged[i] = before[i];
 		if (!osy_id_is_set(&merged[i].target))
 			merged[i].target = now[i].target;

@@ -63,11 +63,29 @@ static void later_pass_moves_improvements_only(void **state)
 	assert_int_equal(merged[1].outcome, OSY_INSERTED);
 	assert_int_equal(merged[3].outcome, OSY_FAILED);
 	assert_int_equal(merged[4].outcome, OSY_UPDATED);
-	assert_int_equal(merged[5].outcome, OSY_EXISTING);
+	assert_int_equal(merged[5].outcome, OSY_UPDATED);
 	int64_t sum = 0;
 	for (int i = 0; i < OSY_OUTCOMES_COUNT; i++)
 		sum += tally.deltas[i];
 	assert_int_equal(sum, 0);
+}
+
+/* Somebody has deleted what the run had inserted, updated or found: what is inserted anew is what
+ * there is to be undone. */
+static void what_is_inserted_anew_counts(void **state)
+{
+	const struct osy_outcome_row before[] = {row(OSY_INSERTED, "001000000000001"),
+		row(OSY_UPDATED, "001000000000002"), row(OSY_EXISTING, "001000000000003")};
+	const struct osy_outcome_row now[] = {row(OSY_INSERTED, "001000000000011"),
+		row(OSY_INSERTED, "001000000000012"), row(OSY_INSERTED, "001000000000013")};
+	struct osy_outcome_row merged[3];
+	struct osy_ltally tally;
+
+	(void)state;
+	osy_load_tally(before, now, 3, &tally, merged);
+	assert_memory_equal(merged, now, sizeof(now));
+	for (int i = 0; i < OSY_OUTCOMES_COUNT; i++)
+		assert_int_equal(tally.deltas[i], 0);
 }
 
 /* What was deleted is found deleted by a replay, and a delete that failed may come about by a
@@ -120,6 +138,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_pass_counts_all),
 		cmocka_unit_test(later_pass_moves_improvements_only),
+		cmocka_unit_test(what_is_inserted_anew_counts),
 		cmocka_unit_test(deletes_are_settled),
 		cmocka_unit_test(rows_of_no_pass_stay),
 	};
