@@ -404,7 +404,7 @@ static enum osy_code end_stage(struct osy_publisher *publisher, struct osy_err *
 enum osy_code osy_publisher_turn(struct osy_publisher *publisher, bool hold, struct osy_err *err)
 {
 	size_t busy = 0;
-	bool took = false;
+	bool took = false, now = false;
 	enum osy_code rc;
 
 	if (hold)
@@ -416,7 +416,13 @@ enum osy_code osy_publisher_turn(struct osy_publisher *publisher, bool hold, str
 	if (busy == 0)
 		return end_stage(publisher, err);
 	rc = take_pages(publisher, &took, err);
-	return rc || took ? rc : osy_drive_wait(publisher->drive, 100, err);
+	if (rc || took)
+		return rc;
+	/* a page that takes long holds up nobody but those behind it */
+	rc = is_time(publisher, false, &now, err);
+	if (!rc && now)
+		return commit(publisher, false, err);
+	return rc ? rc : osy_drive_wait(publisher->drive, 100, err);
 }
 
 /* ---- Links ---- */

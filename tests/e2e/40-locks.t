@@ -87,19 +87,21 @@ done
 # Somebody else holds the accounts' locks until the worker has noticed.
 accounts=$(curl -sf "$DST/__sim/dump?object=Account" | python3 -c '
 import json, sys
-print(json.dumps({"ids": [json.loads(line)["Id"] for line in sys.stdin], "ms": 800}))')
+print(json.dumps({"ids": [json.loads(line)["Id"] for line in sys.stdin]}))')
 narrowed=$(grep -c '"org.narrowed"' two.log) # what one worker runs into narrows the other one too
-hold() {
-	until (($(grep -c '"org.narrowed"' two.log) > narrowed)); do curl -sf -d "$accounts" "$DST/__sim/lock" >/dev/null || return; done
-}
+noticed() { (($(grep -c '"org.narrowed"' two.log) > narrowed)); }
 curl -sf -X DELETE "$DST/__sim/stats" >/dev/null
 lines=$(wc -l <two.log)
 # The org's budget remembers locks and then widens slowly: forgotten here, so that a few replies show it.
 redis-cli -u "$ORGSYNC_REDIS_URL" --scan --pattern '*:budget:*' | xargs -r redis-cli -u "$ORGSYNC_REDIS_URL" del >/dev/null
-hold &
+curl -sf -d "$accounts" "$DST/__sim/lock" >/dev/null &
 PIDS+=($!)
+wait_for 60 held "$DST" || bail "the accounts are not locked"
 second=$(create_run locks)
-runs "a run with locked rows ends" orgsync run start "$second" --wait
+orgsync run start "$second" >/dev/null
+runs "the worker notices that rows are locked" wait_for 60 noticed
+let_go "$DST"
+runs "a run with locked rows ends" wait_ended "$second"
 diag "$(curl -sf "$DST/__sim/stats")"
 is "$(run_get "$second" '[d["totals"][k] for k in ("inserted","updated","failed")]')" "[0, 6000, 0]" "all are updated"
 runs "the checker agrees again" check_orgs "$second" --template "$T/t.yaml" --key Ext_Id__c

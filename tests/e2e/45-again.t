@@ -16,6 +16,7 @@ objects:
   - name: Lead
     fields: {include: [LastName, Company, Status]}
     match: {keys: [Company]}
+    batchSize: 50
 options: {lanes: 1}
 YAML
 orgsync template apply -f "$T/again.yaml" >/dev/null || bail "the template is refused"
@@ -26,7 +27,7 @@ again=$(create_run again)
 orgsync run start "$again" --wait >/dev/null 2>&1
 is "$(run_get "$again" '[d["state"], d["totals"]["existing"]]')" "['Synced', 20000]" "all are there already"
 seconds=$(run_get "$again" 'd["elapsedSeconds"]')
-diag "100 batches in $seconds s"
-[[ ${seconds%.*} -lt 12 ]]
-ok $? "100 batches of them take less than 12 s"
+diag "400 batches in $seconds s"
+[[ ${seconds%.*} -lt 60 ]]
+ok $? "400 batches of them take less than 60 s"
 e2e_end

@@ -84,6 +84,13 @@ run=$(create_run tight)
 orgsync run start "$run" >/dev/null || bail "the run does not start"
 wait_for 60 state_is "$run" Paused
 ok $? "the run is Paused"
+owned() {
+	psql -qAt "$ORGSYNC_POSTGRES_URL" -c "SELECT count(*) FROM lane WHERE run = '$run' AND owner IS NOT NULL"
+}
+no_lane_is_owned() {
+	[[ $(owned) == 0 ]]
+}
+wait_for 60 no_lane_is_owned # a worker that was slow may have sent what it was granted
 wait_for 30 probed 1
 like "$(run_get "$run" 'd["problem"]')" "org 'dst' has used 9[0-9][0-9] of its 1000 API calls .* 100 \(10 %\)" "it says why"
 used=$(calls "$DST") read=$(calls "$SRC")
@@ -93,13 +100,6 @@ is "$((used >= 60))" 1 "and little more than it"
 wait_for 30 probed 3
 ok $? "the org is asked for its limits"
 is "$(calls "$DST") $(calls "$SRC")" "$used $read" "and for nothing else, nor is the other one"
-owned() {
-	psql -qAt "$ORGSYNC_POSTGRES_URL" -c "SELECT count(*) FROM lane WHERE run = '$run' AND owner IS NOT NULL"
-}
-no_lane_is_owned() {
-	[[ $(owned) == 0 ]]
-}
-wait_for 10 no_lane_is_owned
 is "$(owned)" 0 "the workers have let go of its lanes"
 
 # The coordinator dies meanwhile: the next one takes over where it was.

