@@ -88,7 +88,7 @@ is $? 4 "pause: not before it is started"
 orgsync run start "$run" >/dev/null
 runs "it moves" wait_for 60 inserted "$run" 500
 runs "pause" orgsync run pause "$run"
-runs "pause: Paused" wait_for 10 state_is "$run" Paused
+runs "pause: Paused" wait_for 30 state_is "$run" Paused
 runs "pause: all lanes are let go" wait_for 20 no_lane "$run"
 before=$(totals "$run")
 diag "paused at $before"
@@ -127,7 +127,7 @@ is $? 4 "quota: nobody can resume it by hand"
 like "$(cat "$T/err")" "no API calls left" "quota: and it says why"
 runs "quota: a person may pause it as well" orgsync run pause "$run"
 curl -sf "$DST/__sim/limits" -d '{"dailyMax":1000000,"dailyRemaining":990000}' >/dev/null
-runs "quota: then it stays" paused_by user
+runs "quota: then it stays" wait_for 30 paused_by user
 latency 20
 runs "resume" orgsync run resume "$run"
 wait_ended "$run" 120
@@ -142,6 +142,7 @@ latency 300
 run=$(create_run crm)
 orgsync run start "$run" >/dev/null
 wait_for 60 inserted "$run" 500
+latency 2000 # a request lasts longer than an abort takes to be noticed
 runs "abort" orgsync run abort "$run"
 curl -sf -X DELETE "$DST/__sim/stats" >/dev/null
 wait_ended "$run" 60
@@ -160,7 +161,7 @@ run=$(create_run crm)
 orgsync run start "$run" >/dev/null
 wait_for 60 inserted "$run" 500
 orgsync run pause "$run" >/dev/null
-wait_for 10 state_is "$run" Paused
+wait_for 30 state_is "$run" Paused
 runs "abort of a paused run" orgsync run abort "$run"
 wait_ended "$run" 60
 is "$(run_get "$run" '[d["state"], d["pausedBy"]]')" "['Aborted', None]" "it is Aborted"
@@ -169,7 +170,9 @@ is "$(sql "SELECT count(*) FROM batch WHERE run = '$run' AND state <> 'done'")" 
 
 # ---- the queue -------------------------------------------------------------------------------------------
 anew
-latency 1500
+latency 0
+# What is written takes long, so that the first goes until all of this is looked at; what a scan asks does not.
+curl -sf -d '{"match":"POST /composite","kind":"delay","ms":3000}' "$DST/__sim/faults" >/dev/null || bail "no fault"
 ids=()
 waits() { [[ $(run_get "$1" 'd["waitsFor"]') == "$2" ]]; }
 for i in 0 1 2 3; do
@@ -179,19 +182,19 @@ for i in 0 1 2 3; do
 	[[ $i -gt 0 ]] || wait_for 60 inserted "${ids[0]}" 1
 done
 runs "queue: the first goes" waits "${ids[0]}" None
-runs "queue: the second waits for it" wait_for 10 waits "${ids[1]}" "['${ids[0]}']"
-runs "queue: the fourth for all" wait_for 10 waits "${ids[3]}" "['${ids[0]}', '${ids[1]}', '${ids[2]}']"
+runs "queue: the second waits for it" wait_for 30 waits "${ids[1]}" "['${ids[0]}']"
+runs "queue: the fourth for all" wait_for 30 waits "${ids[3]}" "['${ids[0]}', '${ids[1]}', '${ids[2]}']"
 like "$(orgsync run list)" "${ids[0]}.*${ids[1]}" "queue: the list shows it"
 other=$(create_run leads)
 runs "queue: other objects go side by side" orgsync run start "$other" --wait
 runs "queue: the first still goes" state_is "${ids[0]}" "Sync In Progress"
 runs "queue: abort of one that waits" orgsync run abort "${ids[1]}" --wait
 is "$(totals "${ids[1]}")" "['Aborted', 0, 0, 0, 0, 0, 0]" "queue: it has done nothing"
-runs "queue: the others move up" wait_for 10 waits "${ids[3]}" "['${ids[0]}', '${ids[2]}']"
+runs "queue: the others move up" wait_for 30 waits "${ids[3]}" "['${ids[0]}', '${ids[2]}']"
 runs "queue: pause of one that waits" orgsync run pause "${ids[2]}"
-wait_for 10 state_is "${ids[2]}" Paused
-runs "queue: it lets others by" wait_for 10 waits "${ids[3]}" "['${ids[0]}']"
-latency 0
+wait_for 30 state_is "${ids[2]}" Paused
+runs "queue: it lets others by" wait_for 30 waits "${ids[3]}" "['${ids[0]}']"
+curl -sf -X DELETE "$DST/__sim/faults" >/dev/null
 wait_ended "${ids[0]}" 120
 wait_ended "${ids[3]}" 120
 is "$(totals "${ids[3]}")" "['Synced', 9000, 0, 0, 9000, 0, 0]" "queue: the next one went, as a whole"
@@ -200,21 +203,24 @@ runs "queue: it goes when it is resumed" orgsync run resume "${ids[2]}" --wait
 is "$(totals "${ids[2]}")" "['Synced', 9000, 0, 0, 9000, 0, 0]" "queue: to its end"
 
 # ---- delete ----------------------------------------------------------------------------------------------
-latency 300
+kill -STOP "$WORKER_PID" # so that it does not end
 run=$(create_run crm)
 orgsync run start "$run" >/dev/null
 wait_for 60 state_is "$run" "Sync In Progress"
 orgsync run delete "$run" --yes >/dev/null 2>&1
 is $? 4 "delete: not while it is in progress"
+kill -CONT "$WORKER_PID"
 orgsync run abort "$run" >/dev/null
 wait_ended "$run" 60
-latency 0
 run=${ids[0]}
 topic() { find "$STACK_DIR" -maxdepth 4 -type d -name "$ORGSYNC_KAFKA_PREFIX.run.$run-0" | wc -l; }
 is "$(topic)" 1 "delete: the journal is there"
 # A worker that missed the end of the run owns a lane of it by name: it looks, and lets go.
-sql "UPDATE lane SET owner = (SELECT max(id) FROM process WHERE kind = 'worker' AND heartbeat_at > clock_timestamp() - interval '5 seconds'),
-	epoch = epoch + 1 WHERE run = '$run' AND lane = 0" >/dev/null
+given() {
+	[[ $(sql "UPDATE lane l SET owner = p.id, epoch = epoch + 1 FROM process p WHERE run = '$run' AND lane = 0 AND kind = 'worker' AND
+		pid = $WORKER_PID AND heartbeat_at > clock_timestamp() - interval '5 seconds' RETURNING 1") == 1 ]]
+}
+wait_for 30 given || diag "no worker has a heart"
 runs "delete, though a worker knows nothing of a lane that is its own" orgsync run delete "$run" --yes
 no_topic() { [[ $(topic) == 0 ]]; }
 runs "delete: the journal is gone" wait_for 20 no_topic

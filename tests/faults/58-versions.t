@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A file's new version without a reply: be it made at once, late, or by a worker that died, it is there once in the end, and of the
 # same file.
-export ORGSYNC_REQUEST_LIMIT_MS=2000
+export ORGSYNC_REQUEST_LIMIT_MS=4000 # longer than the org takes: see LATE, which comes when the worker has looked
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/tests/e2e/files.sh"
 export ORGSYNC_LEASE_MS=2000
@@ -38,7 +38,7 @@ changed() { # JSON: plan.bin is another one in the source; the run that brings i
 }
 once() { # NAME
 	VERSIONS+=" $((${VERSIONS##* } + 1))"
-	runs "$1: the run ends" wait_ended "$RUN" 60
+	runs "$1: the run ends" wait_ended "$RUN" 120
 	is "$(run_get "$RUN" '[d["totals"][k] for k in ("inserted","updated","failed")]')" "[0, 1, 0]" "$1: one is updated"
 	is "$(files "$DST" versions plan.bin)" "$VERSIONS" "$1: there is one new version of it"
 	runs "$1: the checker agrees" check_orgs "$RUN" --template "$T/files.yaml"
@@ -53,7 +53,7 @@ killed_at() { # FAILPOINT NAME JSON
 	worker "after-$1"
 	once "$2"
 }
-LATE='{"match": "POST v60.0/sobjects/ContentVersion", "kind": "slow-commit", "ms": 1500, "count": 1}'
+LATE='{"match": "POST v60.0/sobjects/ContentVersion", "kind": "slow-commit", "ms": 2500, "count": 1}'
 changed '{"match": "POST v60.0/sobjects/ContentVersion", "kind": "drop-after", "count": 1}'
 once "reply lost"
 changed "$LATE"
