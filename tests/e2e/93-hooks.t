@@ -18,7 +18,7 @@ hook_template all '[{at: beforeRun, hook: ok, onError: abort}, {at: afterObject,
 RUN=$(create_run all)
 orgsync run start "$RUN" --wait >"$T/out" 2>&1
 is "$?" 0 'the run is Synced'
-runs 'its calls are answered' wait_for 30 hooks_done "$RUN"
+runs 'its calls are answered' wait_for 60 hooks_done "$RUN"
 is "$(heard '[r["signed"] for r in d].count(False), len(d) > 0, {r["type"] for r in d}')" "(0, True, {'application/json'})" 'every request is signed'
 is "$(heard '[(r["body"]["type"], [o["name"] for o in r["body"]["objects"]], r["attempt"]) for r in d if r["path"].startswith("/ok")]')" \
 	"[('beforeRun', ['Account', 'Contact'], 1), ('afterRun', ['Account', 'Contact'], 1)]" 'before and after the run, once each'
@@ -39,12 +39,12 @@ like "$(orgsync run show "$RUN")" 'Hook calls: 4 delivered, 0 pending, 0 failed'
 # ---- a second pass, and a rollback ----
 before=$(heard 'len(d)')
 orgsync run replay "$RUN" --wait >/dev/null 2>&1
-runs 'a replay: its calls are answered' wait_for 30 hooks_done "$RUN"
+runs 'a replay: its calls are answered' wait_for 60 hooks_done "$RUN"
 is "$(heard "[(r['body']['run']['pass'], r['body']['run']['passKind']) for r in d[$before:] if r['body']['type'] != 'afterObject']")" \
 	"[(2, 'replay'), (2, 'replay')]" 'each pass is told'
 orgsync run rollback "$RUN" --dry-run --wait >/dev/null 2>&1
 orgsync run rollback "$RUN" --wait >/dev/null 2>&1
-runs 'a rollback: its call is answered' wait_for 30 hooks_done "$RUN"
+runs 'a rollback: its call is answered' wait_for 60 hooks_done "$RUN"
 is "$(heard '[(r["body"]["type"], r["body"]["run"]["state"]) for r in d[-1:]]')" "[('afterRun', 'Rollback Completed')]" 'the end of a rollback is told'
 is "$(heard "[r['body']['run']['passKind'] for r in d[$before:] if r['body']['type'] == 'afterRun']")" "['replay', 'rollback']" 'that of a dry one is not'
 
@@ -53,7 +53,7 @@ before=$(heard 'len(d)')
 hook_template switched '[{at: afterObject, hook: ok}]' ', hooks: false'
 RUN=$(create_run switched)
 orgsync run start "$RUN" --wait >/dev/null 2>&1
-runs 'its call is answered' wait_for 30 hooks_done "$RUN"
+runs 'its call is answered' wait_for 60 hooks_done "$RUN"
 is "$(heard "[r['body']['objects'][0]['name'] for r in d[$before:]]")" "['Contact']" 'hooks: false of an object'
 
 # ---- receivers that do not answer well; continue ----
@@ -62,7 +62,7 @@ hook_template bad '[{at: beforeRun, hook: redirect}, {at: beforeRun, hook: much,
 RUN=$(create_run bad)
 orgsync run start "$RUN" --wait >/dev/null 2>&1
 is "$(run_get "$RUN" 'd["state"]')" Synced 'continue: the run goes on without an answer'
-runs 'every call has ended' wait_for 30 hooks_done "$RUN"
+runs 'every call has ended' wait_for 60 hooks_done "$RUN"
 is "$(hook_calls "$RUN" 'sorted((c["hook"], c["state"], c["attempts"], c["status"]) for c in d)')" \
 	"[('fail', 'failed', 2, 500), ('hang', 'failed', 1, None), ('hang', 'failed', 1, None), ('late', 'delivered', 2, 204), ('much', 'failed', 2, None), ('no', 'failed', 1, 403), ('redirect', 'failed', 1, 307)]" \
 	'a refusal is not repeated, anything else is, so often as was asked'
@@ -77,7 +77,7 @@ RUN=$(create_run veto)
 orgsync run start "$RUN" --wait >/dev/null 2>&1
 like "$(run_get "$RUN" 'd["state"], d["problem"]')" "Aborted.*hook no ends the run at beforeRun: it answered 403" 'a receiver may refuse a run'
 is "$(curl -sf "$DST/__sim/dump?object=Account" | grep -c Secretname)" 0 'nothing was written'
-runs 'the abort is told' wait_for 30 hooks_done "$RUN"
+runs 'the abort is told' wait_for 60 hooks_done "$RUN"
 is "$(heard '[(r["body"]["type"], r["body"]["run"]["state"]) for r in d[-1:]]')" "[('afterRun', 'Aborted')]" 'as the end of the run'
 hook_template stop '[{at: afterObject, hook: fail, attempts: 2, onError: abort}]'
 RUN=$(create_run stop)
@@ -92,14 +92,14 @@ hook_template gated '[{at: beforeRun, hook: gate, timeoutSeconds: 2}, {at: after
 RUN=$(create_run gated)
 orgsync run start "$RUN" >/dev/null
 gated() { [[ $(heard "sum(r['path'].startswith('/gate') for r in d[$before:])") -ge $1 ]]; }
-runs 'the receiver is asked' wait_for 20 gated 1
+runs 'the receiver is asked' wait_for 60 gated 1
 is "$(run_get "$RUN" 'd["totals"]["inserted"], d["hooks"]')" "(0, {'pending': 1, 'delivered': 0, 'failed': 0})" 'the run waits for the answer'
 kill9 "$COORDINATOR_PID"
 coordinator
-runs 'after kill -9 it is asked again' wait_for 20 gated 2
+runs 'after kill -9 it is asked again' wait_for 60 gated 2
 touch "$T/heard.open"
 runs 'the run goes on' wait_ended "$RUN" 60
-runs 'and all is answered' wait_for 30 hooks_done "$RUN"
+runs 'and all is answered' wait_for 60 hooks_done "$RUN"
 is "$(heard "len({r['id'] for r in d[$before:] if r['path'].startswith('/gate')})")" 1 'by the same id'
 is "$(heard "[r['body']['type'] for r in d[$before:]][-1]")" afterRun 'the end is told last'
 

@@ -72,7 +72,7 @@ template wrong "$ACCOUNT, transform: {hook: wrong, fields: [Name]}}" >/dev/null 
 RUN=$(create_run wrong)
 orgsync run start "$RUN" >/dev/null
 says() { [[ $(run_get "$RUN" 'd["problem"]') =~ $1 ]]; }
-runs 'a wrong answer is told' wait_for 20 says 'hook wrong, asked about records of Account, answered with a field that it was not asked about'
+runs 'a wrong answer is told' wait_for 60 says 'hook wrong, asked about records of Account, answered with a field that it was not asked about'
 is "$(target Account 'len(d)')" 0 'and nothing of it is published'
 touch "$T/heard.right"
 runs 'it goes on once the answers are right' wait_ended "$RUN" 60
@@ -80,7 +80,7 @@ is "$(run_get "$RUN" 'd["state"], d["totals"]["inserted"], d["problem"]')" "('Sy
 template dead "$ACCOUNT, transform: {hook: fail, fields: [Name]}}" >/dev/null || bail 'refused'
 RUN=$(create_run dead)
 orgsync run start "$RUN" >/dev/null
-runs 'no answer is told' wait_for 20 says 'hook fail.*did not answer well: it answered 500'
+runs 'no answer is told' wait_for 60 says 'hook fail.*did not answer well: it answered 500'
 runs 'and the run can be aborted' orgsync run abort "$RUN" --wait
 
 # ---- kill -9 between an answer and the journal ----
@@ -88,7 +88,7 @@ fresh
 RUN=$(create_run masked)
 orgsync run start "$RUN" >/dev/null
 asked() { [[ $(heard 'len(d)') -ge 1 ]]; }
-wait_for 20 asked
+wait_for 60 asked
 kill9 "$COORDINATOR_PID"
 coordinator
 runs 'killed while it asks: the run ends' wait_ended "$RUN" 60

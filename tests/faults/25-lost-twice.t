@@ -25,7 +25,7 @@ seed "$SRC" "$T/leads.jsonl"
 curl -sf -d '[{"match":"POST /composite/sobjects","kind":"drop-after","probability":1,"count":2}]' "$DST/__sim/faults" >/dev/null
 run=$(create_run lead)
 orgsync run start "$run" >/dev/null
-runs "the run ends" wait_ended "$run" 40
+runs "the run ends" wait_ended "$run" 120
 is "$(run_get "$run" '[d["state"], d["totals"]["inserted"], d["totals"]["failed"]]')" "['Synced', 154, 6]" "each record has its outcome"
 is "$(curl -sf "$DST/__sim/faults" | json 'sum(f["hits"] for f in d)')" 2 "both replies were lost"
 runs "the checker agrees" check_orgs "$run" --template "$T/lead.yaml"

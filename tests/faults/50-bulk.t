@@ -328,8 +328,10 @@ for template in keyed keyless; do
 		wanted "$template abort $state" || continue
 		begin_trial $template
 		settings '{"bulkBatchMs":8000}'
+		# It stays in that state until the abort has come.
+		[[ $state != Open ]] || fault '{"match":"PUT /batches","kind":"delay","ms":4000}'
 		start_worker w1
-		wait_for 60 has_job $state
+		wait_for 60 has_job $state || diag "no job is $state"
 		orgsync run abort "$RUN" >/dev/null
 		name="$template: aborted while the job is $state"
 		wait_ended "$RUN" 60

@@ -77,6 +77,6 @@ runs "the target is as it was, field by field" python3 "$ROOT/tests/checker/chec
 # Those of a worker that was killed just before the end keep its name: nobody has a use for them any more.
 let_go() { [[ $(psql -qAt "$ORGSYNC_POSTGRES_URL" -c "SELECT count(*) FROM lane l JOIN process p ON p.id = l.owner WHERE l.run = '$RUN' AND
 	p.heartbeat_at > clock_timestamp() - interval '2 s'") == 0 ]]; }
-wait_for 10 let_go
+wait_for 60 let_go
 ok $? "no live worker has a lane of it"
 e2e_end

@@ -27,10 +27,10 @@ begin() { # POINT TEMPLATE: a run into a fresh target, the coordinator killed th
 	: >"$T/heard"
 	RUN=$(create_run "$2") || bail 'no run'
 	orgsync run start "$RUN" >/dev/null || bail 'it does not start'
-	runs "$1: the coordinator dies" wait_for 30 dead
+	runs "$1: the coordinator dies" wait_for 60 dead
 	start_coordinator
 	wait_ended "$RUN" 60
-	wait_for 30 hooks_done "$RUN"
+	wait_for 60 hooks_done "$RUN"
 }
 settled() { run_get "$RUN" 'd["state"], d["totals"]["inserted"], d["totals"]["failed"], d["hooks"]'; }
 
