@@ -51,9 +51,10 @@ published() { sql "SELECT sum(published) FROM run_object WHERE run = '$RUN'"; }
 driven() { [[ $(epoch) -gt $BEFORE && ($(published) -gt $JOURNAL || $(published) -eq $EXPECTED) ]]; }
 kill_the_coordinator() {
 	local begin
-	! run_ended "$RUN" || start_trial demo
-	wait_reached "$RUN" 10
+	wait_ended "$RUN"
+	start_trial demo
 	curl -sf -d '{"ms":1500}' "$DST/__sim/latency" >/dev/null # it does not end before that
+	wait_reached "$RUN" 10
 	BEFORE=$(epoch)
 	kill9 "$COORDINATOR_PID"
 	begin=${EPOCHREALTIME//./}
