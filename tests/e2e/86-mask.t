@@ -13,24 +13,24 @@ totals() { # RUN: inserted, updated, existing, skipped, failed
 }
 
 # ---- data in which every value to be masked carries a mark ---------------------------------------------------
-# Eight digits: no mask and no moment in a log has them by chance.
+# Eight digits: no mask and no moment in a log has them by chance; without a repetition, which a compressed journal would not show.
 python3 - >"$T/src.jsonl" <<'PY'
 import json
 for i in range(600):
     print(json.dumps({"attributes": {"type": "Account"}, "Id": "@a%d" % i, "Name": "Zqvisible %d" % i, "Ext_Id__c": "A-%d" % i,
-        "Phone": "+49 (30) 77717771%05d" % i, "Site": "Qzsecretsite %d" % (i % 50), "Description": "Qzsecret\n\"text\" %d ü" % i,
+        "Phone": "+49 (30) 77718663%05d" % i, "Site": "Qzsecretsite %d" % (i % 50), "Description": "Qzsecret\n\"text\" %d ü" % i,
         "AnnualRevenue": 876543210000 + i, "Website": "http://qzsecret%d.example" % i}))
 for i in range(1200):
     print(json.dumps({"attributes": {"type": "Contact"}, "LastName": "Qzsecretname%d" % (i % 300), "FirstName": "Qzfirst%d" % (i % 7),
         "AccountId": "@a%d" % (i % 600), "Ext_Id__c": "C-%d" % i, "Email": "Qzsecret.%d@qzdomain.example" % (i % 400),
-        "Phone": "+49 (30) 77717771%05d" % (i % 600), "Birthdate": "19%02d-%02d-%02d" % (30 + i % 60, 1 + i % 12, 1 + i % 28),
-        "Fax": None if i % 2 else "77717771%05d" % i, "Title": "Qzsecrettitle", "MobilePhone": "77712223333"}))
+        "Phone": "+49 (30) 77718663%05d" % (i % 600), "Birthdate": "19%02d-%02d-%02d" % (30 + i % 60, 1 + i % 12, 1 + i % 28),
+        "Fax": None if i % 2 else "77718663%05d" % i, "Title": "Qzsecrettitle", "MobilePhone": "77129913333"}))
 for i in range(300):
     print(json.dumps({"attributes": {"type": "Lead"}, "LastName": "Qzsecretname%d" % i, "Company": "Qzsecretco %d" % i,
         "Email": "qzsecret.%d@QZdomain.example" % i, "Ext_Id__c": "L-%d" % i}))
 PY
 # the shape of a mark as people see it, escaped or in capitals, and of phones and numbers
-MARKS='[Qq][Zz](secret|first|domain)|77717771[0-9]{5}|77712223|87654321'
+MARKS='[Qq][Zz](secret|first|domain)|77718663|77129913|87654321'
 seed "$SRC" "$T/src.jsonl"
 cat >"$T/mask.yaml" <<'YAML'
 name: mask
