@@ -236,4 +236,5 @@ coordinator coordinator4
 gone() { [[ $(sql "SELECT count(*) FROM run WHERE id = '$run'") == 0 ]]; }
 runs "delete: another coordinator does the rest" wait_for 30 gone
 runs "delete: the journal is gone too" wait_for 20 no_topic
+runs "the worker has outlived all that" kill -0 "$WORKER_PID"
 e2e_end

@@ -70,6 +70,7 @@ struct osy_org;
 /* Takes a copy of login; http is borrowed and must outlive it. name is for error texts. */
 struct osy_org *osy_org_new(struct osy_http *http, const char *name,
 	const struct osy_org_login *login, bool allow_http);
+/* Breaks its calls off; not out of the done of one of them. */
 struct osy_org *osy_org_free(struct osy_org *org);
 
 /*
