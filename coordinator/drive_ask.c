@@ -6,6 +6,7 @@
 #include "osy/clock.h"
 #include "osy/mem.h"
 #include "osy/org_store.h"
+#include "stage.h"
 
 enum osy_code osy_no_such_run(const char *run, struct osy_err *err)
 {
@@ -160,6 +161,30 @@ enum osy_code osy_drive_ask_pause(
 	return rc;
 }
 
+/* Paused by a limit of an org. */
+static enum osy_code refuse_resume(struct osy_pg *pg, const char *run, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
+	enum osy_code rc = osy_pg_do(pg, &row, err,
+		"SELECT EXISTS (SELECT 1 FROM batch b JOIN run r ON r.id = b.run AND r.pass = "
+		"b.pass WHERE b.run = $1 AND b." OSY_FILES_WAIT ")",
+		OSY_PG_Z(run));
+
+	osy_pg_rollback(pg);
+	if (rc)
+		return rc;
+	if (osy_pg_i64(row, 0, 0, 0))
+		return osy_fail(err, OSY_E_STATE,
+			"run %s is Paused because its target takes no more files within 24 hours; "
+			"it goes on by itself when it takes more",
+			run);
+	return osy_fail(err, OSY_E_STATE,
+		"run %s is Paused because an org has no API calls left for it; it goes on by "
+		"itself when there are calls again, or with a smaller apiReservePercent in a new "
+		"run",
+		run);
+}
+
 enum osy_code osy_drive_ask_resume(struct osy_pg *pg, const char *run, struct osy_err *err)
 {
 	struct asked asked;
@@ -174,12 +199,7 @@ enum osy_code osy_drive_ask_resume(struct osy_pg *pg, const char *run, struct os
 		return ask_end(pg, &asked, NULL, err);
 	if (asked.state != OSY_RUN_PAUSED)
 		return refuse(pg, &asked, "resumed", err);
-	osy_pg_rollback(pg);
-	return osy_fail(err, OSY_E_STATE,
-		"run %s is Paused because an org has no API calls left for it; it goes on by "
-		"itself when there are calls again, or with a smaller apiReservePercent in a new "
-		"run",
-		run);
+	return refuse_resume(pg, run, err);
 }
 
 enum osy_code osy_drive_ask_abort(struct osy_pg *pg, const char *run, struct osy_err *err)

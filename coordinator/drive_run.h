@@ -49,9 +49,10 @@ struct osy_drive {
 	/* live orgs, opened at need */
 	struct osy_org *source, *target;
 	uint64_t source_calls_seen, target_calls_seen; /* already added to the row */
-	bool has_problem;		   /* the row's problem is ours and to be cleared */
-	struct osy_read_request *requests; /* in flight (read.c) */
-	struct osy_gate *gate;		   /* gate.c; NULL: not used yet */
+	bool has_problem;			 /* the row's problem is ours and to be cleared */
+	struct osy_read_request *requests;	 /* in flight (read.c) */
+	struct osy_gate *gate;			 /* gate.c; NULL: not used yet */
+	int64_t files_looked_at, files_asked_at; /* gate_files.c; mono ms, 0: never */
 	bool read_refused; /* the last error is that of a read which the org refused */
 	bool waiting;	   /* behind another run: takes no slot */
 };

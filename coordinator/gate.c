@@ -224,29 +224,34 @@ static bool is_used_up(const struct osy_gate *gate, const struct side *side)
 	return osy_budget_exhausted(side->budget) || (gate->lacks && side == &gate->sides[0]);
 }
 
-static enum osy_code pause(
-	struct osy_drive *drive, const struct side *side, bool *ret_paused, struct osy_err *err)
+static void explain_pause(
+	const struct osy_drive *drive, const struct side *side, struct osy_buf *out)
 {
-	OSY_AUTO(osy_buf_done) struct osy_buf why = OSY_BUF(1024);
+	explain(side, drive->spec->api_reserve_percent, out);
+	osy_buf_addz(out, "; the run goes on by itself when there are calls again");
+}
+
+enum osy_code osy_gate_pause(struct osy_drive *drive, const char *org, const char *why,
+	bool *ret_paused, struct osy_err *err)
+{
 	int64_t source_calls, target_calls;
 
-	explain(side, drive->spec->api_reserve_percent, &why);
-	osy_buf_addz(&why, "; the run goes on by itself when there are calls again");
 	osy_drive_calls(drive, &source_calls, &target_calls);
 	enum osy_code rc = osy_drive_set_if(drive, ret_paused, err, "NOT held AND wanted IS NULL",
 		"state = 'Paused', problem = $4, source_calls = source_calls + $5, target_calls = "
 		"target_calls + $6",
-		OSY_PG_Z(why.p), OSY_PG_I64(source_calls), OSY_PG_I64(target_calls));
+		OSY_PG_Z(why), OSY_PG_I64(source_calls), OSY_PG_I64(target_calls));
 	if (rc || !*ret_paused)
 		return rc;
 	drive->state = OSY_RUN_PAUSED;
 	drive->has_problem = true;
-	osy_log(OSY_INFO, "run.paused", OSY_KV("run", drive->run), OSY_KV("org", side->name));
+	osy_log(OSY_INFO, "run.paused", OSY_KV("run", drive->run), OSY_KV("org", org));
 	return OSY_OK;
 }
 
 enum osy_code osy_gate_look(struct osy_drive *drive, bool *ret_paused, struct osy_err *err)
 {
+	OSY_AUTO(osy_buf_done) struct osy_buf why = OSY_BUF(1024);
 	struct osy_gate *gate = gate_of_run(drive);
 
 	take_turns(gate);
@@ -260,16 +265,16 @@ enum osy_code osy_gate_look(struct osy_drive *drive, bool *ret_paused, struct os
 		}
 		if (!is_used_up(gate, side))
 			continue;
-		return pause(drive, side, ret_paused, err);
+		explain_pause(drive, side, &why);
+		return osy_gate_pause(drive, side->name, why.p, ret_paused, err);
 	}
 	return OSY_OK;
 }
 
 /* One call for its limits; whatever comes of it, the next one comes later. */
-static void probe(struct side *side)
+static void probe(struct side *side, struct osy_json **ret_limits)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf body = OSY_BUF(4u * 1024 * 1024);
-	OSY_AUTO(osy_json_free_at) struct osy_json *limits = NULL;
 	const struct osy_sf_request request = {
 		.method = "GET", .path = OSY_STR("limits"), .timeout_ms = PROBE_TIMEOUT_MS};
 	struct osy_err err = OSY_ERR_NONE;
@@ -277,23 +282,31 @@ static void probe(struct side *side)
 	enum osy_code rc = osy_sf_run(*side->live, &request, &body, &err);
 
 	if (!rc)
-		rc = osy_json_parse(osy_buf_str(&body), "limits", &limits, &err);
+		rc = osy_json_parse(osy_buf_str(&body), "limits", ret_limits, &err);
 	if (rc)
 		osy_log(OSY_INFO, "org.limits", OSY_KV("org", side->name), OSY_KV_ERR(&err));
 	else
-		osy_budget_limits(side->budget, limits, asked);
+		osy_budget_limits(side->budget, *ret_limits, asked);
+}
+
+bool osy_gate_ask_limits(
+	struct osy_drive *drive, enum osy_gate_side side, struct osy_json **ret_limits)
+{
+	probe(&gate_of_run(drive)->sides[side], ret_limits);
+	return *ret_limits != NULL;
 }
 
 static enum osy_code probe_when_due(
 	const struct osy_drive *drive, struct side *side, struct osy_err *err)
 {
+	OSY_AUTO(osy_json_free_at) struct osy_json *limits = NULL;
 	bool may = false;
 	enum osy_code rc = osy_budget_may_probe(
 		side->budget, (unsigned)drive->settings->limit_probe_ms, &may, err);
 
 	if (rc || !may)
 		return rc;
-	probe(side);
+	probe(side, &limits);
 	return osy_budget_turn_now(side->budget, err);
 }
 
@@ -321,15 +334,31 @@ static enum osy_code resume(struct osy_drive *drive, struct osy_err *err)
 	bool done = false;
 
 	(void)OSY_FAILPOINT("coordinator.resumes");
-	enum osy_code rc = osy_drive_set_if(drive, &done, err, "NOT held AND wanted IS NULL",
-		"state = 'Sync In Progress', problem = NULL");
-
+	enum osy_code rc = osy_gate_files_go(drive, err);
+	if (!rc)
+		rc = osy_drive_set_if(drive, &done, err, "NOT held AND wanted IS NULL",
+			"state = 'Sync In Progress', problem = NULL");
 	if (rc || !done)
 		return rc;
 	drive->has_problem = false;
 	drive->gate->lacks = false;
 	osy_log(OSY_INFO, "run.resumed", OSY_KV("run", drive->run));
 	return OSY_OK;
+}
+
+/* After a person's pause, whose sentence is gone. */
+static void tell_why(struct osy_drive *drive)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf why = OSY_BUF(1024);
+
+	for (int i = 0; i < 2 && !why.len; i++) {
+		const struct side *side = &drive->gate->sides[i];
+		if (!osy_budget_recovered(side->budget))
+			explain_pause(drive, side, &why);
+	}
+	if (!why.len)
+		osy_gate_files_why(drive, &why);
+	osy_drive_problem(drive, why.p);
 }
 
 static enum osy_code rest(struct osy_drive *drive, struct osy_err *err)
@@ -342,7 +371,11 @@ static enum osy_code rest(struct osy_drive *drive, struct osy_err *err)
 		bool due = osy_mono_ms() - since >= drive->settings->limit_probe_ms;
 		rc = look_again(drive, due, &good, err);
 		if (!rc && good)
+			rc = osy_gate_files_may_go(drive, &good, err);
+		if (!rc && good)
 			return resume(drive, err);
+		if (!rc && !drive->has_problem)
+			tell_why(drive);
 		for (int64_t until = osy_mono_ms() + 300; !rc && osy_mono_ms() < until;)
 			rc = osy_drive_wait(drive, 300, err);
 		if (!rc)

@@ -221,6 +221,9 @@ static enum osy_code look(struct watch *watch, bool *ret_paused, struct osy_err 
 		rc = check_failures(watch->drive, err);
 	if (!rc && !watch->drive->wants_abort && !watch->drive->held)
 		rc = osy_gate_look(watch->drive, ret_paused, err);
+	if (!rc && !watch->drive->wants_abort && !watch->drive->held && !*ret_paused)
+		rc = osy_gate_files_look(
+			watch->drive, osy_publisher_checkpoint(watch->publisher), ret_paused, err);
 	return rc;
 }
 

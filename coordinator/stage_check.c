@@ -68,6 +68,39 @@ enum osy_code osy_stage_settled(struct osy_drive *drive, const struct osy_checkp
 	return rc;
 }
 
+enum osy_code osy_stage_waits_for_files(struct osy_drive *drive,
+	const struct osy_checkpoint *checkpoint, int stage, bool *ret, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
+	int64_t waiting = 0;
+
+	*ret = false;
+	if (checkpoint->stages_ended < stage || stage == 0)
+		return OSY_OK;
+	enum osy_code rc = osy_pg_do(drive->pg, &rows, err,
+		"SELECT l.lane, l.position, count(b.wait) FILTER (WHERE b.wait), count(b.wait) "
+		"FILTER (WHERE NOT b.wait), count(b.wait) FILTER (WHERE b.wait AND b.at_offset >= "
+		"l.position) FROM lane l LEFT JOIN (SELECT lane, at_offset, " OSY_FILES_WAIT
+		" AS wait FROM batch WHERE run = $1 AND pass = $2 AND stage = $3 AND state <> "
+		"'done') b USING (lane) WHERE l.run = $1 AND l.pass = $2 GROUP BY l.lane, "
+		"l.position",
+		OSY_PG_Z(drive->run), OSY_PG_I32(drive->pass), OSY_PG_I32(stage));
+	for (size_t i = 0; !rc && i < osy_pg_rows(rows); i++) {
+		unsigned lane = (unsigned)osy_pg_i64(rows, i, 0, 0);
+		int64_t end =
+			lane < checkpoint->lane_count
+				? checkpoint->ends[(unsigned)(stage - 1) * checkpoint->lane_count +
+						   lane]
+				: -1;
+		bool past = osy_pg_i64(rows, i, 1, 0) > end;
+		if (osy_pg_i64(rows, i, 3, 0) || (!past && !osy_pg_i64(rows, i, 4, 0)))
+			return OSY_OK; /* something goes on there */
+		waiting += osy_pg_i64(rows, i, 2, 0);
+	}
+	*ret = waiting > 0;
+	return rc;
+}
+
 enum osy_code osy_stage_verify(
 	struct osy_drive *drive, const struct osy_checkpoint *checkpoint, struct osy_err *err)
 {

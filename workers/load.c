@@ -341,12 +341,23 @@ bool osy_load_give_all_back(struct osy_load *load)
 	return !load->first;
 }
 
+/* What waits for the org to take files has nothing to wait for any more. */
+static void end_waits(struct osy_load *load)
+{
+	for (struct osy_lbatch *batch = load->late ? load->late : load->first; batch;
+		batch = batch == load->late ? load->first : batch->next) {
+		if (batch->limited)
+			batch->wait_until = 0;
+	}
+}
+
 static void let_go(struct osy_load *load)
 {
 	bool over = osy_load_ends(load);
 
 	if (!over && !load->lane->run->aborting)
 		return;
+	end_waits(load);
 	while (over ? rests(last_of(load)) : is_fresh(last_of(load)))
 		give_back_last(load);
 	if (over && rests(load->late)) {

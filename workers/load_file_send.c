@@ -146,7 +146,7 @@ static void limit_reached(struct osy_lfile *file)
 		osy_load_note(batch, file->row, "notice", OSY_FAIL_FILE_LIMIT, OSY_STR(""),
 			"the org has taken as many files and versions within 24 hours as it takes; "
 			"the file waits until it takes more");
-	row->limited = true;
+	row->limited = batch->limited = true;
 	batch->pause_ms = (unsigned)file->loader->worker->settings->limit_probe_ms;
 	osy_lfile_leave(file, true);
 }

@@ -148,7 +148,7 @@ static enum osy_code ask_former(
 		"RETURNING b.state, b.attempts, coalesce(b.org_ms, 0), "
 		"coalesce(extract(epoch FROM clock_timestamp() - b.sent_at) * 1000, 0)::bigint, "
 		"b.intent, b.snapshot, b.outcome, b.begun, b.insert_job IS NOT NULL OR "
-		"b.update_job IS NOT NULL, coalesce(b.due_at <= clock_timestamp(), false)",
+		"b.update_job IS NOT NULL, b.state = 'aside' AND b.due_at <= clock_timestamp()",
 		OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->run->pass), OSY_PG_I32(lane->lane),
 		OSY_PG_I64(batch->offset), OSY_PG_Z(osy_lworker(batch)->id),
 		OSY_PG_I64(lane->epoch));

@@ -315,6 +315,7 @@ static void accepted(struct osy_lbatch *batch, int64_t org_ms)
 {
 	batch->begun |= batch->in_table;
 	batch->in_table = batch->in_intent = true;
+	batch->limited = false;
 	batch->sent_at = osy_mono_ms();
 	if (!batch->org_ms)
 		batch->org_ms = org_ms;

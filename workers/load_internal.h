@@ -234,6 +234,7 @@ struct osy_lbatch {
 	bool in_intent;		/* whose state is 'intent' */
 	bool begun;		/* it was there before this intent, or something of it was sent */
 	struct osy_lundo *undo; /* of a rollback, or of a batch that deletes */
+	bool limited;		/* since its last intent the org took a file not for now */
 	bool from_job;		/* results of ingest jobs are applied and not yet recorded */
 	bool rest;		/* goes by collections, whatever the object's way is */
 	bool claims_held;

@@ -33,8 +33,9 @@ static const char *const sql_record =
 	"inserted, updated, existing, skipped, failed, d_inserted, d_updated, d_existing, "
 	"d_skipped, d_failed, smallest, largest, deleted, d_deleted) SELECT run, pass, lane, "
 	"at_offset, object, stage, links <> 0, records, state, keyless <> 0, epoch, intent, "
-	"outcome, CASE WHEN state = 'aside' THEN clock_timestamp() + due_ms * interval '1 "
-	"millisecond' END, inserted, updated, existing, skipped, failed, d_inserted, d_updated, "
+	"outcome, CASE WHEN state = 'aside' OR (state = 'doubt' AND due_ms > 0) THEN "
+	"clock_timestamp() + due_ms * interval '1 millisecond' END, inserted, updated, existing, "
+	"skipped, failed, d_inserted, d_updated, "
 	"d_existing, d_skipped, d_failed, smallest, largest, deleted, d_deleted FROM fresh WHERE "
 	"state <> '' ON CONFLICT (run, pass, lane, at_offset) DO UPDATE SET state = "
 	"excluded.state, keyless = excluded.keyless, epoch = excluded.epoch, intent = "
@@ -143,6 +144,14 @@ static void fill_range(struct batch_arrays *to, size_t i, const struct osy_lbatc
 	to->largest[i] = largest ? (struct osy_str){largest->c, 15} : OSY_STR_NULL;
 }
 
+/* When it is looked at again: one that was set aside; one that waits for the org to take files. */
+static int64_t due_ms(const struct osy_lbatch *batch)
+{
+	if (batch->record_as == OSY_RECORD_ASIDE)
+		return batch->due_in_ms;
+	return batch->limited && batch->after == OSY_STEP_READY ? batch->pause_ms : 0;
+}
+
 static void fill_batch(struct batch_arrays *to, size_t i, const struct osy_litem *item)
 {
 	const struct osy_lbatch *batch = item->batch;
@@ -162,7 +171,7 @@ static void fill_batch(struct batch_arrays *to, size_t i, const struct osy_litem
 	to->keyless[i] = batch->record_as != OSY_RECORD_DONE && has_keyless_doubt(batch);
 	to->intent[i] = item->intent.len ? osy_buf_str(&item->intent) : OSY_STR_NULL;
 	to->outcome[i] = item->outcome.len ? osy_buf_str(&item->outcome) : OSY_STR_NULL;
-	to->due_ms[i] = batch->due_in_ms;
+	to->due_ms[i] = due_ms(batch);
 	fill_range(to, i, batch);
 	for (size_t c = 0; c < OSY_COUNT(counted); c++) {
 		to->counts[c][i] = (int32_t)item->tally.counts[counted[c]];
