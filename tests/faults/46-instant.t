@@ -14,7 +14,7 @@ state_is() { [[ $(run_get "$1" 'd["state"]') == "$2" ]]; }
 driven() { [[ $(sql "SELECT owner IS NOT NULL FROM run WHERE id = '$1'") == t ]]; }
 left() { [[ $(sql "SELECT owner IS NULL FROM run WHERE id = '$1'") == t ]]; }
 
-for i in {1..3000}; do printf '{"attributes":{"type":"Account"},"Name":"A %d","Ext_Id__c":"A-%d"}\n' $i $i; done >"$T/seed.jsonl"
+for i in {1..3000}; do printf '{"attributes":{"type":"Account"},"Name":"A %d","Ext_Id__c":"A-%d"}\n' "$i" "$i"; done >"$T/seed.jsonl"
 seed "$SRC" "$T/seed.jsonl"
 template() { # NAME FIELDS
 	printf 'name: %s\nobjects:\n  - {name: Account, fields: {include: [%s]}, match: {externalId: Ext_Id__c}, batchSize: 10}\n' "$1" "$2" >"$T/$1.yaml"
