@@ -6,7 +6,8 @@
  * The plan, in run.rollback: {"dryRun", "force", "was", "objects": [{"children": [[object, field]
  * ...], "later": [run ...]} ...]}. children: lookups of the target org that would take records
  * along when one of the object is deleted, of objects that hold any; later: runs that wrote the
- * object in the same org since; was: the run's state before, which a dry run gives back.
+ * object in the same org since, in their order; was: the run's state before, which a dry run gives
+ * back.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +66,8 @@ static enum osy_code plan_later(struct osy_drive *drive, const struct osy_spec_o
 		"Completed' AND r.started_at > me.first_started_at JOIN org ro ON ro.name = "
 		"r.target AND ro.org_id = mo.org_id JOIN run_object o ON o.run = r.id AND "
 		"o.target_name = $2 JOIN batch b ON b.run = r.id AND b.object = o.object AND "
-		"b.inserted + b.updated + b.deleted > 0 WHERE me.id = $1 GROUP BY r.id",
+		"b.inserted + b.updated + b.deleted > 0 WHERE me.id = $1 GROUP BY r.id ORDER BY "
+		"r.started_at, r.id",
 		OSY_PG_Z(drive->run), OSY_PG_Z(object->target));
 
 	osy_jw_key(w, "later");

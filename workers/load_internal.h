@@ -520,6 +520,8 @@ void osy_undo_take(struct osy_loader *loader);
 bool osy_undo_insert(struct osy_lbatch *batch);
 void osy_undo_resolved(struct osy_lbatch *batch);
 void osy_undo_decide(struct osy_lbatch *batch); /* its targets were read */
+/* What a later run has written is left, and told with the run; false: later. */
+bool osy_undo_check_later(struct osy_lbatch *batch);
 void osy_undo_send(struct osy_loader *loader);
 void osy_undo_row_done(struct osy_lbatch *batch, unsigned row);
 

@@ -13,7 +13,6 @@
 
 #include "osy/banned.h"
 
-#define LATER_PAGE 200
 #define ASIDE_LOOK_MS 200
 
 /* ---- The plan ---- */
@@ -143,6 +142,27 @@ static enum osy_code read_pass(
 	return rc;
 }
 
+static enum osy_code read_outs(struct osy_lbatch *batch, struct osy_err *err)
+{
+	const struct osy_wlane *lane = batch->load->lane;
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
+	enum osy_code rc = osy_pg_do(osy_lworker(batch)->pg, &result, err,
+		"SELECT row_index, fields FROM failure WHERE run = $1 AND lane = $2 AND at_offset "
+		"= $3 AND kind = 'notice' AND code IN ($4, $5) AND resolved_pass IS NULL",
+		OSY_PG_Z(lane->run->id), OSY_PG_I32(lane->lane), OSY_PG_I64(batch->offset),
+		OSY_PG_Z(OSY_FAIL_PARENT_MISSING), OSY_PG_Z(OSY_FAIL_WAITS));
+
+	for (size_t i = 0; !rc && i < osy_pg_rows(result); i++) {
+		struct osy_lout *out = osy_arena_alloc(&batch->arena, sizeof(*out));
+		struct osy_str field = osy_pg_str(result, i, 1);
+		*out = (struct osy_lout){.row = (unsigned)osy_pg_i64(result, i, 0, 0),
+			.field = osy_arena_strndup(&batch->arena, field.p, field.len),
+			.next = batch->undo->outs};
+		batch->undo->outs = out;
+	}
+	return rc;
+}
+
 /* What all passes have done with each row, the first ones first: the oldest value counts. */
 static bool read_passes(struct osy_lbatch *batch)
 {
@@ -164,6 +184,8 @@ static bool read_passes(struct osy_lbatch *batch)
 		OSY_PG_I32(lane->run->undo->loaded_pass));
 	for (size_t i = 0; !rc && i < osy_pg_rows(result); i++)
 		rc = read_pass(batch, result, i, &err);
+	if (!rc)
+		rc = read_outs(batch, &err);
 	return !rc || osy_load_trouble(batch->load->loader, "undo.batch", &err);
 }
 
@@ -340,6 +362,17 @@ static bool is_kept_id(const struct osy_lbatch *batch, unsigned i, const struct 
 	       osy_id_equal(&id, &osy_lrefs(batch, i)[column->lookup].source);
 }
 
+/* The run did not have its parent; another one may have brought it since. */
+static bool was_left_out(
+	const struct osy_lbatch *batch, unsigned i, const struct osy_spec_field *field)
+{
+	const struct osy_lout *out = batch->undo->outs;
+
+	while (out && (out->row != i || strcmp(out->field, field->target) != 0))
+		out = out->next;
+	return out != NULL;
+}
+
 /*
  * Fields of an inserted record that hold something else than what was sent. Nulls were not sent,
  * and a default may have filled them; a lookup that was to be linked later may never have been.
@@ -353,7 +386,7 @@ static void inserted_changes(const struct osy_lbatch *batch, unsigned i, struct 
 		struct osy_str left = row->values[c], now = row->before[c];
 		if (!field->createable || !field->updateable || osy_file_is_body(batch, c) ||
 			is_null(left) || osy_is_left_out(left) || is_same(field, left, now) ||
-			(field->link && is_null(now)) ||
+			(is_null(now) && (field->link || was_left_out(batch, i, field))) ||
 			is_kept_id(batch, i, &batch->columns[c], now))
 			continue;
 		name_field(fields, field->target);
@@ -483,120 +516,9 @@ static void decide_row(struct osy_lbatch *batch, unsigned i)
 	row->action = OSY_ACT_UPDATE; /* something is to be sent */
 }
 
-/* ---- What later runs have written ---- */
-static int by_hash(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void add_written(struct osy_undo_object *object, const struct osy_id *target)
-{
-	if (object->written_count == object->written_cap) {
-		object->written_cap = object->written_cap ? object->written_cap * 2 : 4096;
-		object->written = osy_xrealloc(
-			object->written, object->written_cap * sizeof(*object->written));
-	}
-	object->written[object->written_count++] = osy_lindex_id(target);
-}
-
-static enum osy_code add_outcomes(const struct osy_lbatch *batch, struct osy_undo_object *object,
-	const struct osy_pg_result *result, size_t i, struct osy_err *err)
-{
-	unsigned count = (unsigned)osy_pg_i64(result, i, 2, 0);
-	OSY_AUTO_FREE struct osy_outcome_row *rows = osy_xcalloc(count + 1, sizeof(*rows));
-	enum osy_code rc = osy_outcomes_read(
-		osy_pg_str(result, i, 3), batch->object->target_prefix, rows, count, err);
-
-	for (unsigned r = 0; r < count && !rc; r++) {
-		if (rows[r].outcome == OSY_INSERTED || rows[r].outcome == OSY_UPDATED)
-			add_written(object, &rows[r].target);
-	}
-	return rc;
-}
-
-/* What one later run has written of the object, a page of its batches at a time. */
-static enum osy_code read_later(const struct osy_lbatch *batch, struct osy_undo_object *object,
-	struct osy_str run, struct osy_err *err)
-{
-	int64_t lane = -1, offset = -1;
-	size_t got = LATER_PAGE;
-	enum osy_code rc = OSY_OK;
-
-	while (got == LATER_PAGE && !rc) {
-		OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
-		/* Of several passes the last one has the outcomes of all. */
-		rc = osy_pg_do(osy_lworker(batch)->pg, &result, err,
-			"SELECT DISTINCT ON (b.lane, b.at_offset) b.lane, b.at_offset, b.records, "
-			"b.outcome FROM batch b JOIN run_object o ON o.run = b.run AND o.object = "
-			"b.object WHERE b.run = $1 AND o.target_name = $2 AND NOT b.links AND "
-			"b.outcome IS NOT NULL AND (b.lane, b.at_offset) > ($3, $4) ORDER BY "
-			"b.lane, b.at_offset, b.pass DESC LIMIT $5",
-			OSY_PG_TEXT(run), OSY_PG_Z(batch->object->target),
-			OSY_PG_I32((int32_t)lane), OSY_PG_I64(offset), OSY_PG_I64(LATER_PAGE));
-		got = rc ? 0 : osy_pg_rows(result);
-		for (size_t i = 0; i < got && !rc; i++) {
-			lane = osy_pg_i64(result, i, 0, 0);
-			offset = osy_pg_i64(result, i, 1, 0);
-			rc = add_outcomes(batch, object, result, i, err);
-		}
-	}
-	return rc;
-}
-
-/* Once an object and rollback; the plan bounds how many these are. */
-static bool know_later(const struct osy_lbatch *batch, struct osy_undo_object *object)
-{
-	struct osy_err err = OSY_ERR_NONE;
-	enum osy_code rc = OSY_OK;
-
-	if (object->written_known)
-		return true;
-	object->written_count = 0;
-	for (size_t i = 0; i < object->later_count && !rc; i++)
-		rc = read_later(batch, object, object->later[i], &err);
-	if (rc)
-		return osy_load_trouble(batch->load->loader, "undo.later", &err);
-	if (object->written_count)
-		qsort(object->written, object->written_count, sizeof(*object->written), by_hash);
-	object->written_known = true;
-	return true;
-}
-
-static bool is_written_since(const struct osy_undo_object *object, const struct osy_id *target)
-{
-	uint64_t hash = osy_lindex_id(target);
-
-	return object->written_count &&
-	       bsearch(&hash, object->written, object->written_count, sizeof(hash), by_hash);
-}
-
-static bool check_later(struct osy_lbatch *batch)
-{
-	struct osy_undo *undo = osy_lrun(batch)->undo;
-	struct osy_undo_object *object = &undo->objects[batch->object->index];
-
-	if (undo->force || !object->later_count)
-		return true;
-	if (!know_later(batch, object))
-		return false;
-	for (unsigned i = 0; i < batch->row_count; i++) {
-		if (osy_is_pending(&batch->rows[i]) &&
-			is_written_since(object, &batch->undo->targets[i]))
-			osy_load_fail(batch, i, OSY_FAIL_CHANGED, OSY_STR(""),
-				"a later run (%.*s%s) has written %s since; it was left as it is: "
-				"roll that run back first",
-				(int)object->later[0].len, object->later[0].p,
-				object->later_count > 1 ? " or another one" : "",
-				batch->object->target);
-	}
-	return true;
-}
-
 void osy_undo_decide(struct osy_lbatch *batch)
 {
-	if (!check_later(batch))
+	if (!osy_undo_check_later(batch))
 		return;
 	for (unsigned i = 0; i < batch->row_count; i++) {
 		if (osy_is_pending(&batch->rows[i]) && batch->undo->ops[i] != OSY_UNDO_INSERT)

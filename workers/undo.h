@@ -25,9 +25,10 @@
 struct osy_undo_object {
 	const struct osy_spec_child *children;
 	size_t child_count;
-	const struct osy_str *later; /* runs that wrote the object since */
+	const struct osy_str *later; /* runs that wrote the object since, in their order */
 	size_t later_count;
-	/* Hashes of what they wrote, ascending; read when the first batch asks. */
+	/* Of what they wrote a hash, and in its lowest byte which of them, ascending; read when the
+	 * first batch asks. */
 	uint64_t *written;
 	size_t written_count, written_cap;
 	bool written_known;
@@ -56,10 +57,18 @@ enum osy_undo_op {
 	OSY_UNDO_INSERT,   /* the same, where it has left the recycle bin */
 };
 
+/* A lookup whose parent the run did not have: its record went in without. */
+struct osy_lout {
+	unsigned row;
+	const char *field; /* in the target */
+	struct osy_lout *next;
+};
+
 /* A batch that is undone, in its arena. */
 struct osy_lundo {
 	enum osy_undo_op *ops; /* a row each, and so are the others */
 	struct osy_id *targets;
+	struct osy_lout *outs;	     /* lookups that inserts went in without */
 	struct osy_str **olds;	     /* values before, a column each; NULL: none */
 	struct osy_lindex by_target; /* rows that are to be undone */
 	/* deletes: children that are asked for */
