@@ -122,6 +122,8 @@ enum osy_code osy_drive_delete(struct osy_drive *drive, struct osy_err *err)
 	if (!rc)
 		rc = delete_rows(drive, DELETE_PART("batch", "1000"), err);
 	if (!rc)
+		rc = delete_rows(drive, DELETE_PART("file_body", "20000"), err);
+	if (!rc)
 		rc = osy_pg_do(drive->pg, NULL, err,
 			"DELETE FROM run WHERE id = $1 AND owner = $2 AND epoch = $3",
 			OSY_PG_Z(drive->run), OSY_PG_Z(osy_driver_id(drive->driver)),

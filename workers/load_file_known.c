@@ -18,6 +18,8 @@ int64_t osy_lfile_changed_at(const struct osy_lbatch *batch, const struct osy_st
 }
 
 /* ---- What is known ---- */
+
+/* And is ours from now on: it goes with the last run that has asked for it. */
 static enum osy_code ask(struct osy_lbatch *batch, struct osy_pg_result **ret, struct osy_err *err)
 {
 	OSY_AUTO_FREE struct osy_str *ids = osy_xcalloc(batch->row_count + 1, sizeof(*ids));
@@ -25,10 +27,13 @@ static enum osy_code ask(struct osy_lbatch *batch, struct osy_pg_result **ret, s
 	for (unsigned i = 0; i < batch->row_count; i++)
 		ids[i] = (struct osy_str){batch->rows[i].source.c, 15};
 	return osy_pg_do(osy_lworker(batch)->pg, ret, err,
-		"SELECT g.n, b.target, encode(b.md5, 'hex'), b.source_changed, b.target_changed "
-		"FROM unnest($2::text[]) WITH ORDINALITY AS g(source, n) JOIN file_body b ON "
-		"b.pair = $1 AND b.source = g.source",
-		OSY_PG_I32(osy_lspec(batch)->pair), OSY_PG_TEXTS(ids, batch->row_count));
+		"WITH g AS (SELECT * FROM unnest($2::text[]) WITH ORDINALITY AS t(source, n)), "
+		"kept AS (UPDATE file_body b SET run = $3 FROM g WHERE b.pair = $1 AND b.source = "
+		"g.source AND b.run <> $3) SELECT g.n, b.target, encode(b.md5, 'hex'), "
+		"b.source_changed, b.target_changed FROM g JOIN file_body b ON b.pair = $1 AND "
+		"b.source = g.source",
+		OSY_PG_I32(osy_lspec(batch)->pair), OSY_PG_TEXTS(ids, batch->row_count),
+		OSY_PG_Z(osy_lrun(batch)->id));
 }
 
 bool osy_file_known(struct osy_lbatch *batch)
@@ -63,15 +68,15 @@ void osy_lfile_note(const struct osy_lfile *file, const char *md5, int64_t targe
 
 	if (osy_pg_do(osy_lworker(batch)->pg, NULL, &err,
 		    "INSERT INTO file_body (pair, source, target, md5, source_changed, "
-		    "target_changed) VALUES ($1, $2, $3, decode($4, 'hex'), $5, $6) ON CONFLICT "
-		    "(pair, source) DO UPDATE SET target = excluded.target, md5 = excluded.md5, "
-		    "source_changed = excluded.source_changed, target_changed = "
-		    "excluded.target_changed",
+		    "target_changed, run) VALUES ($1, $2, $3, decode($4, 'hex'), $5, $6, $7) ON "
+		    "CONFLICT (pair, source) DO UPDATE SET target = excluded.target, md5 = "
+		    "excluded.md5, source_changed = excluded.source_changed, target_changed = "
+		    "excluded.target_changed, run = excluded.run",
 		    OSY_PG_I32(osy_lspec(batch)->pair),
 		    OSY_PG_TEXT(((struct osy_str){row->source.c, 15})),
 		    OSY_PG_TEXT(((struct osy_str){row->target.c, 15})), OSY_PG_Z(md5),
 		    OSY_PG_I64(osy_lfile_changed_at(batch, row->values)),
-		    OSY_PG_I64(target_changed)))
+		    OSY_PG_I64(target_changed), OSY_PG_Z(osy_lrun(batch)->id)))
 		osy_load_trouble(file->loader, "file.note", &err); /* the next run looks again */
 }
 

@@ -10,6 +10,7 @@ worker
 add_orgs
 
 attachments
+first=$run
 
 calls() { # URL: reads of bodies
 	curl -sf "$1/__sim/stats" | json 'd["byCall"].get("GET sobjects/*/*/Body", 0)'
@@ -55,4 +56,12 @@ like "$(orgsync run errors "$run" -o json | json '[e["message"] for e in d["item
 	"was sent with 600 bytes \(MD5 [0-9a-f]{32}\), but the target has 600 \(MD5 [0-9a-f]{32}\)" "with both checksums"
 runs "a retry" orgsync run retry "$run" --wait
 runs "brings it in" check_orgs "$run" --template "$T/attachments.yaml"
+
+# ---- what is known goes with the last run that has asked for it ---------------------------------------------------------
+known() { psql -qtA "$ORGSYNC_POSTGRES_URL" -c "SELECT count(*), count(DISTINCT run), min(run) FROM file_body"; }
+is "$(known)" "6|1|$run" "what is known of the bodies belongs to the last run"
+runs "the runs before it are deleted" orgsync run delete "$first" --yes
+is "$(known)" "6|1|$run" "which takes nothing along that it still needs"
+runs "the last one is deleted" orgsync run delete "$run" --yes
+is "$(known)" "0|0|" "and with it what is known"
 e2e_end
