@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "osy/json_pull.h"
 #include "osy/mem.h"
 
 #define MAX_RETRY_AFTER_S 86400
@@ -54,10 +55,23 @@ static enum osy_code code_of(const struct osy_http_call *call, CURLcode curl)
 	return curl == CURLE_OPERATION_TIMEDOUT ? OSY_E_TIMEOUT : OSY_E_NO_REPLY;
 }
 
+/* Whether a body shows by itself that nothing of it is missing. */
+static bool is_whole_json(struct osy_str body)
+{
+	struct osy_json_pull pull;
+	enum osy_pull token;
+
+	osy_json_pull_init(&pull, body);
+	do
+		token = osy_json_pull_next(&pull);
+	while (token != OSY_PULL_END && token != OSY_PULL_ERROR);
+	return token == OSY_PULL_END && body.len > 0;
+}
+
 /*
  * Why a reply that curl finds good is not whole. One of HTTP/1.1 that says no length ends where its
  * connection ends, and nobody can tell whether that is its end: rows of a CSV would be lost without
- * a word.
+ * a word. JSON tells, and after a 201 without a body there is nothing to tell.
  */
 static const char *cut_off(const struct osy_http_reply *reply)
 {
@@ -71,6 +85,9 @@ static const char *cut_off(const struct osy_http_reply *reply)
 	if (version != CURL_HTTP_VERSION_1_1 || status == 204 || status == 304 ||
 		reply->call_->no_reply_body || osy_http_reply_header(reply, "Content-Length").p ||
 		osy_http_reply_header(reply, "Transfer-Encoding").p)
+		return NULL;
+	if (is_whole_json(osy_buf_str(&reply->call_->reply_body)) ||
+		(status == 201 && reply->call_->reply_body.len == 0))
 		return NULL;
 	return "it does not say its length";
 }

@@ -133,7 +133,14 @@ static bool answer(int fd, const char *path)
 		return false;
 	}
 	if (strncmp(path, "/endless", 8) == 0) {
-		say(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nId,Name\n1,a\n");
+		say(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+		say(fd, strcmp(path, "/endless-json") == 0	 ? "{\"a\":[1,\"}\"]}\n"
+			: strcmp(path, "/endless-json-cut") == 0 ? "{\"a\":[1,\"}\"]"
+								 : "Id,Name\n1,a\n");
+		return false;
+	}
+	if (strncmp(path, "/made", 5) == 0) {
+		say(fd, "HTTP/1.1 201 Created\r\nConnection: close\r\n\r\n");
 		return false;
 	}
 	if (strncmp(path, "/old", 4) == 0) {
@@ -453,6 +460,10 @@ static void test_no_reply(void **state)
 	memset(body, 'b', 20000000);
 	assert_int_equal(run_only("POST", "/head-cut", OSY_STR("x")), OSY_E_NO_REPLY);
 	assert_int_equal(run_only("GET", "/endless", OSY_STR_NULL), OSY_E_NO_REPLY);
+	assert_int_equal(run_only("GET", "/endless-json-cut", OSY_STR_NULL), OSY_E_NO_REPLY);
+	/* what is whole by itself */
+	assert_int_equal(run_only("GET", "/endless-json", OSY_STR_NULL), OSY_OK);
+	assert_int_equal(run_only("PUT", "/made", OSY_STR("x")), OSY_OK);
 	assert_int_equal(run_only("GET", "/old", OSY_STR_NULL), OSY_OK);
 	assert_int_equal(run_only("HEAD", "/old", OSY_STR_NULL), OSY_OK);
 	assert_int_equal(

@@ -9,8 +9,8 @@
  * partly sent, and no whole reply came); OSY_E_TIMEOUT: perhaps (too slow).
  *
  * The silent retry is stopped for every method but GET and HEAD, also without a body. A reply whose
- * headers are cut off, or one of HTTP/1.1 that says no length (it ends where its connection ends),
- * counts as not whole. CURL_CA_BUNDLE and SSL_CERT_FILE name another certificate authority, the
+ * headers are cut off, or one of HTTP/1.1 that says no length (it ends where its connection ends)
+ * and is no JSON, counts as not whole. CURL_CA_BUNDLE and SSL_CERT_FILE name another certificate authority, the
  * usual proxy variables a proxy (not for plain requests).
  */
 #ifndef OSY_HTTP_H
