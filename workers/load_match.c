@@ -200,7 +200,9 @@ static enum osy_code read_query(struct osy_lbatch *batch, struct osy_str body, s
 	if (rc || page.done || !page.next_path.p)
 		return rc;
 	struct osy_lpath *next = osy_arena_alloc(&batch->arena, sizeof(*next));
-	next->path = page.next_path;
+	next->path = (struct osy_str){
+		osy_arena_strndup(&batch->arena, page.next_path.p, page.next_path.len),
+		page.next_path.len};
 	next->next = batch->paths;
 	batch->paths = next;
 	return OSY_OK;

@@ -272,16 +272,22 @@ static enum osy_code read_records(
 }
 
 static enum osy_code read_next_path(
-	struct osy_json_pull *pull, struct osy_str *ret, struct osy_err *err)
+	struct osy_json_pull *pull, struct osy_sf_page *page, struct osy_err *err)
 {
 	const enum osy_pull token = osy_json_pull_next(pull);
+	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(8 * OSY_SF_MAX_NEXT);
 
 	if (token == OSY_PULL_NULL)
 		return OSY_OK;
 	if (token != OSY_PULL_STRING)
 		return bad(pull, "nextRecordsUrl is no text", err);
-	if (!osy_json_plain(pull->token, ret))
-		return osy_fail(err, OSY_E_INVALID, "records: nextRecordsUrl has escapes in it");
+	if (osy_json_plain(pull->token, &page->next_path))
+		return OSY_OK;
+	if (pull->token.len > 6 * OSY_SF_MAX_NEXT || osy_json_unquote(pull->token, &text, err) ||
+		text.len >= OSY_SF_MAX_NEXT)
+		return osy_fail(err, OSY_E_INVALID, "records: nextRecordsUrl is no path");
+	memcpy(page->spelled, text.p, text.len);
+	page->next_path = (struct osy_str){page->spelled, text.len};
 	return OSY_OK;
 }
 
@@ -303,7 +309,7 @@ static enum osy_code read_member(
 		return read_records(r, pull, false, &q->page.rows, err);
 	}
 	if (osy_str_equal(key, OSY_STR("nextRecordsUrl")))
-		return read_next_path(pull, &q->page.next_path, err);
+		return read_next_path(pull, &q->page, err);
 	const enum osy_pull kind = osy_json_pull_value(pull, &raw);
 	if (kind == OSY_PULL_ERROR)
 		return bad(pull, "", err);
@@ -369,5 +375,7 @@ enum osy_code osy_sf_page_read(struct osy_str body, bool array, const char *cons
 	if (code)
 		return code;
 	*ret = q.page;
+	if (ret->next_path.p == q.page.spelled)
+		ret->next_path.p = ret->spelled;
 	return OSY_OK;
 }

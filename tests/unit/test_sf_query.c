@@ -77,6 +77,11 @@ static void pages_in_any_order(void **state)
 	expect_rows("{\"records\":[],\"totalSize\":7,\"done\":true,\"nextRecordsUrl\":null}", false,
 		FIELDS("Id"), "", &page);
 	assert_int_equal(page.total_size, 7);
+	/* spelled with escapes, as some writers of JSON do */
+	expect_rows("{\"records\":[],\"totalSize\":7,\"done\":false,\"nextRecordsUrl\":"
+		    "\"\\/services\\/data\\/v60.0\\/query\\/01g-2000\"}",
+		false, FIELDS("Id"), "", &page);
+	assert_true(osy_str_is(page.next_path, "/services/data/v60.0/query/01g-2000"));
 	/* done left out: the next page tells */
 	expect_rows("{\"records\":[],\"totalSize\":7}", false, FIELDS("Id"), "", &page);
 	assert_true(page.done);
@@ -215,7 +220,7 @@ static void what_is_no_page(void **state)
 		"{\"done\":false,\"records\":[]}", "{\"records\":[],\"totalSize\":\"x\"}",
 		"{\"records\":[],\"totalSize\":1.5}", "{\"records\":[]} x",
 		"{\"records\":[],\"nextRecordsUrl\":5}",
-		"{\"records\":[],\"nextRecordsUrl\":\"\\/a\"}", "{\"records\":[],\"records\":[]}",
+		"{\"records\":[],\"nextRecordsUrl\":\"\\ud800\"}", "{\"records\":[],\"records\":[]}",
 		"[{\"message\":\"m\",\"errorCode\":\"MALFORMED_QUERY\"}]",
 		"{\"records\":[{\"Id\":}]}", "{\"records\":[{\"Owner\":{\"Name\":]}]}",
 		"<html></html>"};

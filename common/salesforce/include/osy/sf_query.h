@@ -14,6 +14,8 @@ void osy_soql_path(struct osy_str soql, bool all_rows, struct osy_buf *out);
 /* Longest URL we send (the org refuses 16,384 bytes with headers). */
 #define OSY_SF_MAX_URL 14000
 
+#define OSY_SF_MAX_NEXT 1024
+
 /*
  * A page: rows of raw JSON values in the order of fields asked for. A field that the reply leaves
  * out, and JSON null, is a struct osy_str with p NULL. Names are compared without case; keys that
@@ -22,7 +24,8 @@ void osy_soql_path(struct osy_str soql, bool all_rows, struct osy_buf *out);
 struct osy_sf_page {
 	int64_t total_size;
 	bool done;
-	struct osy_str next_path; /* raw text of nextRecordsUrl (no escapes), p NULL without */
+	struct osy_str next_path; /* nextRecordsUrl: a slice of the body, or of spelled; p NULL without */
+	char spelled[OSY_SF_MAX_NEXT]; /* one that came with escapes ("\/services\/data\/...") */
 	size_t rows;
 };
 typedef enum osy_code (*osy_sf_row)(const struct osy_str *values, void *arg, struct osy_err *err);
