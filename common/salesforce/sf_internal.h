@@ -15,6 +15,9 @@
 enum osy_code osy_sf_classify(int status, bool is_json, bool is_html, struct osy_str body,
 	unsigned retry_after_ms, struct osy_err *err) OSY_CHECKED;
 
+/* By its Content-Type, or by how it begins. */
+bool osy_sf_is_json(struct osy_str type, struct osy_str body);
+
 /* Salesforce's own error out of a body: {"error",...}, {"errorCode",...} or an array of the latter;
  * false: none. */
 struct osy_sf_fault {

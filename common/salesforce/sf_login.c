@@ -505,19 +505,12 @@ static void user_of(struct osy_str id_url, char ret[19])
 		osy_id_18(&id, ret);
 }
 
-static bool is_json_type(struct osy_str type, struct osy_str body)
-{
-	if (type.p)
-		return memmem(type.p, type.len, "json", 4) != NULL;
-	return body.len && (body.p[0] == '{' || body.p[0] == '[');
-}
-
 enum osy_code osy_sf_login_read(const struct osy_org_login *login, bool allow_http, int status,
 	struct osy_str type, struct osy_str body, unsigned retry_after_ms,
 	struct osy_sf_login_reply *ret, struct osy_err *err)
 {
 	OSY_AUTO(osy_json_free_at) struct osy_json *tree = NULL;
-	const bool is_json = is_json_type(type, body);
+	const bool is_json = osy_sf_is_json(type, body);
 	struct osy_err parse_err;
 
 	if (status != 200)

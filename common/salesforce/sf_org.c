@@ -523,13 +523,28 @@ static bool begins_nocase(struct osy_str s, const char *prefix)
 	return s.len >= strlen(prefix) && strncasecmp(s.p, prefix, strlen(prefix)) == 0;
 }
 
-static bool looks_like_html(struct osy_str body)
+static struct osy_str without_blanks(struct osy_str body)
 {
 	while (body.len && (unsigned char)body.p[0] <= ' ') {
 		body.p++;
 		body.len--;
 	}
+	return body;
+}
+
+static bool looks_like_html(struct osy_str body)
+{
+	body = without_blanks(body);
 	return begins_nocase(body, "<!doctype html") || begins_nocase(body, "<html");
+}
+
+/* A type that says nothing of JSON is no proof against it: gateways put their own in its place. */
+bool osy_sf_is_json(struct osy_str type, struct osy_str body)
+{
+	if (type.p && memmem(type.p, type.len, "json", 4))
+		return true;
+	body = without_blanks(body);
+	return body.len && (body.p[0] == '{' || body.p[0] == '[');
 }
 
 static enum osy_code judge(
@@ -547,7 +562,7 @@ static enum osy_code judge(
 	const bool is_html = type.p ? begins_nocase(type, "text/html") ||
 					      begins_nocase(type, "application/xhtml")
 				    : looks_like_html(body);
-	const bool is_json = type.p ? memmem(type.p, type.len, "json", 4) != NULL : !is_html;
+	const bool is_json = !is_html && osy_sf_is_json(type, body);
 	if (call->soap && http->status >= 400 && osy_sf_soap_fault(http->status, body, err))
 		return err->code;
 	return osy_sf_classify(http->status, is_json, is_html, body, http->retry_after_ms, err);

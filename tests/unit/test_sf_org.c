@@ -26,6 +26,7 @@ enum login_mode {
 	LOGIN_OK,
 	LOGIN_REFUSED,
 	LOGIN_HTML,
+	LOGIN_TEXT,
 	LOGIN_CUT,
 	LOGIN_RATE,
 	LOGIN_500,
@@ -73,7 +74,7 @@ static bool answer_login(int fd)
 	pthread_mutex_unlock(&org_side.lock);
 	usleep(delay_ms * 1000);
 	pthread_mutex_lock(&org_side.lock);
-	if (mode == LOGIN_OK)
+	if (mode == LOGIN_OK || mode == LOGIN_TEXT)
 		org_side.valid = org_side.logins;
 	number = org_side.valid;
 	snprintf(body, sizeof(body),
@@ -88,6 +89,8 @@ static bool answer_login(int fd)
 	pthread_mutex_unlock(&org_side.lock);
 	if (mode == LOGIN_OK)
 		answer(fd, 200, JSON "Date: Tue, 24 Nov 2026 17:03:05 GMT\r\n", body);
+	else if (mode == LOGIN_TEXT)
+		answer(fd, 200, "Content-Type: text/plain\r\n", body);
 	else if (mode == LOGIN_REFUSED)
 		answer(fd, 400, JSON,
 			"{\"error\":\"invalid_grant\",\"error_description\":\"audience is "
@@ -135,6 +138,8 @@ static const struct {
 	{"/html200", 200, HTML, "<html>Down</html>"},
 	{"/html404", 404, HTML, "<html>?</html>"},
 	{"/plain404", 404, "", ""},
+	{"/text400", 400, "Content-Type: text/plain; charset=utf-8\r\n",
+		"\n[{\"message\":\"m\",\"errorCode\":\"UNABLE_TO_LOCK_ROW\"}]"},
 	{"/next", 200, "Content-Type: text/csv\r\nSforce-Locator: MTAwMDA\r\n", "\"Id\"\n"},
 	{"/far", 200, "Content-Type: text/csv\r\nSforce-Locator: " LONG LONG "\r\n", "\"Id\"\n"},
 	{"/csv", 200, "Content-Type: text/csv\r\nSforce-Locator: null\r\n", "\"Id\"\n\"1\"\n"},
@@ -601,7 +606,7 @@ static void logins_that_fail(void **state)
 		assert_int_equal(org_side.logins, i + 1);
 	}
 	assert_int_equal(org_side.calls, 0);
-	org_side.mode = LOGIN_OK;
+	org_side.mode = LOGIN_TEXT; /* JSON by what it holds */
 	assert_int_equal(get(&f, "ok", &err), OSY_OK);
 	end(&f);
 }
@@ -623,6 +628,8 @@ static void what_replies_mean(void **state)
 		{"html200", OSY_E_NO_REPLY, "html", OSY_SF_LIMIT_NONE, 0, OSY_RETRY},
 		{"html404", OSY_E_NO_REPLY, "http:404", OSY_SF_LIMIT_NONE, 0, OSY_RETRY},
 		{"plain404", OSY_E_SALESFORCE, "http:404", OSY_SF_LIMIT_NONE, 0, OSY_REJECT},
+		{"text400", OSY_E_SALESFORCE, "sf:UNABLE_TO_LOCK_ROW", OSY_SF_LIMIT_NONE, 0,
+			OSY_RETRY},
 		{"uri", OSY_E_SALESFORCE, "http:414", OSY_SF_LIMIT_NONE, 0, OSY_REJECT},
 		{"moved", OSY_E_NO_REPLY, "http:302", OSY_SF_LIMIT_NONE, 0, OSY_RETRY},
 		{"err500", OSY_E_NO_REPLY, "sf:UNKNOWN_EXCEPTION", OSY_SF_LIMIT_NONE, 0, OSY_RETRY},
