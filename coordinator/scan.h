@@ -46,6 +46,10 @@ enum osy_code scan_missing(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 enum osy_code scan_pins(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* An unset target: nobody. */
 void scan_add_pin(struct scan *scan, const struct osy_id *source, const struct osy_id *target);
+/* Whether an org refused a question whose answer is not needed, for good (object or field that our
+ * user does not see): then rc and err are none any more, and the plan says what follows. */
+bool scan_not_told(struct scan *scan, const struct osy_org *org, const char *what_follows,
+	enum osy_code *rc, struct osy_err *err);
 /* scan_folders.c: folders of documents, by name. */
 enum osy_code scan_folders(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 /* scan_users.c: users and queues, when the template maps them. */

@@ -8,6 +8,7 @@
 
 #include "osy/json_pull.h"
 #include "osy/mem.h"
+#include "osy/sf_collection.h"
 #include "osy/sf_query.h"
 #include "scan.h"
 
@@ -42,6 +43,18 @@ void scan_add_pin(struct scan *scan, const struct osy_id *source, const struct o
 		(struct osy_spec_pin){*source, *target};
 }
 
+bool scan_not_told(struct scan *scan, const struct osy_org *org, const char *what_follows,
+	enum osy_code *rc, struct osy_err *err)
+{
+	if (*rc != OSY_E_SALESFORCE || !osy_sf_is_bad_query(err))
+		return false;
+	osy_plan_notice(&scan->plan, "org '%s' %s (%.200s)", osy_org_name(org), what_follows,
+		strncmp(err->origin, "sf:", 3) == 0 ? err->origin + 3 : err->msg);
+	*rc = OSY_OK;
+	*err = OSY_ERR_NONE;
+	return true;
+}
+
 /* ---- The standard price book ---- */
 static enum osy_code take_id(const struct osy_str *values, void *arg, struct osy_err *err)
 {
@@ -51,13 +64,16 @@ static enum osy_code take_id(const struct osy_str *values, void *arg, struct osy
 }
 
 static enum osy_code standard_pricebook(
-	struct osy_org *org, struct osy_id *ret, struct osy_err *err)
+	struct scan *scan, struct osy_org *org, struct osy_id *ret, struct osy_err *err)
 {
 	static const char *const fields[] = {"Id"};
-
-	return osy_sf_query(org,
+	enum osy_code rc = osy_sf_query(org,
 		OSY_STR("SELECT Id FROM Pricebook2 WHERE IsStandard = true LIMIT 1"), fields, 1, 10,
 		take_id, ret, err);
+
+	(void)scan_not_told(scan, org, "does not tell our user which price book is its standard",
+		&rc, err);
+	return rc;
 }
 
 static enum osy_code pin_pricebook(struct scan *scan, struct osy_err *err)
@@ -67,9 +83,9 @@ static enum osy_code pin_pricebook(struct scan *scan, struct osy_err *err)
 
 	if (!scan->plan.standard_pricebook)
 		return OSY_OK;
-	rc = standard_pricebook(scan->drive->source, &source, err);
+	rc = standard_pricebook(scan, scan->drive->source, &source, err);
 	if (!rc)
-		rc = standard_pricebook(scan->drive->target, &target, err);
+		rc = standard_pricebook(scan, scan->drive->target, &target, err);
 	if (rc)
 		return rc;
 	if (osy_id_is_set(&source) && osy_id_is_set(&target))
@@ -123,6 +139,24 @@ static bool has_people(const struct scan *scan)
 	return false;
 }
 
+/* What the describes of one org say of them: no namespace, no mark of people. */
+static void described_types(
+	struct osy_sf_object *const objects[], size_t count, struct record_types *ret)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct osy_sf_object *object = objects[i];
+		for (size_t k = 0; k < object->record_type_count && ret->count < MAX_RECORD_TYPES;
+			k++) {
+			struct record_type *type = &ret->items[ret->count];
+			if (!osy_id_parse(osy_str(object->record_types[k].id), &type->id))
+				continue;
+			type->object = object->name;
+			type->name = object->record_types[k].name;
+			ret->count++;
+		}
+	}
+}
+
 static enum osy_code record_types(
 	struct scan *scan, struct osy_org *org, struct record_types *ret, struct osy_err *err)
 {
@@ -132,12 +166,18 @@ static enum osy_code record_types(
 	ret->people = has_people(scan);
 	ret->arena = &scan->plan.arena;
 	ret->items = osy_arena_calloc(&scan->plan.arena, MAX_RECORD_TYPES, sizeof(*ret->items));
-	return osy_sf_query(org,
+	enum osy_code rc = osy_sf_query(org,
 		ret->people ? OSY_STR("SELECT Id, SobjectType, DeveloperName, NamespacePrefix, "
 				      "IsPersonType FROM RecordType")
 			    : OSY_STR("SELECT Id, SobjectType, DeveloperName, NamespacePrefix FROM "
 				      "RecordType"),
 		fields, ret->people ? 5 : 4, MAX_RECORD_TYPES, take_type, ret, err);
+	if (scan_not_told(scan, org,
+		    "does not tell our user its record types: those of its describes are taken",
+		    &rc, err))
+		described_types(org == scan->drive->source ? scan->sources : scan->targets,
+			scan->template->object_count, ret);
+	return rc;
 }
 
 /* The object of the target that takes the records of a source object; NULL when the run has none.

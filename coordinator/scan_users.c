@@ -9,6 +9,7 @@
 
 #include "osy/json_pull.h"
 #include "osy/mem.h"
+#include "osy/sf_collection.h"
 #include "osy/sf_query.h"
 #include "scan.h"
 
@@ -100,27 +101,38 @@ static enum osy_code take_queue(const struct osy_str *values, void *arg, struct 
 	return OSY_OK;
 }
 
-static enum osy_code read_users(struct osy_org *org, struct users *ret, struct osy_err *err)
+/* A column that our user does not see leaves its place empty. */
+static enum osy_code read_users(
+	struct scan *scan, struct osy_org *org, struct users *ret, struct osy_err *err)
 {
 	static const char *const fields[] = {
 		"Id", "Username", "FederationIdentifier", "Email", "IsActive", "UserType"};
-
-	return osy_sf_query(org,
+	enum osy_code rc = osy_sf_query(org,
 		OSY_STR("SELECT Id, Username, FederationIdentifier, Email, IsActive, UserType FROM "
 			"User"),
 		fields, OSY_COUNT(fields), MAX_USERS, take_user, ret, err);
+
+	if (rc == OSY_E_SALESFORCE && strcmp(err->origin, "sf:INVALID_FIELD") == 0)
+		rc = osy_sf_query(org, OSY_STR("SELECT Id, Username, Email, IsActive FROM User"),
+			fields, OSY_COUNT(fields), MAX_USERS, take_user, ret, err);
+	(void)scan_not_told(scan, org,
+		"does not tell our user its users: lookups to them are left out", &rc, err);
+	return rc;
 }
 
-static enum osy_code read_queues(
-	struct osy_org *org, bool groups, struct users *ret, struct osy_err *err)
+static enum osy_code read_queues(struct scan *scan, struct osy_org *org, bool groups,
+	struct users *ret, struct osy_err *err)
 {
 	static const char *const fields[] = {"Id", "DeveloperName", "Type"};
-
-	return osy_sf_query(org,
+	enum osy_code rc = osy_sf_query(org,
 		groups ? OSY_STR("SELECT Id, DeveloperName, Type FROM Group WHERE Type IN "
 				 "('Queue', 'Regular')")
 		       : OSY_STR("SELECT Id, DeveloperName, Type FROM Group WHERE Type = 'Queue'"),
 		fields, OSY_COUNT(fields), MAX_QUEUES, take_queue, ret, err);
+
+	(void)scan_not_told(scan, org,
+		"does not tell our user its queues: lookups to them are left out", &rc, err);
+	return rc;
 }
 
 /* ---- Names of the target ---- */
@@ -313,9 +325,13 @@ static enum osy_code find_fallback(struct matching *m, struct osy_err *err)
 
 	if (!*name)
 		return OSY_OK;
-	m->fallback = find_name(&m->by[OSY_USER_USERNAME], lowered(&m->scan->plan.arena, name));
+	name = lowered(&m->scan->plan.arena, name);
+	m->fallback = find_name(&m->by[OSY_USER_USERNAME], name);
+	if (!m->fallback) /* an address that one user alone has */
+		m->fallback = find_name(&m->by[OSY_USER_EMAIL], name);
 	if (m->fallback)
 		return OSY_OK;
+	name = m->rules->fallback;
 	return osy_fail(err, OSY_E_INVALID,
 		"template '%s', users: there is no active user '%s' in org '%s' to fall back to",
 		m->scan->template->name, name, m->scan->drive->target_name);
@@ -362,10 +378,10 @@ static enum osy_code pin_users(struct scan *scan, struct osy_err *err)
 		.sources.arena = &scan->plan.arena,
 		.targets.arena = &scan->plan.arena,
 		.shown = OSY_BUF(1024)};
-	enum osy_code rc = read_users(scan->drive->source, &m.sources, err);
+	enum osy_code rc = read_users(scan, scan->drive->source, &m.sources, err);
 
 	if (!rc)
-		rc = read_users(scan->drive->target, &m.targets, err);
+		rc = read_users(scan, scan->drive->target, &m.targets, err);
 	if (!rc)
 		rc = osy_pg_do(scan->drive->pg, &stand_ins, err,
 			"SELECT DISTINCT doc::jsonb -> 'users' ->> 'fallback' FROM run WHERE "
@@ -395,10 +411,10 @@ static enum osy_code pin_queues(struct scan *scan, struct osy_err *err)
 	struct users sources = {.arena = &scan->plan.arena}, targets = {.arena = &scan->plan.arena};
 	struct names names = {0};
 	bool groups = has_shares(scan);
-	enum osy_code rc = read_queues(scan->drive->source, groups, &sources, err);
+	enum osy_code rc = read_queues(scan, scan->drive->source, groups, &sources, err);
 
 	if (!rc)
-		rc = read_queues(scan->drive->target, groups, &targets, err);
+		rc = read_queues(scan, scan->drive->target, groups, &targets, err);
 	if (rc)
 		return rc;
 	index_names(&targets, OSY_USER_USERNAME, &names);
