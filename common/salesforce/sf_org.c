@@ -11,6 +11,7 @@
 
 #include "osy/clock.h"
 #include "osy/mem.h"
+#include "osy/sf_collection.h"
 #include "osy/sf_id.h"
 #include "osy/sf_query.h"
 
@@ -737,31 +738,47 @@ static void copy_id(const struct osy_json *object, const char *key, char to[19])
 }
 
 /* Sessions that did not come from a login of ours: asks. An org that does not tell leaves it empty.
- */
-static void ask_user(struct osy_org *org)
+ * The org's id too, where that is not known yet. */
+static void ask_user(struct osy_org *org, struct osy_org_identity *identity)
 {
 	OSY_AUTO(osy_json_free_at) struct osy_json *info = NULL;
 	struct osy_err ignored;
 
-	if (osy_sf_get(org, "/services/oauth2/userinfo", &info, &ignored) == OSY_OK)
+	if (osy_sf_get(org, "/services/oauth2/userinfo", &info, &ignored))
+		return;
+	if (!org->user_id[0])
 		copy_id(info, "user_id", org->user_id);
+	if (!identity->org_id[0])
+		copy_id(info, "organization_id", identity->org_id);
+}
+
+static enum osy_code ask_organization(
+	struct osy_org *org, struct osy_str soql, struct osy_json **ret, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(1024);
+
+	osy_soql_path(soql, false, &path);
+	return osy_sf_get(org, path.p, ret, err);
 }
 
 enum osy_code osy_org_identify(
 	struct osy_org *org, struct osy_org_identity *ret, struct osy_err *err)
 {
 	OSY_AUTO(osy_json_free_at) struct osy_json *reply = NULL;
-	OSY_AUTO(osy_buf_done) struct osy_buf path = OSY_BUF(1024);
 	struct osy_org_identity identity = {.is_sandbox = false};
+	enum osy_code code = ask_organization(org,
+		OSY_STR("SELECT Id, Name, InstanceName, IsSandbox, OrganizationType FROM "
+			"Organization"),
+		&reply, err);
 
-	osy_soql_path(OSY_STR("SELECT Id, Name, InstanceName, IsSandbox, OrganizationType FROM "
-			      "Organization"),
-		false, &path);
-	const enum osy_code code = osy_sf_get(org, path.p, &reply, err);
-	if (code)
+	if (code && osy_sf_is_bad_query(err)) /* our user does not see them all */
+		code = ask_organization(org, OSY_STR("SELECT Id FROM Organization"), &reply, err);
+	if (code && !osy_sf_is_bad_query(err))
 		return code;
 	const struct osy_json *row = osy_json_at(osy_json_get(reply, "records"), 0);
 	copy_id(row, "Id", identity.org_id);
+	if (!org->user_id[0] || !identity.org_id[0])
+		ask_user(org, &identity);
 	if (!identity.org_id[0])
 		return osy_fail(err, OSY_E_INVALID,
 			"org %s does not say who it is: no row of Organization", org->name);
@@ -770,9 +787,8 @@ enum osy_code osy_org_identify(
 	copy_text(row, "OrganizationType", identity.organization_type,
 		sizeof(identity.organization_type));
 	identity.is_sandbox = osy_json_get_bool(row, "IsSandbox", false);
-	if (!org->user_id[0])
-		ask_user(org);
 	memcpy(identity.user_id, org->user_id, sizeof(identity.user_id));
+	*err = OSY_ERR_NONE;
 	*ret = identity;
 	return OSY_OK;
 }

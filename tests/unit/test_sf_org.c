@@ -38,6 +38,7 @@ static struct {
 	pthread_mutex_t lock;
 	int listener, port;
 	enum login_mode mode;
+	unsigned hidden; /* of Organization: 1 its name, 2 all of it */
 	unsigned login_delay_ms, logins, calls, valid; /* valid: the token's number; 0: none is */
 	char form[16384], head[32768], body[65536];
 	const char *refresh; /* a rotated refresh token */
@@ -161,7 +162,7 @@ static const struct {
 	{"/always401", 401, JSON,
 		"[{\"message\":\"Session expired or "
 		"invalid\",\"errorCode\":\"INVALID_SESSION_ID\"}]"},
-	{"/userinfo", 200, JSON, "{\"user_id\":\"005x00000012Q9P\"}"},
+	{"/userinfo", 200, JSON, "{\"user_id\":\"005x00000012Q9P\",\"organization_id\":\"00Dx0000000BV7z\"}"},
 };
 
 static bool answer_call(int fd, const char *path)
@@ -188,6 +189,15 @@ static bool answer_call(int fd, const char *path)
 		return false;
 	if (strstr(path, "/slow"))
 		usleep(1500000);
+	if (org_side.hidden && strstr(path, "Organization")) {
+		if (strstr(path, "Name") || org_side.hidden > 1)
+			answer(fd, 400, JSON,
+				"[{\"errorCode\":\"INVALID_FIELD\",\"message\":\"No such column\"}]");
+		else
+			answer(fd, 200, JSON,
+				"{\"records\":[{\"Id\":\"00Dx0000000BV7z\"}],\"done\":true}");
+		return true;
+	}
 	if (strstr(path, "query?q=SELECT%20Id%2C%20Name")) {
 		answer(fd, 200, JSON,
 			"{\"totalSize\":1,\"done\":true,\"records\":[{\"Id\":"
@@ -867,6 +877,12 @@ static void who_it_is(void **state)
 	assert_string_equal(identity.instance_name, "NA1");
 	assert_string_equal(identity.organization_type, "Developer Edition");
 	assert_true(identity.is_sandbox);
+	for (org_side.hidden = 1; org_side.hidden <= 2; org_side.hidden++) {
+		assert_int_equal(osy_org_identify(f.org, &identity, &err), OSY_OK);
+		assert_string_equal(identity.org_id, "00Dx0000000BV7zEAG");
+		assert_string_equal(identity.name, "");
+	}
+	org_side.hidden = 0;
 	end(&f);
 	begin(&f, OSY_AUTH_ACCESS_TOKEN, NULL);
 	org_side.valid = 77;
