@@ -53,6 +53,91 @@ void check_parts_query(struct check_parts *parts, struct osy_str soql)
 	check_parts_get(parts, osy_buf_str(&path));
 }
 
+/* ---- Without composites ---- */
+static bool is_missing(int status)
+{
+	return status == 404 || status == 405 || status == 501;
+}
+
+static void put_answer(struct osy_json_writer *w, const struct osy_sf_many *call)
+{
+	const char *code = call->err.origin;
+
+	osy_jw_object(w);
+	osy_jw_put_i64(w, "httpStatusCode", call->status);
+	osy_jw_key(w, "body");
+	if (!call->code && call->body.len) {
+		osy_jw_raw(w, osy_buf_str(&call->body));
+	} else if (!call->code) {
+		osy_jw_raw(w, OSY_STR("null"));
+	} else {
+		osy_jw_array(w);
+		osy_jw_object(w);
+		osy_jw_put_str(w, "errorCode",
+			osy_str(strncmp(code, "sf:", 3) == 0 ? code + 3 : code));
+		osy_jw_put_str(w, "message", osy_str(call->err.msg));
+		osy_jw_object_end(w);
+		osy_jw_array_end(w);
+	}
+	osy_jw_object_end(w);
+}
+
+/* Their answers, as the composite would have given them. */
+static enum osy_code gather(struct check_parts *parts, const struct osy_sf_many *calls)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(64u << 20);
+	struct osy_json_writer w = osy_json_writer(&text);
+
+	osy_jw_object(&w);
+	osy_jw_key(&w, "compositeResponse");
+	osy_jw_array(&w);
+	for (unsigned i = 0; i < parts->count; i++) {
+		if (calls[i].code && calls[i].code != OSY_E_SALESFORCE &&
+			!is_missing(calls[i].status)) {
+			parts->err = calls[i].err;
+			return parts->err.code;
+		}
+		put_answer(&w, &calls[i]);
+	}
+	osy_jw_array_end(&w);
+	osy_jw_object_end(&w);
+	return osy_json_parse(osy_buf_str(&text), "calls one by one", &parts->reply, &parts->err);
+}
+
+/* An org that has no composites of this API still has the calls that they hold. */
+static enum osy_code send_one_by_one(struct osy_http *http, struct check_parts *parts)
+{
+	OSY_AUTO(osy_json_free_at) struct osy_json *tree = NULL;
+	OSY_AUTO_FREE struct osy_sf_many *calls = osy_xcalloc(parts->count + 1, sizeof(*calls));
+	OSY_AUTO_FREE struct osy_buf *bodies = osy_xcalloc(parts->count + 1, sizeof(*bodies));
+	enum osy_code rc = osy_json_parse(osy_buf_str(&parts->body), "parts", &tree, &parts->err);
+	const struct osy_json *list = osy_json_get(tree, "compositeRequest");
+
+	for (unsigned i = 0; !rc && i < parts->count; i++) {
+		const struct osy_json *part = osy_json_at(list, i), *body;
+		bodies[i] = OSY_BUF(BODY_BYTES);
+		calls[i] = (struct osy_sf_many){.org = parts->org,
+			.request = {.method = osy_json_get_str(part, "method").p,
+				.path = osy_json_get_str(part, "url")},
+			.body = OSY_BUF(1)};
+		body = osy_json_get(part, "body");
+		if (body) {
+			osy_json_write(body, false, &bodies[i]);
+			calls[i].request.body = osy_buf_str(&bodies[i]);
+		}
+	}
+	if (!rc) {
+		osy_sf_run_many(http, calls, parts->count, IN_FLIGHT);
+		rc = gather(parts, calls);
+	}
+	for (unsigned i = 0; i < parts->count; i++) {
+		osy_buf_done(&calls[i].body);
+		osy_buf_done(&bodies[i]);
+	}
+	return rc;
+}
+
+/* ---- Sending ---- */
 void check_parts_send(struct osy_http *http, struct check_parts *parts, size_t count)
 {
 	OSY_AUTO_FREE struct osy_sf_many *calls = osy_xcalloc(count + 1, sizeof(*calls));
@@ -73,6 +158,8 @@ void check_parts_send(struct osy_http *http, struct check_parts *parts, size_t c
 		if (!parts[i].code)
 			parts[i].code = osy_json_parse(osy_buf_str(&calls[i].body),
 				"a composite's reply", &parts[i].reply, &parts[i].err);
+		else if (is_missing(calls[i].status))
+			parts[i].code = send_one_by_one(http, &parts[i]);
 		osy_buf_done(&calls[i].body);
 	}
 }

@@ -39,7 +39,7 @@ void check_parts_begin(struct check_parts *parts, struct osy_org *org, const cha
 /* path: below /services/data/vXX.X/ */
 void check_parts_get(struct check_parts *parts, struct osy_str path);
 void check_parts_query(struct check_parts *parts, struct osy_str soql);
-/* Sends all of them and parses what comes. */
+/* Sends all of them and parses what comes; one by one where the org has no such composite. */
 void check_parts_send(struct osy_http *http, struct check_parts *parts, size_t count);
 /* The body of a part; NULL with why it was refused ("CODE: message"). */
 const struct osy_json *check_parts_body(

@@ -11,6 +11,7 @@ static void done(struct osy_sf_reply *reply, void *arg)
 	struct osy_sf_many *call = arg;
 
 	call->code = reply->code;
+	call->status = reply->status;
 	if (reply->code) {
 		call->err = reply->err;
 	} else {
@@ -42,6 +43,7 @@ void osy_sf_run_many(
 		while (started < count && flying < in_flight) {
 			struct osy_sf_many *call = &calls[started++];
 			call->body = OSY_BUF(1);
+			call->status = 0;
 			call->code =
 				osy_sf_start(call->org, &call->request, done, call, &call->err);
 			call->ended_ = call->code != OSY_OK;

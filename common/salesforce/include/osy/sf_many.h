@@ -13,6 +13,7 @@ struct osy_sf_many {
 	/* answers */
 	struct osy_buf body; /* the caller's: osy_buf_done() */
 	enum osy_code code;
+	int status;	    /* 0: no reply came */
 	struct osy_err err; /* when code is not OSY_OK */
 	bool ended_;
 };
