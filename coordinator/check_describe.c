@@ -44,7 +44,7 @@ static bool is_known(const struct osy_check *check, size_t n)
 static enum osy_code take(struct osy_check *check, const struct wanted *wanted,
 	const struct osy_sf_many *call, struct osy_err *err)
 {
-	if (call->code == OSY_E_SALESFORCE && strcmp(call->err.origin, "sf:NOT_FOUND") == 0)
+	if (osy_sf_is_unknown_object(&call->err, call->code))
 		return OSY_OK; /* stays NULL */
 	if (call->code) {
 		*err = call->err;

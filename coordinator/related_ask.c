@@ -31,7 +31,7 @@ static void ask(struct orgs *orgs, const char *name, struct osy_buf *path, struc
 static enum osy_code take(const struct osy_sf_many *call, const char *name,
 	struct osy_sf_object **ret, struct osy_err *err)
 {
-	if (call->code == OSY_E_SALESFORCE && strcmp(call->err.origin, "sf:NOT_FOUND") == 0)
+	if (osy_sf_is_unknown_object(&call->err, call->code))
 		return OSY_OK; /* the scan says so, and what is nearest */
 	if (call->code) {
 		*err = call->err;

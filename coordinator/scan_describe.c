@@ -62,7 +62,7 @@ static enum osy_code want(struct scan *scan, struct osy_org *org, const char *na
 static enum osy_code take(struct scan *scan, const struct wanted *wanted,
 	const struct osy_sf_many *call, struct osy_err *err)
 {
-	if (call->code == OSY_E_SALESFORCE && strcmp(call->err.origin, "sf:NOT_FOUND") == 0)
+	if (osy_sf_is_unknown_object(&call->err, call->code))
 		return unknown_object(scan, call->org, wanted->name, wanted->as_named, err);
 	if (call->code) {
 		*err = call->err;

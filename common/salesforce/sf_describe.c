@@ -244,12 +244,12 @@ static enum osy_code read_object(
 	object->label = text_or(arena, json, "label", object->name);
 	if (prefix.p && prefix.len == 3)
 		memcpy(object->key_prefix, prefix.p, 3);
-	object->createable = osy_json_get_bool(json, "createable", false);
-	object->updateable = osy_json_get_bool(json, "updateable", false);
-	object->deletable = osy_json_get_bool(json, "deletable", false);
+	object->createable = osy_json_get_bool(json, "createable", true);
+	object->updateable = osy_json_get_bool(json, "updateable", true);
+	object->deletable = osy_json_get_bool(json, "deletable", true);
 	object->undeletable = osy_json_get_bool(json, "undeletable", false);
 	object->replicateable = osy_json_get_bool(json, "replicateable", false);
-	object->queryable = osy_json_get_bool(json, "queryable", false);
+	object->queryable = osy_json_get_bool(json, "queryable", true);
 	object->custom = osy_json_get_bool(json, "custom", false);
 	read_children(arena, osy_json_get(json, "childRelationships"), object);
 	read_record_types(arena, osy_json_get(json, "recordTypeInfos"), object);
@@ -290,6 +290,13 @@ void osy_sf_object_free_at(struct osy_sf_object **object)
 	*object = osy_sf_object_free(*object);
 }
 
+bool osy_sf_is_unknown_object(const struct osy_err *err, enum osy_code code)
+{
+	return code == OSY_E_SALESFORCE && (strcmp(err->origin, "sf:NOT_FOUND") == 0 ||
+						   strcmp(err->origin, "sf:INVALID_TYPE") == 0 ||
+						   strcmp(err->origin, "http:404") == 0);
+}
+
 enum osy_code osy_sf_describe(
 	struct osy_org *org, const char *name, struct osy_sf_object **ret, struct osy_err *err)
 {
@@ -303,7 +310,7 @@ enum osy_code osy_sf_describe(
 	osy_buf_addz(&path, "/describe");
 	const struct osy_sf_request request = {.method = "GET", .path = osy_buf_str(&path)};
 	code = osy_sf_run(org, &request, &body, err);
-	if (code == OSY_E_SALESFORCE && strcmp(err->origin, "sf:NOT_FOUND") == 0)
+	if (osy_sf_is_unknown_object(err, code))
 		return osy_fail_from(err, OSY_E_NOT_FOUND, "sf:NOT_FOUND",
 			"org %s has no object %s, or its user may not see it", osy_org_name(org),
 			name);

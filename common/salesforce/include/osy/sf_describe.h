@@ -79,6 +79,8 @@ const struct osy_sf_field *osy_sf_find_field(const struct osy_sf_object *object,
 const struct osy_sf_child *osy_sf_find_child(
 	const struct osy_sf_object *object, const char *child, const char *field);
 
+/* Whether a describe was refused because the org has no such object. */
+bool osy_sf_is_unknown_object(const struct osy_err *err, enum osy_code code);
 /* Asks the org; OSY_E_NOT_FOUND when it has no such object (or the user may not see it). */
 enum osy_code osy_sf_describe(struct osy_org *org, const char *name, struct osy_sf_object **ret,
 	struct osy_err *err) OSY_CHECKED;
