@@ -593,10 +593,13 @@ static void on_reply(struct osy_http_reply *http, void *arg)
 	}
 	enum osy_code code = judge(call, http, &err);
 	if (code == OSY_E_SESSION) {
-		if (call->session == org->session)
+		/* of a session that others have found refused before it: no login was for this call
+		 * yet */
+		const bool stale = call->session != org->session || !osy_secret_is_set(&org->token);
+		if (!stale)
 			osy_secret_done(&org->token);
-		if (!call->replayed && !call->body_gone) {
-			call->replayed = true;
+		if ((stale || !call->replayed) && !call->body_gone) {
+			call->replayed |= !stale;
 			code = send_or_wait(call, &err);
 			if (!code)
 				return;
