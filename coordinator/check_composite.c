@@ -73,8 +73,8 @@ static void put_answer(struct osy_json_writer *w, const struct osy_sf_many *call
 	} else {
 		osy_jw_array(w);
 		osy_jw_object(w);
-		osy_jw_put_str(w, "errorCode",
-			osy_str(strncmp(code, "sf:", 3) == 0 ? code + 3 : code));
+		osy_jw_put_str(
+			w, "errorCode", osy_str(strncmp(code, "sf:", 3) == 0 ? code + 3 : code));
 		osy_jw_put_str(w, "message", osy_str(call->err.msg));
 		osy_jw_object_end(w);
 		osy_jw_array_end(w);

@@ -71,8 +71,8 @@ static enum osy_code standard_pricebook(
 		OSY_STR("SELECT Id FROM Pricebook2 WHERE IsStandard = true LIMIT 1"), fields, 1, 10,
 		take_id, ret, err);
 
-	(void)scan_not_told(scan, org, "does not tell our user which price book is its standard",
-		&rc, err);
+	(void)scan_not_told(
+		scan, org, "does not tell our user which price book is its standard", &rc, err);
 	return rc;
 }
 

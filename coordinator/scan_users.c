@@ -120,8 +120,8 @@ static enum osy_code read_users(
 	return rc;
 }
 
-static enum osy_code read_queues(struct scan *scan, struct osy_org *org, bool groups,
-	struct users *ret, struct osy_err *err)
+static enum osy_code read_queues(
+	struct scan *scan, struct osy_org *org, bool groups, struct users *ret, struct osy_err *err)
 {
 	static const char *const fields[] = {"Id", "DeveloperName", "Type"};
 	enum osy_code rc = osy_sf_query(org,

@@ -162,7 +162,8 @@ static const struct {
 	{"/always401", 401, JSON,
 		"[{\"message\":\"Session expired or "
 		"invalid\",\"errorCode\":\"INVALID_SESSION_ID\"}]"},
-	{"/userinfo", 200, JSON, "{\"user_id\":\"005x00000012Q9P\",\"organization_id\":\"00Dx0000000BV7z\"}"},
+	{"/userinfo", 200, JSON,
+		"{\"user_id\":\"005x00000012Q9P\",\"organization_id\":\"00Dx0000000BV7z\"}"},
 };
 
 static bool answer_call(int fd, const char *path)
@@ -192,7 +193,8 @@ static bool answer_call(int fd, const char *path)
 	if (org_side.hidden && strstr(path, "Organization")) {
 		if (strstr(path, "Name") || org_side.hidden > 1)
 			answer(fd, 400, JSON,
-				"[{\"errorCode\":\"INVALID_FIELD\",\"message\":\"No such column\"}]");
+				"[{\"errorCode\":\"INVALID_FIELD\",\"message\":\"No such "
+				"column\"}]");
 		else
 			answer(fd, 200, JSON,
 				"{\"records\":[{\"Id\":\"00Dx0000000BV7z\"}],\"done\":true}");

@@ -220,7 +220,8 @@ static void what_is_no_page(void **state)
 		"{\"done\":false,\"records\":[]}", "{\"records\":[],\"totalSize\":\"x\"}",
 		"{\"records\":[],\"totalSize\":1.5}", "{\"records\":[]} x",
 		"{\"records\":[],\"nextRecordsUrl\":5}",
-		"{\"records\":[],\"nextRecordsUrl\":\"\\ud800\"}", "{\"records\":[],\"records\":[]}",
+		"{\"records\":[],\"nextRecordsUrl\":\"\\ud800\"}",
+		"{\"records\":[],\"records\":[]}",
 		"[{\"message\":\"m\",\"errorCode\":\"MALFORMED_QUERY\"}]",
 		"{\"records\":[{\"Id\":}]}", "{\"records\":[{\"Owner\":{\"Name\":]}]}",
 		"<html></html>"};

@@ -10,8 +10,8 @@
  *
  * The silent retry is stopped for every method but GET and HEAD, also without a body. A reply whose
  * headers are cut off, or one of HTTP/1.1 that says no length (it ends where its connection ends)
- * and is no JSON, counts as not whole. CURL_CA_BUNDLE and SSL_CERT_FILE name another certificate authority, the
- * usual proxy variables a proxy (not for plain requests).
+ * and is no JSON, counts as not whole. CURL_CA_BUNDLE and SSL_CERT_FILE name another certificate
+ * authority, the usual proxy variables a proxy (not for plain requests).
  */
 #ifndef OSY_HTTP_H
 #define OSY_HTTP_H

@@ -24,7 +24,8 @@ void osy_soql_path(struct osy_str soql, bool all_rows, struct osy_buf *out);
 struct osy_sf_page {
 	int64_t total_size;
 	bool done;
-	struct osy_str next_path; /* nextRecordsUrl: a slice of the body, or of spelled; p NULL without */
+	struct osy_str
+		next_path; /* nextRecordsUrl: a slice of the body, or of spelled; p NULL without */
 	char spelled[OSY_SF_MAX_NEXT]; /* one that came with escapes ("\/services\/data\/...") */
 	size_t rows;
 };
