@@ -24,7 +24,8 @@
 
 static int64_t file_calls(const struct osy_spec_file *file)
 {
-	return FILE_CALLS + (file->verify && file->sum < 0); /* and read again */
+	/* and read again */
+	return FILE_CALLS + ((file->verify && file->sum < 0) || file->size < 0);
 }
 
 static int64_t parts(int64_t records, int64_t size)
@@ -38,7 +39,7 @@ int64_t osy_plan_read_calls(const struct osy_spec_object *object, bool bulk)
 		return parts(object->selected, OSY_BULK_PAGE) + QUERY_JOB_CALLS;
 	/* with a limit the ids are listed before the records are read */
 	return parts(object->selected, REST_PAGE) * (object->limit ? 2 : 1) + 1 +
-	       (object->file ? object->selected : 0);
+	       (object->file ? object->selected * (object->file->size < 0 ? 2 : 1) : 0);
 }
 
 static int64_t ingest_jobs(const struct osy_spec_object *object)

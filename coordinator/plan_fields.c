@@ -58,11 +58,14 @@ static bool is_audit(const char *name)
 }
 
 /* Fields that "*" leaves out although they could be written: the org derives one from the other and
- * refuses both. */
+ * refuses both; or it says that an insert may have them, and refuses it. */
 static bool is_derived(const char *object, const char *field)
 {
 	static const char *const pairs[][2] = {
-		{"OpportunityLineItem", "TotalPrice"}, {"QuoteLineItem", "TotalPrice"}};
+		{"OpportunityLineItem", "TotalPrice"}, {"QuoteLineItem", "TotalPrice"},
+		{"QuoteDocument", "ContentVersionDocumentId"},
+		{"QuoteDocument", "DocumentTemplate"},
+		{"QuoteDocument", "DocumentGenerationProcessId"}};
 
 	for (size_t i = 0; i < OSY_COUNT(pairs); i++) {
 		if (strcasecmp(object, pairs[i][0]) == 0 && strcasecmp(field, pairs[i][1]) == 0)

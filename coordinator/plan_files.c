@@ -9,12 +9,13 @@
 #include "soql.h"
 
 static const struct kind {
-	const char *object, *body, *size;
-	const char *sum, *changed; /* NULL: none */
+	const char *object, *body;
+	const char *size, *sum, *changed; /* NULL: none */
 } kinds[] = {
 	{"Attachment", "Body", "BodyLength", NULL, "LastModifiedDate"},
 	{"Document", "Body", "BodyLength", NULL, "LastModifiedDate"},
 	{"ContentVersion", "VersionData", "ContentSize", "Checksum", NULL},
+	{"QuoteDocument", "Document", NULL, NULL, "LastModifiedDate"},
 };
 
 static const struct kind *kind_of(const struct plan_node *node)
@@ -53,28 +54,6 @@ static enum osy_code take(struct plan_build *build, struct plan_node *node, cons
 	return OSY_OK;
 }
 
-enum osy_code plan_files(struct plan_build *build, struct plan_node *node, struct osy_err *err)
-{
-	const struct kind *kind = kind_of(node);
-
-	if (!kind || !node->wants_body || node->template->match_only)
-		return OSY_OK;
-	enum osy_code rc = take(build, node, kind->body, false, err);
-	if (!rc)
-		rc = take(build, node, kind->size, true, err);
-	if (!rc && kind->sum)
-		rc = take(build, node, kind->sum, true, err);
-	if (!rc && kind->changed)
-		rc = take(build, node, kind->changed, true, err);
-	return rc;
-}
-
-/* ---- Versions, documents, links ---- */
-static bool is_object(const struct plan_node *node, const char *name)
-{
-	return strcasecmp(node->source->name, name) == 0;
-}
-
 static const struct osy_template_object *versions_of(const struct osy_template *template)
 {
 	for (size_t i = 0; i < template->object_count; i++) {
@@ -82,6 +61,42 @@ static const struct osy_template_object *versions_of(const struct osy_template *
 			return &template->objects[i];
 	}
 	return NULL;
+}
+
+/* The org keeps the body of such a record in a file that it makes itself. */
+static void tell_of_versions(struct plan_build *build, const struct plan_node *node)
+{
+	const struct osy_template_object *versions = versions_of(build->template);
+
+	if (versions && !versions->match_only && !versions->where)
+		plan_note(build, node, PLAN_AT("object", NULL, false), false,
+			"the org keeps the file of each QuoteDocument as a ContentVersion of its "
+			"own: those of the source are copied as well, beside those that the target "
+			"makes; leave them out by a filter (where) of ContentVersion");
+}
+
+enum osy_code plan_files(struct plan_build *build, struct plan_node *node, struct osy_err *err)
+{
+	const struct kind *kind = kind_of(node);
+
+	if (!kind || !node->wants_body || node->template->match_only)
+		return OSY_OK;
+	enum osy_code rc = take(build, node, kind->body, false, err);
+	if (!rc && kind->size)
+		rc = take(build, node, kind->size, true, err);
+	if (!rc && kind->sum)
+		rc = take(build, node, kind->sum, true, err);
+	if (!rc && kind->changed)
+		rc = take(build, node, kind->changed, true, err);
+	if (!kind->size)
+		tell_of_versions(build, node);
+	return rc;
+}
+
+/* ---- Versions, documents, links ---- */
+static bool is_object(const struct plan_node *node, const char *name)
+{
+	return strcasecmp(node->source->name, name) == 0;
 }
 
 /* Documents of the versions that are read. */

@@ -79,11 +79,12 @@ static int rule_of(const struct plan_node *node, const struct plan_field *field)
 {
 	/* One product's entries in one lane: the standard price before the others, and one lock
 	 * parent. */
-	static const char *const pricebook_entry[] = {"Product2Id", NULL};
-	const char *const *names = strcasecmp(node->target->name, "PricebookEntry") == 0
-					   ? pricebook_entry
-					   : osy_sf_lock_fields(node->target->name);
-
+	if (strcasecmp(node->target->name, "PricebookEntry") == 0)
+		return strcasecmp(field->target->name, "Product2Id") == 0;
+	/* One quote's documents in one lane: the org numbers them as they come. */
+	if (strcasecmp(node->target->name, "QuoteDocument") == 0)
+		return strcasecmp(field->target->name, "QuoteId") == 0;
+	const char *const *names = osy_sf_lock_fields(node->target->name);
 	for (int i = 0; names[i]; i++) {
 		if (strcasecmp(names[i], field->target->name) == 0)
 			return i + 1;

@@ -45,6 +45,17 @@ bool osy_lfile_has_versions(const struct osy_lbatch *batch)
 	return batch->object->file->sum >= 0;
 }
 
+bool osy_lfile_is_fixed(const struct osy_lbatch *batch)
+{
+	return !osy_lfile_has_versions(batch) &&
+	       !batch->object->fields[batch->object->file->body].updateable;
+}
+
+bool osy_lfile_tells_size(const struct osy_lbatch *batch)
+{
+	return batch->object->file->size >= 0;
+}
+
 struct osy_str osy_lfile_value(
 	const struct osy_lbatch *batch, const struct osy_str *values, int field)
 {
@@ -80,23 +91,42 @@ bool osy_file_is_sent(const struct osy_lbatch *batch, const struct osy_lrow *row
 							((row->written[c / 64] >> (c % 64)) & 1));
 }
 
+void osy_lfile_fail_fixed(struct osy_lbatch *batch, unsigned i)
+{
+	const struct osy_spec_object *object = batch->object;
+
+	osy_load_fail(batch, i, OSY_FAIL_FILE_DIFFERS,
+		osy_str(object->fields[object->file->body].target),
+		"the target's file is another one, and its org does not let our user change the "
+		"file of %s; delete the record there, and retry the run's failures",
+		object->target);
+}
+
+void osy_lfile_fail_large(struct osy_lbatch *batch, unsigned i, int64_t size)
+{
+	osy_load_fail(batch, i, OSY_FAIL_FILE_TOO_LARGE, OSY_STR(""),
+		"the file has %lld bytes and the template takes files of %lld at most "
+		"(files.maxBytes)",
+		(long long)size, (long long)batch->object->file->max_bytes);
+}
+
 void osy_file_check(struct osy_lbatch *batch, unsigned i)
 {
 	const struct osy_lrow *row = &batch->rows[i];
 
 	if (!osy_file_is_sent(batch, row))
 		return;
-	int64_t size = osy_lfile_size(batch, row->values), most = batch->object->file->max_bytes;
+	int64_t size = osy_lfile_size(batch, row->values);
 	if (row->action == OSY_ACT_UPDATE && osy_lfile_has_versions(batch) &&
 		!osy_lfile_value(batch, row->before, batch->object->file->document).p)
 		osy_load_fail(batch, i, OSY_FAIL_FILE_DIFFERS, OSY_STR("ContentDocumentId"),
 			"the target's file is another one, and its document is not known, of which "
 			"this would be a new version; do not exclude ContentDocumentId");
-	else if (size > most)
-		osy_load_fail(batch, i, OSY_FAIL_FILE_TOO_LARGE, OSY_STR(""),
-			"the file has %lld bytes and the template takes files of %lld at most "
-			"(files.maxBytes)",
-			(long long)size, (long long)most);
+	else if (row->action == OSY_ACT_UPDATE && osy_lfile_is_fixed(batch) &&
+		 osy_lfile_body_is(batch, row) == OSY_LBODY_OTHER)
+		osy_lfile_fail_fixed(batch, i);
+	else if (size > batch->object->file->max_bytes)
+		osy_lfile_fail_large(batch, i, size);
 }
 
 /* The document of which the record is to be a new version; p NULL: it is the first of its own. */

@@ -6,13 +6,16 @@
  *   hashing    of objects without a checksum, when the target's body may be another one and
  *              nothing but the body tells: it is read; where it is what it should be, the row is
  *              done with
+ *   measuring  of objects that tell no size, the body is read to count it: a form begins with its
+ *              length
  *   reading    the source is asked; with its first bytes the request to the target begins
  *   streaming  the request is a form of two parts: the fields, then the bytes as they come. Its end
  *              goes out only when the source has sent all of them, they are as many as the record
  *              says and have its checksum: a body that was cut is never a whole request, and
  *              nothing has happened in the target
  *   checking   the target is asked what it has: size, and checksum where it tells one; with
- *              verify, where it tells none, the body is read again
+ *              verify, where it tells none, the body is read again, and always where it does not
+ *              tell the size
  */
 #ifndef OSY_LOAD_FILE_H
 #define OSY_LOAD_FILE_H

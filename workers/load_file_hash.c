@@ -28,6 +28,20 @@ static void is_same(struct osy_lfile *file)
 	osy_lfile_leave(file, false);
 }
 
+/* It is written, unless the org takes no other one. */
+static void is_other(struct osy_lfile *file)
+{
+	if (osy_lfile_is_fixed(file->batch)) {
+		osy_lfile_fail_fixed(file->batch, file->row);
+		osy_lfile_leave(file, false);
+		return;
+	}
+	if (file->size < 0)
+		osy_lfile_read_now(file);
+	else
+		osy_lfile_source_measured(file);
+}
+
 static void target_hashed(struct osy_lfile *file)
 {
 	const struct osy_lbatch *batch = file->batch;
@@ -40,7 +54,7 @@ static void target_hashed(struct osy_lfile *file)
 	else if (strcmp(row->known->md5, file->theirs) == 0)
 		is_same(file);
 	else
-		osy_lfile_read_now(file);
+		is_other(file);
 }
 
 void osy_lfile_source_hashed(struct osy_lfile *file)
@@ -48,7 +62,17 @@ void osy_lfile_source_hashed(struct osy_lfile *file)
 	if (strcmp(file->sum, file->theirs) == 0)
 		is_same(file);
 	else
-		osy_lfile_read_now(file);
+		is_other(file);
+}
+
+void osy_lfile_source_measured(struct osy_lfile *file)
+{
+	if (file->size > file->batch->object->file->max_bytes) {
+		osy_lfile_fail_large(file->batch, file->row, file->size);
+		osy_lfile_leave(file, false);
+		return;
+	}
+	osy_lfile_read_now(file);
 }
 
 /* ---- The target's body ---- */
@@ -57,8 +81,10 @@ static bool on_piece(struct osy_http_call *http, struct osy_str piece, void *arg
 	struct osy_lcall *call = arg;
 
 	(void)http;
-	if (call->batch)
+	if (call->batch) {
 		osy_md5_add(call->file->md5, piece);
+		call->file->their_size += (int64_t)piece.len;
+	}
 	return true;
 }
 
@@ -75,6 +101,7 @@ static bool is_final(const struct osy_lfile *file, const struct osy_sf_reply *re
 static void cannot_hash(struct osy_lfile *file, const struct osy_err *err)
 {
 	file->theirs[0] = 0;
+	file->their_size = 0;
 	if (file->asks == OSY_FILE_VERIFY) {
 		osy_lfile_verified(file);
 	} else if (err->code == OSY_E_SALESFORCE) {
@@ -119,6 +146,7 @@ void osy_lfile_hash_target(struct osy_lfile *file)
 		.method = "GET", .path = osy_str(path), .on_data = on_piece};
 	osy_md5_free(file->md5);
 	file->md5 = osy_md5_new();
+	file->their_size = 0;
 	file->asks = file->phase;
 	call->file = file;
 	if (osy_load_call_request(call, &request, &err)) {

@@ -13,6 +13,7 @@ enum osy_lfile_phase {
 	OSY_FILE_LOOKING,  /* whether a new version is there already */
 	OSY_FILE_BEFORE,   /* which version was before it */
 	OSY_FILE_DOCUMENT, /* whose document is to be asked for */
+	OSY_FILE_MEASURE,  /* the source's body is to be read to know its size */
 	OSY_FILE_READING,
 	OSY_FILE_READY, /* the first bytes are there, or none will come */
 	OSY_FILE_STREAMING,
@@ -36,7 +37,7 @@ struct osy_lfile {
 	struct osy_lorg *payer; /* whose budget its call uses; NULL: none is under way */
 	struct osy_budget_call budget;
 	struct osy_http_call *from, *to; /* to let them go on */
-	int64_t size, got, sent;
+	int64_t size, got, sent; /* size -1: not known yet */
 	struct osy_md5 *md5;
 	char sum[33];
 	bool whole;	    /* all of it came, and it is what it should be */
@@ -50,8 +51,10 @@ struct osy_lfile {
 	size_t head_sent, tail_sent;
 	bool released; /* the end may go out */
 	bool hashes;   /* the source's bytes go nowhere */
+	bool measures; /* they are counted */
 	struct osy_id made;
 	char theirs[33];      /* MD5 of the target's body */
+	int64_t their_size;
 	int64_t their_change; /* of the target's record, as CHECKING was told */
 	size_t begin, len;    /* of the ring */
 	char ring[OSY_FILE_RING];
@@ -62,6 +65,12 @@ struct osy_lfile {
 int osy_lfile_column(const struct osy_lbatch *batch, int field); /* -1: none */
 /* The body of such a record cannot be changed: another one is a new version of its document. */
 bool osy_lfile_has_versions(const struct osy_lbatch *batch);
+/* The org takes no other body for a record that is there. */
+bool osy_lfile_is_fixed(const struct osy_lbatch *batch);
+bool osy_lfile_tells_size(const struct osy_lbatch *batch);
+/* The row fails: its target's body is another one, which is_fixed(). */
+void osy_lfile_fail_fixed(struct osy_lbatch *batch, unsigned row);
+void osy_lfile_fail_large(struct osy_lbatch *batch, unsigned row, int64_t size);
 /* p NULL for null, or when the batch does not have the field. */
 struct osy_str osy_lfile_value(
 	const struct osy_lbatch *batch, const struct osy_str *values, int field);
@@ -82,6 +91,7 @@ void osy_lfile_note(const struct osy_lfile *file, const char *md5, int64_t targe
 /* ---- load_file_hash.c ---- */
 void osy_lfile_hash_target(struct osy_lfile *file);
 void osy_lfile_source_hashed(struct osy_lfile *file); /* file->sum is its MD5 */
+void osy_lfile_source_measured(struct osy_lfile *file);
 
 /* ---- load_file_turn.c ---- */
 void osy_lfile_free(struct osy_lfile *file);
@@ -98,7 +108,8 @@ void osy_lfile_source_failed(struct osy_lfile *file);
 bool osy_lfile_not_executed(const struct osy_err *err);
 
 /* ---- load_file_read.c ---- */
-/* Asks for the bytes; a failure is that of the file. In phase HASH_SOURCE they go nowhere. */
+/* Asks for the bytes; a failure is that of the file. In phases HASH_SOURCE and MEASURE they go
+ * nowhere; MEASURE comes first where the size is not known. */
 void osy_lfile_read_now(struct osy_lfile *file);
 size_t osy_lfile_take(struct osy_lfile *file, char *out, size_t size); /* out of the ring */
 

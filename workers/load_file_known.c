@@ -94,6 +94,8 @@ static enum osy_lbody_is by_stamps(const struct osy_lbatch *batch, const struct 
 
 	if (osy_lfile_knows_source(batch, row))
 		return row->known->target_changed == target ? OSY_LBODY_SAME : OSY_LBODY_UNSURE;
+	if (!osy_lfile_tells_size(batch))
+		return OSY_LBODY_UNSURE;
 	if (source > target)
 		return OSY_LBODY_OTHER;
 	return row->known || batch->object->file->verify ? OSY_LBODY_UNSURE : OSY_LBODY_SAME;

@@ -12,7 +12,8 @@ struct check {
 	const struct osy_lfile *file;
 	bool told_sum, seen, same;
 	int64_t changed;
-	bool any; /* one that is the same will do, be there others as well */
+	bool any;    /* one that is the same will do, be there others as well */
+	bool unread; /* its body could not be read */
 	struct osy_id id;
 	int64_t size;
 	char sum[40];
@@ -21,7 +22,8 @@ struct check {
 static enum osy_code on_checked_row(const struct osy_str *values, void *arg, struct osy_err *err)
 {
 	struct check *check = arg;
-	struct osy_str told = osy_lfile_plain(values[2]);
+	bool sized = osy_lfile_tells_size(check->file->batch);
+	struct osy_str told = osy_lfile_plain(values[1]);
 	struct osy_str sum = check->told_sum ? told : OSY_STR_NULL;
 	struct osy_err ignored = OSY_ERR_NONE;
 
@@ -29,10 +31,10 @@ static enum osy_code on_checked_row(const struct osy_str *values, void *arg, str
 	if (check->any && check->same)
 		return OSY_OK;
 	check->seen = values[0].p && osy_id_parse_json(values[0], &check->id);
-	check->size = -1;
+	check->size = sized ? -1 : check->file->size;
 	check->changed = told.p && !check->told_sum ? osy_wall_parse(told.p, told.len) : 0;
-	if (values[1].p)
-		(void)!osy_parse_i64(values[1], 0, INT64_MAX, &check->size, &ignored);
+	if (sized && values[2].p)
+		(void)!osy_parse_i64(values[2], 0, INT64_MAX, &check->size, &ignored);
 	snprintf(check->sum, sizeof(check->sum), "%.*s", (int)(sum.len < 39 ? sum.len : 39),
 		sum.p ? sum.p : "");
 	check->same = check->size == check->file->size &&
@@ -53,7 +55,13 @@ static void settle(struct osy_lfile *file, const struct check *check)
 	row->target = file->made; /* mapped in any case: a retry sends the body again */
 	if (check->seen && check->same && !check->told_sum)
 		osy_lfile_note(file, file->sum, check->changed);
-	if (!check->seen || !check->same) {
+	if (check->unread) {
+		osy_load_fail(batch, file->row, OSY_FAIL_FILE_DIFFERS, OSY_STR(""),
+			"%s was sent with %lld bytes (MD5 %s) and is there, but the target did not "
+			"give its file back to be compared; retry the run's failures to compare it "
+			"again",
+			id, (long long)file->size, file->sum);
+	} else if (!check->seen || !check->same) {
 		osy_load_fail(batch, file->row, OSY_FAIL_FILE_DIFFERS, OSY_STR(""),
 			"%s was sent with %lld bytes (MD5 %s), but the target has %lld%s%s%s; "
 			"retry the run's failures to send it again",
@@ -68,8 +76,9 @@ void osy_lfile_verified(struct osy_lfile *file)
 {
 	struct check check = {.file = file,
 		.seen = true,
+		.unread = !file->theirs[0],
 		.same = strcmp(file->sum, file->theirs) == 0,
-		.size = file->size,
+		.size = file->their_size,
 		.changed = file->their_change};
 
 	snprintf(check.sum, sizeof(check.sum), "%s", file->theirs);
@@ -79,7 +88,8 @@ void osy_lfile_verified(struct osy_lfile *file)
 static void checked(struct osy_lfile *file, const struct check *check)
 {
 	file->their_change = check->changed;
-	if (check->same && !check->told_sum && file->batch->object->file->verify)
+	if (check->same && !check->told_sum &&
+		(file->batch->object->file->verify || !osy_lfile_tells_size(file->batch)))
 		file->phase = OSY_FILE_VERIFY;
 	else
 		settle(file, check);
@@ -130,10 +140,13 @@ static size_t names_of(const struct osy_lfile *file, const char **ret)
 {
 	const struct osy_spec_object *object = file->batch->object;
 
-	ret[0] = file->asks == OSY_FILE_DOCUMENT ? "ContentDocumentId" : "Id";
-	ret[1] = object->fields[object->file->size].target;
 	int told = object->file->sum < 0 ? object->file->changed : object->file->sum;
-	ret[2] = object->fields[told].target;
+
+	ret[0] = file->asks == OSY_FILE_DOCUMENT ? "ContentDocumentId" : "Id";
+	ret[1] = object->fields[told].target;
+	if (!osy_lfile_tells_size(file->batch))
+		return 2;
+	ret[2] = object->fields[object->file->size].target;
 	return 3;
 }
 
@@ -151,6 +164,7 @@ static void answered(struct osy_lfile *file, const struct check *check)
 	case OSY_FILE_HASH_SOURCE:
 	case OSY_FILE_VERIFY:
 	case OSY_FILE_BEFORE:
+	case OSY_FILE_MEASURE:
 	case OSY_FILE_READING:
 	case OSY_FILE_READY:
 	case OSY_FILE_STREAMING:
@@ -223,9 +237,9 @@ void osy_lfile_look(struct osy_lfile *file)
 
 	file->asks = file->phase;
 	id_of(file, id);
-	(void)names_of(file, names);
-	osy_buf_addf(&soql, "SELECT %s,%s,%s FROM %s WHERE ", names[0], names[1], names[2],
-		file->batch->object->target);
+	size_t count = names_of(file, names);
+	osy_buf_addf(&soql, "SELECT %s,%s%s%s FROM %s WHERE ", names[0], names[1],
+		count > 2 ? "," : "", count > 2 ? names[2] : "", file->batch->object->target);
 	if (file->asks == OSY_FILE_LOOKING)
 		ask_since(file, id, &soql);
 	else

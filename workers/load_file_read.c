@@ -23,7 +23,8 @@ static bool on_piece(struct osy_http_call *call, struct osy_str piece, void *arg
 	struct osy_lfile *file = arg;
 
 	file->from = call;
-	if (file->err.code || file->got + (int64_t)piece.len > file->size) {
+	if (file->err.code ||
+		(file->size >= 0 && file->got + (int64_t)piece.len > file->size)) {
 		file->got += (int64_t)piece.len; /* more than it should be: told at its end */
 		return true;
 	}
@@ -58,6 +59,8 @@ static enum osy_code judge(struct osy_lfile *file, const struct osy_sf_reply *re
 		file->err = reply->err;
 		return reply->code;
 	}
+	if (file->size < 0)
+		file->size = file->got;
 	if (file->got != file->size)
 		return osy_fail_from(&file->err, OSY_E_INVALID, "file",
 			"the source says that the file has %lld bytes, and sent %lld",
@@ -77,7 +80,10 @@ static void on_read(struct osy_sf_reply *reply, void *arg)
 	osy_lfile_read_over(file, reply);
 	file->whole = judge(file, reply) == OSY_OK;
 	if (file->hashes && file->whole) {
-		osy_lfile_source_hashed(file);
+		if (file->measures)
+			osy_lfile_source_measured(file);
+		else
+			osy_lfile_source_hashed(file);
 		return;
 	}
 	if (file->phase == OSY_FILE_READING)
@@ -106,7 +112,8 @@ static enum osy_code start(struct osy_lfile *file, struct osy_err *err)
 	file->whole = false;
 	osy_md5_free(file->md5);
 	file->md5 = osy_md5_new();
-	file->hashes = file->phase == OSY_FILE_HASH_SOURCE;
+	file->measures = file->phase == OSY_FILE_MEASURE;
+	file->hashes = file->measures || file->phase == OSY_FILE_HASH_SOURCE;
 	file->phase = OSY_FILE_READING;
 	osy_lfile_read_began(file);
 	return OSY_OK;
@@ -114,6 +121,8 @@ static enum osy_code start(struct osy_lfile *file, struct osy_err *err)
 
 void osy_lfile_read_now(struct osy_lfile *file)
 {
+	if (file->size < 0 && file->phase != OSY_FILE_HASH_SOURCE)
+		file->phase = OSY_FILE_MEASURE;
 	if (start(file, &file->err))
 		file->phase = OSY_FILE_READY;
 }

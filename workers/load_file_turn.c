@@ -179,6 +179,7 @@ static void turn(struct osy_lfile *file)
 		if (osy_budget_may_start(osy_load_source_of(loader, file->run)->budget))
 			osy_lfile_read_now(file);
 		break;
+	case OSY_FILE_MEASURE:
 	case OSY_FILE_READING:
 	case OSY_FILE_ASKING:
 		break;
@@ -253,7 +254,8 @@ void osy_file_send(struct osy_lbatch *batch)
 	run->refs++;
 	file->row = batch->order[batch->starts[batch->next_collection]];
 	file->size = osy_lfile_size(batch, batch->rows[file->row].values);
-	file->size = file->size < 0 ? 0 : file->size;
+	if (file->size < 0 && osy_lfile_tells_size(batch))
+		file->size = 0;
 	file->next = loader->files;
 	loader->files = file;
 	begin(file);

@@ -4,6 +4,7 @@
   files.py URL attach PARENT BYTES NAME ...   attachments of the first record of an object
   files.py URL change OBJECT NAME BYTES ...   other bodies
   files.py URL touch OBJECT NAME              the record alone
+  files.py URL remove OBJECT NAME
   files.py URL publish PARENT BYTES TITLE ... files, published at the first record of an object
   files.py URL version TITLE BYTES ...        new versions of files
   files.py URL versions TITLE                 the numbers of a file's versions
@@ -11,6 +12,8 @@
   files.py URL unlink TITLE PARENT
   files.py URL document FOLDER BYTES NAME ... documents
   files.py URL folders                        where documents lie
+  files.py URL quote QUOTE BYTES NAME ...     documents of a quote; NAME says what bytes they are of
+  files.py URL quotes                         the names that the org gave them, and what of a file it made of each
 """
 import json
 import random
@@ -19,7 +22,7 @@ import urllib.parse
 import urllib.request
 
 ROOT = "/services/data/v60.0/"
-BODY = {"Attachment": "Body", "Document": "Body", "ContentVersion": "VersionData"}
+BODY = {"Attachment": "Body", "Document": "Body", "ContentVersion": "VersionData", "QuoteDocument": "Document"}
 
 
 class Org:
@@ -66,7 +69,12 @@ def change(org, kind, *args):
 
 def touch(org, kind, name):
     record = org.query("SELECT Id FROM %s WHERE Name = '%s'" % (kind, name))[0]["Id"]
-    org.call("PATCH", "sobjects/%s/%s" % (kind, record), json.dumps({"Name": name}).encode())
+    fields = {"Status": "Queued"} if kind == "QuoteDocument" else {"Name": name}
+    org.call("PATCH", "sobjects/%s/%s" % (kind, record), json.dumps(fields).encode())
+
+
+def remove(org, kind, name):
+    org.call("DELETE", "sobjects/%s/%s" % (kind, org.query("SELECT Id FROM %s WHERE Name = '%s'" % (kind, name))[0]["Id"]))
 
 
 def document_of(org, title):
@@ -109,6 +117,17 @@ def document(org, *args):
 def folders(org):
     rows = org.query("SELECT Name, FolderId, Folder.Name FROM Document ORDER BY Name")
     print(*["%s:%s" % (r["Name"], "own" if r["FolderId"].startswith("005") else r["Folder"]["Name"]) for r in rows])
+
+
+def quote(org, *args):
+    for name, size, text in zip(args[::3], args[1::3], args[2::3]):
+        record = org.query("SELECT Id FROM Quote WHERE Name = '%s'" % name)[0]["Id"]
+        org.form("POST", "sobjects/QuoteDocument", {"QuoteId": record, "Status": "Completed"}, "Document", body_of(int(size), text))
+
+
+def quotes(org):
+    rows = org.query("SELECT Name, Status, ContentVersionDocument.ContentSize FROM QuoteDocument ORDER BY Name")
+    print(*["%s:%s:%d" % (r["Name"].replace(" ", "-"), r["Status"], r["ContentVersionDocument"]["ContentSize"]) for r in rows])
 
 
 def versions(org, title):

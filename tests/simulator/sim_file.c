@@ -6,6 +6,8 @@
 
 #include <openssl/evp.h>
 
+#include "sim_number.h"
+
 /* ---- Forms of two parts: the fields as JSON, and the bytes ---- */
 
 static struct sim_str sim_boundary(struct sim_req *req)
@@ -100,8 +102,10 @@ const struct sim_json *sim_form_json(struct sim_req *req, struct sim_resp *resp)
 void sim_row_blob(struct sim_req *req, struct sim_resp *resp)
 {
 	struct sim_object *o = sim_req_object(req, resp, req->part[0]);
-	bool version = sim_findi(req->path, SIM_S("/VersionData"));
-	const struct sim_field *f = o ? sim_field_named(o, version ? "VersionData" : "Body") : NULL;
+	const char *name = sim_findi(req->path, SIM_S("/VersionData")) ? "VersionData"
+			   : sim_is(req->part[0], "QuoteDocument")      ? "Document"
+									: "Body";
+	const struct sim_field *f = o ? sim_field_named(o, name) : NULL;
 	struct sim_str s = {NULL, 0};
 	struct sim_rec *r;
 	uint64_t oid;
@@ -316,6 +320,85 @@ bool sim_check_link(struct sim_work *w)
 		return sim_row_fail(w->t, w->row, "DUPLICATE_VALUE", "ContentDocumentId",
 			"A document link already exists for this entity and document");
 	return true;
+}
+
+/* ---- Documents of quotes: bytes go in, and the org makes name, number and a file of them ---- */
+
+bool sim_check_quote_document(struct sim_work *w)
+{
+	if (w->old || w->t->seed)
+		return true;
+	if (sim_work_ref(w, "ContentVersionDocumentId") ||
+		sim_work_text(w, "DocumentTemplate").len)
+		return sim_row_fail(
+			w->t, w->row, "UNKNOWN_EXCEPTION", NULL, "unexpected metadata: []");
+	if (!sim_work_text(w, "Document").len)
+		return sim_row_fail(w->t, w->row, "UNKNOWN_EXCEPTION", NULL,
+			"An unexpected error occurred: a quote document needs its Document");
+	return true;
+}
+
+static int sim_documents_of(const struct sim_work *w)
+{
+	const struct sim_field *f = sim_field_named(w->obj, "QuoteId");
+	uint64_t at = 0;
+	int n = 0;
+
+	while ((at = sim_index_next(w->obj->store, f->index, sim_work_text(w, "QuoteId"), at)))
+		n++;
+	return n;
+}
+
+static struct sim_val sim_true_val(const struct sim_object *o, const char *name)
+{
+	return (struct sim_val){.field = sim_field_named(o, name)->idx, .s = {"t", 1}};
+}
+
+/* the version, in a document of its own that is linked to the quote */
+static uint64_t sim_put_quote_file(struct sim_work *w, struct sim_str name)
+{
+	struct sim_object *version = sim_named(w, "ContentVersion");
+	struct sim_object *document = sim_named(w, "ContentDocument");
+	uint64_t vid = sim_oid(version->idx, sim_store_new_serial(version->store));
+	uint64_t did = sim_oid(document->idx, sim_store_new_serial(document->store));
+	struct sim_str data = sim_work_text(w, "Document");
+	double size = (double)sim_raw_len(data);
+	struct sim_arena *a = w->t->arena;
+	const struct sim_val of_version[] = {sim_ref_val(w, version, "ContentDocumentId", did),
+		sim_true_val(version, "IsLatest"), sim_text_val(w, version, "Title", name),
+		sim_text_val(w, version, "PathOnClient", name),
+		sim_text_val(w, version, "VersionNumber", SIM_S("1")),
+		sim_text_val(w, version, "VersionData", data),
+		sim_val_num(a, sim_field_named(version, "ContentSize"), size),
+		sim_text_val(w, version, "Checksum", sim_md5(a, sim_base64_decode(a, data))),
+		sim_ref_val(w, version, "OwnerId", w->t->user)};
+	const struct sim_val of_document[] = {sim_text_val(w, document, "Title", name),
+		sim_ref_val(w, document, "LatestPublishedVersionId", vid),
+		sim_ref_val(w, document, "OwnerId", w->t->user),
+		sim_val_num(a, sim_field_named(document, "ContentSize"), size)};
+
+	sim_put_other(w, version, vid, NULL, of_version, SIM_COUNT(of_version));
+	sim_put_other(w, document, did, NULL, of_document, SIM_COUNT(of_document));
+	sim_link(w, did, sim_work_ref(w, "QuoteId"), "V");
+	return vid;
+}
+
+void sim_derive_quote_document(struct sim_work *w)
+{
+	uint64_t quote = sim_work_ref(w, "QuoteId");
+	const struct sim_rec *r = sim_find(w->t->org, quote);
+	const struct sim_object *o = sim_named(w, "Quote");
+	struct sim_str name = {NULL, 0}, total = {NULL, 0};
+
+	if (w->old || !r || w->t->seed)
+		return;
+	sim_rec_get(r, sim_field_named(o, "Name")->idx, &name, NULL);
+	sim_rec_get(r, sim_field_named(o, "GrandTotal")->idx, &total, NULL);
+	name = sim_cstr(sim_arena_fmt(
+		w->t->arena, "%.*s_V%d.pdf", SIM_P(name), sim_documents_of(w) + 1));
+	sim_put_text(w, "Name", name);
+	sim_put_num(w, "GrandTotal", total.len ? sim_num_value(total) : 0);
+	sim_put_ref(w, "ContentVersionDocumentId", sim_put_quote_file(w, name));
 }
 
 bool sim_check_attachment(struct sim_work *w)

@@ -1,5 +1,5 @@
 /*
- * Files: Attachment, Document, ContentVersion with its document and links.
+ * Files: Attachment, Document, ContentVersion with its document and links, QuoteDocument.
  */
 #ifndef SIM_FILE_H
 #define SIM_FILE_H
@@ -18,6 +18,8 @@ void sim_derive_version(struct sim_work *w);
 bool sim_check_attachment(struct sim_work *w);
 bool sim_check_version(struct sim_work *w);
 bool sim_check_link(struct sim_work *w);
+bool sim_check_quote_document(struct sim_work *w);
+void sim_derive_quote_document(struct sim_work *w);
 /* of a query call: links are found by their document or by what they link to alone */
 struct sim_query *sim_soql_parse_call(
 	struct sim_org *org, struct sim_arena *a, struct sim_str text, struct sim_err *err);

@@ -155,6 +155,7 @@ static const struct sim_route {
 	{"DELETE", "sobjects/*/*", sim_row_delete},
 	{"GET", "sobjects/*/*/Body", sim_row_blob},
 	{"GET", "sobjects/*/*/VersionData", sim_row_blob},
+	{"GET", "sobjects/*/*/Document", sim_row_blob},
 	{"GET", "sobjects/*/*/*", sim_row_get_ext},
 	{"PATCH", "sobjects/*/*/*", sim_row_upsert},
 	{"DELETE", "sobjects/*/*/*", sim_row_delete_ext},

@@ -361,6 +361,7 @@ static const struct sim_special {
 	{"Document", NULL, sim_derive_document},
 	{"ContentVersion", sim_check_version, sim_derive_version},
 	{"ContentDocumentLink", sim_check_link, NULL},
+	{"QuoteDocument", sim_check_quote_document, sim_derive_quote_document},
 };
 
 static const struct sim_special *sim_special_of(const struct sim_object *o)

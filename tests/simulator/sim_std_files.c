@@ -5,7 +5,7 @@
 
 #define SIM_LINKED                                                                           \
 	"Account|Asset|Campaign|Case|Contact|Contract|Event|Lead|Opportunity|Order|Product2" \
-	"|Task|User"
+	"|Quote|Task|User"
 
 static const struct sim_def_field sim_folder[] = {
 	SIM_HEAD,
@@ -83,6 +83,21 @@ static const struct sim_def_field sim_contentdocumentlink[] = {
 	{"Visibility", SIM_T_PICKLIST, 40, 0, "cunR", 0, 0, "AllUsers;InternalUsers;SharedUsers"},
 };
 
+static const struct sim_def_field sim_quotedocument[] = {
+	SIM_HEAD,
+	{"Name", SIM_T_STRING, 270, 0, "NI"},
+	{"QuoteId", SIM_T_REFERENCE, 0, 0, "cMV", "Quote", "Quote>QuoteDocuments"},
+	{"Document", SIM_T_BASE64, 0, 0, "cn"},
+	{"ContentVersionDocumentId", SIM_T_REFERENCE, 0, 0, "cun", "ContentVersion",
+		"ContentVersionDocument"},
+	{"DocumentTemplate", SIM_T_STRING, 255, 0, "cn"},
+	{"Status", SIM_T_PICKLIST, 40, 0, "cundR", 0, 0,
+		"*None;In Progress;Queued;Generating;Completed;Failed"},
+	{"Discount", SIM_T_PERCENT, 5, 2, "n"},
+	{"GrandTotal", SIM_T_CURRENCY, 18, 2, "n"},
+	SIM_AUDIT,
+};
+
 #define SIM_OBJECT(n, l, p, k, f, t)           \
 	{                                      \
 		n, l, p, k, f, t, SIM_COUNT(t) \
@@ -96,5 +111,6 @@ const struct sim_def_object sim_std_files[] = {
 		sim_contentversion),
 	SIM_OBJECT("ContentDocumentLink", "Content Document Link", "Content Document Links", "06A",
 		"n", sim_contentdocumentlink),
+	SIM_OBJECT("QuoteDocument", "Quote PDF", "Quote PDFs", "0QD", "", sim_quotedocument),
 };
 const size_t sim_std_files_count = SIM_COUNT(sim_std_files);

@@ -309,6 +309,24 @@ static const struct sim_def_field sim_orderitem[] = {
 	SIM_KEYS,
 };
 
+static const struct sim_def_field sim_quote[] = {
+	SIM_HEAD,
+	{"Name", SIM_T_STRING, 255, 0, "cuN"},
+	{"QuoteNumber", SIM_T_STRING, 30, 0, "dIA", 0, 0, "{00000000}"},
+	{"OpportunityId", SIM_T_REFERENCE, 0, 0, "cMLV", "Opportunity", "Opportunity>Quotes"},
+	{"Pricebook2Id", SIM_T_REFERENCE, 0, 0, "cun", "Pricebook2", "Pricebook2>Quotes"},
+	{"ContactId", SIM_T_REFERENCE, 0, 0, "cun", "Contact", "Contact>Quotes"},
+	{"Status", SIM_T_PICKLIST, 40, 0, "cun", 0, 0, "Draft;In Review;Presented;Accepted;Denied"},
+	{"ExpirationDate", SIM_T_DATE, 0, 0, "cun"},
+	{"Description", SIM_T_TEXTAREA, 32000, 0, "cunf"},
+	{"Discount", SIM_T_PERCENT, 5, 2, "n"},
+	{"Tax", SIM_T_CURRENCY, 18, 2, "cun"},
+	{"ShippingHandling", SIM_T_CURRENCY, 18, 2, "cun"},
+	{"GrandTotal", SIM_T_CURRENCY, 18, 2, "nF", 0, 0, "Tax + ShippingHandling"},
+	SIM_AUDIT,
+	SIM_KEYS,
+};
+
 /* Flags: c not createable, u not updateable, d not deletable, r not replicateable, s setup. */
 #define SIM_OBJECT(n, l, p, k, f, t)           \
 	{                                      \
@@ -327,6 +345,7 @@ const struct sim_def_object sim_std_sales[] = {
 		sim_pricebookentry),
 	SIM_OBJECT("OpportunityLineItem", "Opportunity Product", "Opportunity Product", "00k", "",
 		sim_opportunitylineitem),
+	SIM_OBJECT("Quote", "Quote", "Quotes", "0Q0", "", sim_quote),
 	SIM_OBJECT("Campaign", "Campaign", "Campaigns", "701", "", sim_campaign),
 	SIM_OBJECT("CampaignMember", "Campaign Member", "Campaign Members", "00v", "n",
 		sim_campaignmember),

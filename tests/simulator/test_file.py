@@ -42,6 +42,25 @@ class Files(Base):
         self.assertEqual((status, data[0]["errorCode"]), (400, "INVALID_MULTIPART_REQUEST"))
         self.assertEqual(self.org.soql("SELECT Id FROM ContentVersion")["totalSize"], 0)
 
+    def test_documents_of_quotes(self):
+        account = self.org.new("Account", Name="x")
+        deal = self.org.new("Opportunity", Name="d", AccountId=account, StageName="Prospecting", CloseDate="2027-01-01")
+        quote = self.org.new("Quote", Name="Offer", OpportunityId=deal, Tax=5)
+        for number, body in ((1, BYTES), (2, b"two")):
+            status, _, data = self.form("POST", "/sobjects/QuoteDocument", {"QuoteId": quote, "Status": "Completed"}, "Document", body)
+            self.assertEqual(status, 201, data)
+            row = self.org.soql("SELECT Id, Name, Document, GrandTotal, ContentVersionDocument.Checksum FROM QuoteDocument WHERE Id = '%s'" %
+                                data["id"])["records"][0]
+            self.assertEqual((row["Name"], row["GrandTotal"]), ("Offer_V%d.pdf" % number, 5))
+            self.assertEqual(self.org.call("GET", row["Document"])[2], body)
+            self.assertEqual(row["ContentVersionDocument"]["Checksum"], hashlib.md5(body).hexdigest())
+        made = self.org.soql("SELECT Id FROM ContentVersion WHERE Title = 'Offer_V1.pdf'")["records"][0]["Id"]
+        for fields, body in (({}, b""), ({"ContentVersionDocumentId": made}, b"x"), ({"DocumentTemplate": "0EH000000000001"}, b"x")):
+            status, _, data = self.form("POST", "/sobjects/QuoteDocument", dict({"QuoteId": quote}, **fields), "Document", body)
+            self.assertEqual((status, data[0]["errorCode"]), (400, "UNKNOWN_EXCEPTION"))
+        status, _, data = self.form("PATCH", "/sobjects/QuoteDocument/" + row["Id"], {}, "Document", b"other")
+        self.assertEqual((status, data[0]["errorCode"]), (400, "INVALID_FIELD_FOR_INSERT_UPDATE"))
+
     def test_versions(self):
         first = self.version()
         self.assertEqual((first["VersionNumber"], first["IsLatest"], first["ContentSize"], first["FileExtension"]),

@@ -33,7 +33,7 @@ static enum osy_lbody_is compare(
 	struct osy_lcolumn columns[] = {
 		{&fields[0], -1}, {&fields[1], -1}, {&fields[2], -1}, {&fields[3], -1}};
 	struct osy_spec_file file = {
-		.body = 0, .size = 1, .changed = 2, .sum = source.sum ? 3 : -1, .document = -1};
+		.body = 0, .size = source.size ? 1 : -1, .changed = 2, .sum = source.sum ? 3 : -1, .document = -1};
 	struct osy_spec_object object = {.fields = fields, .file = &file};
 	struct osy_lbatch batch = {.object = &object, .columns = columns, .column_count = 4};
 	struct osy_str values[] = {osy_str("\"/x\""), osy_str(source.size), osy_str(source.changed),
@@ -98,10 +98,31 @@ static void by_stamps(void **state)
 			cases[i].is);
 }
 
+/* Where no record tells a size, nothing but what is known of both makes them the same. */
+static void without_size(void **state)
+{
+	(void)state;
+	assert_int_equal(compare((struct side){NULL, AT("01"), NULL},
+				 (struct side){NULL, AT("02"), NULL}, NULL, NULL),
+		OSY_LBODY_UNSURE);
+	assert_int_equal(compare((struct side){NULL, AT("03"), NULL},
+				 (struct side){NULL, AT("02"), NULL}, NULL, NULL),
+		OSY_LBODY_UNSURE);
+	assert_int_equal(compare((struct side){NULL, AT("01"), NULL},
+				 (struct side){NULL, AT("02"), NULL}, AT("01"), AT("02")),
+		OSY_LBODY_SAME);
+	assert_int_equal(compare((struct side){NULL, AT("01"), NULL},
+				 (struct side){NULL, AT("04"), NULL}, AT("01"), AT("02")),
+		OSY_LBODY_UNSURE);
+	assert_int_equal(compare((struct side){NULL, AT("03"), NULL},
+				 (struct side){NULL, AT("02"), NULL}, AT("01"), AT("02")),
+		OSY_LBODY_UNSURE);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(by_checksum), cmocka_unit_test(by_stamps)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(by_checksum),
+		cmocka_unit_test(by_stamps), cmocka_unit_test(without_size)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,7 +109,7 @@ struct osy_spec_child {
  * in a batch is only where the body can be read. */
 struct osy_spec_file {
 	int body;	   /* type OSY_T_BASE64 */
-	int size;	   /* bytes of the body; not written */
+	int size;	   /* bytes of the body; not written. -1: no record tells it */
 	int sum;	   /* its MD5 in hex digits; not written */
 	int changed;	   /* when it was last changed, where there is no sum; not written */
 	int document;	   /* what the record is a version of; not written as other lookups are */

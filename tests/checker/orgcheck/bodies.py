@@ -2,7 +2,7 @@
 orgs piece by piece; nothing of them is kept but length and hash."""
 from . import rest, values
 
-BODY = {"Attachment": "Body", "Document": "Body", "ContentVersion": "VersionData"}
+BODY = {"Attachment": "Body", "Document": "Body", "ContentVersion": "VersionData", "QuoteDocument": "Document"}
 LATEST = "IsLatest = true"
 
 
@@ -26,6 +26,8 @@ def apply(objects, make, every, users):
     if versions and "ContentDocument" not in by_name:
         objects.append(make("ContentDocument"))
         by_name["ContentDocument"] = objects[-1]
+    if "QuoteDocument" in by_name:  # which the org makes of the body by itself, and refuses to be told
+        by_name["QuoteDocument"].exclude.update(("ContentVersionDocumentId", "DocumentTemplate"))
     latest = None if every else LATEST
     chosen = versions and versions.where
     if versions:
