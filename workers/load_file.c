@@ -142,6 +142,12 @@ struct osy_str osy_lfile_document(const struct osy_lbatch *batch, const struct o
 	return osy_is_left_out(id) ? OSY_STR_NULL : id;
 }
 
+bool osy_file_waits(const struct osy_lbatch *batch)
+{
+	return batch->step == OSY_STEP_READY && batch->object && batch->object->file &&
+	       !osy_lfile_tells_size(batch) && osy_load_has_aside(batch->load);
+}
+
 bool osy_file_is_next(const struct osy_lbatch *batch)
 {
 	unsigned c = batch->next_collection;

@@ -35,6 +35,8 @@ bool osy_file_known(struct osy_lbatch *batch);
 bool osy_file_differs(const struct osy_lbatch *batch, const struct osy_lrow *row);
 /* Whether the row's action writes a body. */
 bool osy_file_is_sent(const struct osy_lbatch *batch, const struct osy_lrow *row);
+/* Files that nothing but their bodies tells apart: one of a lane is in doubt at most. */
+bool osy_file_waits(const struct osy_lbatch *batch);
 /* One that is larger than the template allows fails. */
 void osy_file_check(struct osy_lbatch *batch, unsigned row);
 /* Whether the next collection of the batch is a file; and its transfer begins. */

@@ -212,6 +212,14 @@ void osy_lfile_look_or_read(struct osy_lfile *file)
 	file->phase = OSY_FILE_LOOKING;
 }
 
+/* Whether an update has to know first whether the bodies are the same. */
+static bool is_hashed(const struct osy_lbatch *batch, const struct osy_lrow *row)
+{
+	return osy_lfile_is_fixed(batch) ||
+	       (row->before && !row->was_update &&
+		       osy_lfile_body_is(batch, row) == OSY_LBODY_UNSURE);
+}
+
 /* What comes first. */
 static void begin(struct osy_lfile *file)
 {
@@ -227,8 +235,7 @@ static void begin(struct osy_lfile *file)
 		}
 		file->before = row->target; /* a former owner knew it */
 		file->phase = OSY_FILE_DOCUMENT;
-	} else if (row->action == OSY_ACT_UPDATE && row->before && !row->was_update &&
-		   osy_lfile_body_is(batch, row) == OSY_LBODY_UNSURE) {
+	} else if (row->action == OSY_ACT_UPDATE && is_hashed(batch, row)) {
 		file->phase = OSY_FILE_HASH_TARGET;
 	} else if (osy_lfile_follows(batch, file->row)) {
 		file->phase = OSY_FILE_BEFORE;

@@ -1,5 +1,5 @@
 /* Whose turn it is: which batches of a lane may be sent, and which wait to share a request. */
-#include "load_internal.h"
+#include "load_file.h"
 
 #include "osy/banned.h"
 
@@ -64,7 +64,7 @@ bool osy_load_may_write(const struct osy_lbatch *batch)
 		return false;
 	if (batch == load->late)
 		return !any_writes(load) && !osy_load_bulk_gathers(load);
-	if (writes(load->late))
+	if (writes(load->late) || osy_file_waits(batch))
 		return false;
 	if (osy_load_goes_bulk(batch))
 		return batch == load->first;

@@ -96,5 +96,5 @@ run=$(create_run both)
 unlike=$(orgsync run scan "$run")
 ok $([[ $unlike != *"of its own"* ]]; echo $?) "it does not"
 runs "the run goes through" orgsync run start "$run" --wait
-is "$(totals "$run")" "[3, 0, 9, 0, 0]" "and brings the other file, its document known, and the two documents of quotes that were missing"
+is "$(totals "$run")" "[3, 0, 10, 0, 0]" "and brings the other file, its document known, and the two documents of quotes that were missing"
 e2e_end

@@ -42,7 +42,7 @@ start() { # a run into an empty target
 	orgsync run start "$RUN" >/dev/null || bail "the run does not start"
 }
 whole() { # NAME
-	runs "$1: the run ends" wait_ended "$RUN" 120
+	runs "$1: the run ends" wait_ended "$RUN" 60
 	is "$(run_get "$RUN" 'd["state"], d["totals"]["failed"]')" "('Synced', 0)" "$1: Synced, and nothing has failed"
 	is "$(curl -sf "$DST/__sim/count" | json 'd["QuoteDocument"]')" 5 "$1: each document once"
 	runs "$1: the checker finds all of them whole" check_orgs "$RUN" --template "$T/quotes.yaml"
@@ -67,9 +67,30 @@ start '{"match": "POST v60.0/sobjects/QuoteDocument", "kind": "drop-after", "cou
 whole "lost replies"
 start '{"match": "POST v60.0/sobjects/QuoteDocument", "kind": "slow-commit", "ms": 1000, "count": 2}'
 whole "made late"
+for _ in 1 2 3; do # the one behind it is lost too, and is not taken for it
+	start '[{"match": "POST v60.0/sobjects/QuoteDocument", "kind": "slow-commit", "ms": 900, "count": 1},
+		{"match": "POST v60.0/sobjects/QuoteDocument", "kind": "drop-after", "count": 2}]'
+	whole "one made late, and two lost"
+done
 start '{"match": "GET /sobjects/QuoteDocument", "kind": "cut-body", "count": 2}'
 whole "bodies that are cut when they are read back"
 curl -sf -d '{"match": "GET /sobjects/QuoteDocument", "kind": "cut-body", "count": 3}' "$SRC/__sim/faults" >/dev/null
 start
 whole "bodies that are cut when they are measured or sent"
+
+# ---- an update --------------------------------------------------------------------------------------------------------------
+kill9 "$WORKER_PID"
+for at in after_intent after_reply; do
+	files "$SRC" touch QuoteDocument Second_V2.pdf || bail "no change"
+	ORGSYNC_FAILPOINTS=worker.$at=kill@1 worker one
+	one=$WORKER_PID
+	curl -sf -X DELETE "$SRC/__sim/faults" >/dev/null
+	RUN=$(create_run quotes)
+	orgsync run start "$RUN" >/dev/null || bail "the run does not start"
+	runs "an update killed at $at: the worker dies" wait_for 60 dead "$one"
+	wait "$one" 2>/dev/null
+	worker two
+	whole "an update killed at $at"
+	kill9 "$WORKER_PID"
+done
 e2e_end
