@@ -301,6 +301,10 @@ static bool sim_set_one(struct sim_settings *set, const struct sim_json *v)
 	for (size_t i = 0; i < SIM_COUNT(sim_numbers); i++)
 		if (sim_is(v->key, sim_numbers[i].key) && v->type == SIM_J_NUM)
 			return sim_to_i64(v->text, (int64_t *)((char *)set + sim_numbers[i].at));
+	if (sim_is(v->key, "assignTo") && v->type == SIM_J_STR && v->text.len <= 18) {
+		snprintf(set->assign_to, sizeof(set->assign_to), "%.*s", SIM_P(v->text));
+		return true;
+	}
 	for (size_t i = 0; i < SIM_COUNT(sim_doubles_names); i++)
 		if (sim_is(v->key, "csvDoubles") && v->type == SIM_J_STR &&
 			sim_is(v->text, sim_doubles_names[i])) {
@@ -330,7 +334,8 @@ static void sim_a_settings(struct sim_req *req, struct sim_resp *resp)
 	for (size_t i = 0; i < SIM_COUNT(sim_numbers); i++)
 		sim_buf_fmt(&resp->body, ",\"%s\":%lld", sim_numbers[i].key,
 			(long long)*(int64_t *)((char *)set + sim_numbers[i].at));
-	sim_buf_fmt(&resp->body, ",\"csvDoubles\":\"%s\"}", sim_doubles_names[set->csv_doubles]);
+	sim_buf_fmt(&resp->body, ",\"csvDoubles\":\"%s\",\"assignTo\":\"%s\"}",
+		sim_doubles_names[set->csv_doubles], set->assign_to);
 }
 
 /*

@@ -43,7 +43,8 @@ static void sim_run_rows(struct sim_req *req, struct sim_resp *resp, struct sim_
 		.row = row,
 		.n = n,
 		.all_or_none = all,
-		.allow_save = sim_allows_duplicates(req)};
+		.allow_save = sim_allows_duplicates(req),
+		.assign = sim_assigns(req)};
 
 	if (req->fault_rows) {
 		t.fault = &req->fault_err;

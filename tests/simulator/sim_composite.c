@@ -104,15 +104,17 @@ static void sim_sub_headers(struct sim_req *sub, const struct sim_json *headers)
 		enum sim_header at;
 	} known[] = {{"If-Modified-Since", SIM_H_SINCE}, {"If-Unmodified-Since", SIM_H_UNMODIFIED},
 		{"Sforce-Query-Options", SIM_H_QUERY_OPTIONS},
-		{"Sforce-Duplicate-Rule-Header", SIM_H_DUPLICATES}};
+		{"Sforce-Duplicate-Rule-Header", SIM_H_DUPLICATES},
+		{"Sforce-Auto-Assign", SIM_H_ASSIGN}};
 
 	for (size_t i = 0; i < SIM_COUNT(known); i++) {
 		const struct sim_json *v = sim_json_geti(headers, known[i].name);
 
 		if (v)
 			sub->header[known[i].at] = sim_arena_dup(sub->arena, v->text);
-		else if (known[i].at == SIM_H_DUPLICATES ? sub->org->set.own_headers
-							 : known[i].at != SIM_H_QUERY_OPTIONS)
+		else if (known[i].at == SIM_H_DUPLICATES || known[i].at == SIM_H_ASSIGN
+				 ? sub->org->set.own_headers
+				 : known[i].at != SIM_H_QUERY_OPTIONS)
 			sub->header[known[i].at] = (struct sim_str){NULL, 0};
 	}
 }

@@ -289,6 +289,11 @@ bool sim_allows_duplicates(const struct sim_req *req)
 	return sim_findi(req->header[SIM_H_DUPLICATES], SIM_S("allowSave=true"));
 }
 
+bool sim_assigns(const struct sim_req *req)
+{
+	return !sim_is(req->header[SIM_H_ASSIGN], "FALSE");
+}
+
 /* faults that are a reply of their own; true when it was given */
 static bool sim_fault_reply(struct sim_req *req, struct sim_resp *resp)
 {

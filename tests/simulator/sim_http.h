@@ -20,6 +20,7 @@ enum sim_header {
 	SIM_H_ACCEPT,
 	SIM_H_SOAP_ACTION,
 	SIM_H_DUPLICATES,
+	SIM_H_ASSIGN,
 	SIM_H_COUNT
 };
 
@@ -98,6 +99,7 @@ void sim_req_done(struct sim_req *req);
 void sim_raise(_Atomic uint64_t *most, uint64_t now);
 /* whether a write of the request passes duplicate rules that only alert */
 bool sim_allows_duplicates(const struct sim_req *req);
+bool sim_assigns(const struct sim_req *req); /* assignment rules work */
 /* decides on the faults of a request; NULL when none fires */
 const char *sim_fault_pick(struct sim_req *req, int64_t *ret_ms);
 void sim_fault_add(struct sim_org *org, const struct sim_json *v);

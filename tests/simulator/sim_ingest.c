@@ -29,6 +29,7 @@ static bool sim_ingest_setup(
 			"InvalidJob : Field name provided, does not match an External ID");
 	else if (sim_job_options(resp, j, doc)) {
 		j->ext_field = f ? f->name : NULL;
+		j->assign = sim_json_str(doc, "assignmentRuleId").len > 0;
 		return true;
 	}
 	return false;

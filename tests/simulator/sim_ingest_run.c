@@ -123,6 +123,7 @@ static void sim_ingest_chunk(
 		.row = row,
 		.n = (int)n,
 		.csv = true,
+		.assign = j->assign,
 		.fault = j->fault_err.code ? &j->fault_err : NULL,
 		.fault_share = j->fault_share,
 		.pause_us = pause_us + (int64_t)n * j->org->latency_record_us};

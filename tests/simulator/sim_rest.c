@@ -11,7 +11,8 @@ static void sim_one(struct sim_req *req, struct sim_txn *t, struct sim_row *row)
 		.user = req->user,
 		.row = row,
 		.n = 1,
-		.allow_save = sim_allows_duplicates(req)};
+		.allow_save = sim_allows_duplicates(req),
+		.assign = sim_assigns(req)};
 	if (req->fault_rows) {
 		t->fault = &req->fault_err;
 		t->fault_share = req->fault_share;

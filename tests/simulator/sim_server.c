@@ -54,7 +54,8 @@ static struct sim_req *sim_make_req(
 {
 	static const char *const names[SIM_H_COUNT] = {"Authorization", "Sforce-Query-Options",
 		"Accept-Encoding", "Content-Encoding", "Content-Type", "If-Modified-Since",
-		"If-Unmodified-Since", "Accept", "SOAPAction", "Sforce-Duplicate-Rule-Header"};
+		"If-Unmodified-Since", "Accept", "SOAPAction", "Sforce-Duplicate-Rule-Header",
+		"Sforce-Auto-Assign"};
 	struct sim_arena first = {NULL}, *arena = sim_arena_get(&first, sizeof(*arena));
 	struct sim_req *req;
 

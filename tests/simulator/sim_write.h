@@ -50,6 +50,7 @@ struct sim_txn {
 	int n;
 	bool all_or_none, csv, seed;
 	bool allow_save; /* duplicate rules that only alert are passed */
+	bool assign;	 /* assignment rules work */
 	struct sim_held held;
 	struct sim_undo *undo;
 	bool keep_undo; /* the caller may still roll back what was committed */

@@ -592,6 +592,19 @@ class Rules(Base):
 
 class People(Base):
     """Person accounts; in orgs of their own, for fields that were added stay."""
+    def test_assignment_rules(self):
+        queue = self.org.new("Group", Name="Desk", DeveloperName="Desk", Type="Queue")
+        ours = self.org.soql("SELECT Id FROM User LIMIT 1")["records"][0]["Id"]
+        self.admin("POST", "settings", {"assignTo": queue})
+        row = {"attributes": {"type": "Case"}, "Subject": "s", "OwnerId": ours}
+        def owner(headers):
+            reply = self.org.call("POST", DATA + "/composite/sobjects", json.dumps({"records": [row]}).encode(),
+                                  dict(headers, **{"Content-Type": "application/json"}))[2]
+            return self.org.soql("SELECT OwnerId FROM Case WHERE Id = '%s'" % reply[0]["id"])["records"][0]["OwnerId"]
+        self.assertEqual(owner({"Sforce-Auto-Assign": "FALSE"}), ours)
+        self.assertEqual(owner({"Sforce-Auto-Assign": "TRUE"}), queue)
+        self.assertEqual(owner({}), queue)
+
     def test_person_accounts(self):
         with open(os.path.join(HERE, "person-accounts.json"), encoding="utf-8") as schema:
             self.org.admin("POST", "schema", schema.read())
