@@ -57,6 +57,20 @@ static enum osy_code by_stage(
 	return rc;
 }
 
+/* The lookups of an object to itself, in one text. */
+static void put_own(struct osy_json *item)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf own = OSY_BUF(64 * 1024);
+	const struct osy_json *within = osy_json_get(item, "within");
+
+	for (size_t i = 0; i < osy_json_count(within); i++) {
+		osy_buf_addz(&own, i ? ", " : "");
+		osy_buf_add_str(&own, osy_json_str(osy_json_at(within, i)));
+	}
+	if (own.len)
+		osy_json_put(item, "own", osy_json_new_str(osy_buf_str(&own)));
+}
+
 /* Objects below the one that has selected them, or that they point to. */
 static void print_hierarchy(const struct osy_json *hierarchy)
 {
@@ -64,6 +78,7 @@ static void print_hierarchy(const struct osy_json *hierarchy)
 		{"HIERARCHY", "shown", CLI_TEXT},
 		{"SELECTED", "selected", CLI_COUNT},
 		{"BY", "field", CLI_TEXT},
+		{"WITHIN ITSELF BY", "own", CLI_TEXT},
 		{"RELATED", "related", CLI_FLAG},
 		{NULL, NULL, CLI_TEXT},
 	};
@@ -74,10 +89,11 @@ static void print_hierarchy(const struct osy_json *hierarchy)
 		struct osy_json *item = osy_json_at(hierarchy, i);
 		OSY_AUTO(osy_buf_done) struct osy_buf shown = OSY_BUF(4096);
 		int64_t level = osy_json_get_i64(item, "level", 0);
-		any |= level > 0;
+		any |= level > 0 || osy_json_count(osy_json_get(item, "within")) > 0;
 		osy_buf_addf(&shown, "%*s", (int)(level < 100 ? 2 * level : 200), "");
 		osy_buf_add_str(&shown, osy_json_get_str(item, "object"));
 		osy_json_put(item, "shown", osy_json_new_str(osy_buf_str(&shown)));
+		put_own(item);
 	}
 	if (!any)
 		return;

@@ -1,6 +1,7 @@
 /*
  * The hierarchy: each object below one parent, the one that has selected it, else the one that its
- * writes lock, else the first that its lookups name, and that is not below it.
+ * writes lock, else the first that its lookups name, and that is not below it. And the lookups by
+ * which records of an object are below others of the same object.
  */
 #include <strings.h>
 
@@ -95,8 +96,34 @@ static void place(
 	}
 }
 
-static void write_branch(const struct branch *branches, const struct branch *branch, int level,
-	struct osy_json_writer *w)
+static bool is_within(
+	const struct scan *scan, const struct branch *branch, const struct osy_spec_field *field)
+{
+	for (size_t i = 0; i < field->parent_count; i++) {
+		if (strcasecmp(scan->plan.objects[field->parents[i]].name, branch->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void write_within(
+	const struct scan *scan, const struct branch *branch, struct osy_json_writer *w)
+{
+	const struct osy_spec_object *object = scan->plan.objects;
+
+	while (strcasecmp(object->name, branch->name) != 0)
+		object++;
+	osy_jw_key(w, "within");
+	osy_jw_array(w);
+	for (size_t f = 0; f < object->field_count; f++) {
+		if (is_within(scan, branch, &object->fields[f]))
+			osy_jw_str(w, osy_str(object->fields[f].name));
+	}
+	osy_jw_array_end(w);
+}
+
+static void write_branch(const struct scan *scan, const struct branch *branches,
+	const struct branch *branch, int level, struct osy_json_writer *w)
 {
 	osy_jw_object(w);
 	osy_jw_put_str(w, "object", osy_str(branch->name));
@@ -106,18 +133,19 @@ static void write_branch(const struct branch *branches, const struct branch *bra
 	osy_jw_put_i64(w, "level", level);
 	osy_jw_put_i64(w, "selected", branch->selected);
 	osy_jw_put_bool(w, "related", branch->template->related_parent != NULL);
+	write_within(scan, branch, w);
 	osy_jw_object_end(w);
 }
 
 /* Those below parent, each before its own children. */
-static void write_below(const struct branch *branches, size_t count, int parent, int level,
-	struct osy_json_writer *w)
+static void write_below(const struct scan *scan, const struct branch *branches, size_t count,
+	int parent, int level, struct osy_json_writer *w)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (branches[i].parent != parent)
 			continue;
-		write_branch(branches, &branches[i], level, w);
-		write_below(branches, count, (int)i, level + 1, w);
+		write_branch(scan, branches, &branches[i], level, w);
+		write_below(scan, branches, count, (int)i, level + 1, w);
 	}
 }
 
@@ -131,6 +159,6 @@ void scan_hierarchy(const struct scan *scan, struct osy_json_writer *w)
 		place(scan, branches, count, &branches[i]);
 	osy_jw_key(w, "hierarchy");
 	osy_jw_array(w);
-	write_below(branches, count, -1, 0, w);
+	write_below(scan, branches, count, -1, 0, w);
 	osy_jw_array_end(w);
 }

@@ -218,6 +218,7 @@ void osy_lfile_post(struct osy_lfile *file)
 	struct osy_lbatch *batch = file->batch;
 	const struct osy_lrow *row = &batch->rows[file->row];
 	struct osy_lcall *call = osy_load_call_new(batch, file->loader, file->run, on_sent);
+	struct osy_http_header headers[OSY_LOAD_HEADERS];
 	struct osy_err err = OSY_ERR_NONE;
 	char path[256], type[96], id[19] = "";
 
@@ -230,6 +231,8 @@ void osy_lfile_post(struct osy_lfile *file)
 	struct osy_sf_request request = {.method = id[0] ? "PATCH" : "POST",
 		.path = osy_str(path),
 		.content_type = type,
+		.headers = headers,
+		.header_count = osy_load_headers(batch, headers),
 		.read_body = read_form,
 		.body_size = (int64_t)(file->head.len + strlen(file->tail)) + file->size};
 	call->org = osy_load_org(batch);

@@ -654,6 +654,10 @@ void osy_load_plan(struct osy_lbatch *batch, const struct osy_lbatch *front);
 void osy_load_send(struct osy_loader *loader);
 /* Whether the template passes duplicate rules that only alert. */
 bool osy_load_allows_duplicates(const struct osy_lbatch *batch);
+/* What each call that writes says besides: assignment rules take no record from its owner, not even
+ * one that automation changes on account of it. Into ret[OSY_LOAD_HEADERS]; how many. */
+#define OSY_LOAD_HEADERS 2
+size_t osy_load_headers(const struct osy_lbatch *batch, struct osy_http_header *ret);
 
 /* After so long (ms) the org is not busy any more with what was sent. */
 int64_t osy_load_request_limit(const struct osy_lbatch *batch);

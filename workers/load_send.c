@@ -182,7 +182,7 @@ bool osy_load_allows_duplicates(const struct osy_lbatch *batch)
 	return rules && strcmp(rules, "allow-save") == 0;
 }
 
-static size_t headers_of(const struct osy_lbatch *batch, struct osy_http_header *ret)
+size_t osy_load_headers(const struct osy_lbatch *batch, struct osy_http_header *ret)
 {
 	size_t n = 0;
 
@@ -401,7 +401,7 @@ static bool undeletes_next(const struct osy_lbatch *batch)
 
 static void send_next(struct osy_lbatch *batch)
 {
-	struct osy_http_header headers[2];
+	struct osy_http_header headers[OSY_LOAD_HEADERS];
 	struct osy_err err = OSY_ERR_NONE;
 	struct request request = {.most = batch->single ? 1 : OSY_SF_COMPOSITE_MAX};
 	struct osy_lcall *call = osy_load_call_new(
@@ -413,7 +413,7 @@ static void send_next(struct osy_lbatch *batch)
 	memcpy(call->pieces, request.pieces, sizeof(request.pieces));
 	call->piece_count = request.count;
 	osy_sf_send_begin(&call->send, request.pieces[request.count - 1].part + 1);
-	size_t header_count = headers_of(batch, headers);
+	size_t header_count = osy_load_headers(batch, headers);
 	osy_sf_send_headers(&call->send, headers, header_count);
 	for (unsigned p = 0; p < request.count; p++)
 		add_piece(&call->send, &request.pieces[p]);

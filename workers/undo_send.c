@@ -150,6 +150,8 @@ static void start(struct osy_lbatch *batch)
 {
 	struct osy_lundo *undo = batch->undo;
 	enum osy_undo_op part_ops[OSY_SF_COMPOSITE_MAX];
+	struct osy_http_header headers[OSY_LOAD_HEADERS];
+	size_t header_count = osy_load_headers(batch, headers);
 	struct osy_err err = OSY_ERR_NONE;
 	unsigned count = 0;
 	struct osy_lcall *call =
@@ -160,6 +162,7 @@ static void start(struct osy_lbatch *batch)
 	choose(batch, OSY_UNDO_RESTORE, &count, part_ops);
 	choose(batch, OSY_UNDO_DELETE, &count, part_ops);
 	osy_sf_send_begin(&call->send, undo->part_count);
+	osy_sf_send_headers(&call->send, headers, header_count);
 	for (unsigned p = 0; p < undo->part_count; p++) {
 		unsigned end = p + 1 < undo->part_count ? undo->parts[p + 1] : count;
 		osy_sf_send_collection(&call->send,
@@ -169,7 +172,7 @@ static void start(struct osy_lbatch *batch)
 			add_record(&call->send, batch, undo->sent[n]);
 	}
 	(void)OSY_FAILPOINT("worker.undo_sends");
-	if (osy_load_call_start(call, NULL, 0, &err))
+	if (osy_load_call_start(call, headers, header_count, &err))
 		again(batch, &err);
 	else
 		osy_load_step(batch, OSY_STEP_UNDOING);

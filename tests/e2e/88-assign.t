@@ -90,6 +90,20 @@ for headers in inherited own; do
 		change "$api"
 		through $api "$api, updates"
 		is "$(run_get "$RUN" '[d["totals"][k] for k in ("inserted","updated","failed")]')" "[0, 420, 0]" "$api: all were updated"
+		runs "$api: a rollback of it" orgsync run rollback "$RUN" --yes --wait
+		is "$(owners)" "$KEPT" "$api: it leaves owners as they were, too"
 	done
 done
+
+# ---- what automation changes on account of what is written ------------------------------------------------------------
+python3 "$ROOT/tests/e2e/files.py" "$SRC" attach Case 1000 note.bin || bail "no attachment"
+{
+	sed 's/name: bulk/name: attached/' "$T/bulk.yaml" | grep -v 'name: Lead'
+} >"$T/attached.yaml"
+sed -i '/name: Case/a\  - {name: Attachment}' "$T/attached.yaml"
+runs "a template with attachments of cases" orgsync template apply -f "$T/attached.yaml"
+RUN=$(create_run attached)
+runs "the run goes through" orgsync run start "$RUN" --wait
+is "$(run_get "$RUN" 'd["objects"][-1]["inserted"]')" 1 "an attachment goes in"
+is "$(owners)" "$KEPT" "and its case keeps its owner, although a trigger has changed it"
 e2e_end

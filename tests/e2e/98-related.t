@@ -75,6 +75,9 @@ scan crm
 is $? 0 "a template with related objects is scanned"
 is "$(tree)" "Account:9:None ..Contact:26:AccountId ....Case:9:ContactId ....OpportunityContactRole:18:ContactId ..Opportunity:18:AccountId ..Task:9:WhatId ..Project__c:9:Account__c ....Milestone__c:9:Project__c" \
 	"the scan shows parents, below each its children, with counts"
+is "$(json '[(b["object"], b["within"]) for b in d["hierarchy"] if b["within"]]' <"$T/scan.json")" "[('Account', ['ParentId']), ('Case', ['ParentId']), ('Milestone__c', ['Depends_On__c'])]" \
+	"and the lookups by which records are below others of their object"
+like "$(orgsync run scan "$(create_run crm)" 2>&1)" "WITHIN ITSELF BY"[^$'\n']*$'\n'"Account "[^$'\n']*" ParentId " "in the table too"
 like "$(orgsync run scan "$(create_run crm)" 2>&1)" "HIERARCHY"[^$'\n']*$'\n'"Account "[^$'\n']*$'\n'"  Contact "[^$'\n']*$'\n'"    Case " "for people as well"
 runs "the run goes through" orgsync run start "$run" --wait
 is "$(totals "$run")" "[107, 0, 0, 0, 0]" "each child of the selected accounts went in, and nothing else"

@@ -80,6 +80,56 @@ run=$(create_run listed)
 orgsync run start "$run" --wait >/dev/null 2>&1
 is "$(totals "$run")" "[0, 0, 3, 0, 1]" "those of accounts that the run does not have fail: they need one"
 
+# ---- shares of several custom objects in one run ------------------------------------------------------------------------------
+python3 - >"$T/custom.json" <<'PY'
+import json
+def ref(name, to, **more): return dict(name=name, type="reference", referenceTo=to, relationshipName=name[:-2], **more)
+def share(name, parent, prefix):
+    return {"name": name, "keyPrefix": prefix, "fields": [
+        ref("ParentId", [parent], nillable=False, updateable=False, cascadeDelete=True), ref("UserOrGroupId", ["Group", "User"], nillable=False, updateable=False),
+        {"name": "AccessLevel", "type": "picklist", "nillable": False, "picklistValues": [{"value": v, "active": True} for v in ("Read", "Edit", "All")]},
+        {"name": "RowCause", "type": "picklist", "updateable": False, "picklistValues": [{"value": v, "active": True} for v in ("Owner", "Manual", "Rule")]}]}
+key = {"name": "Key__c", "type": "string", "length": 20, "externalId": True, "unique": True}
+print(json.dumps({"objects": [{"name": "Region__c", "keyPrefix": "a7R", "fields": [key]}, {"name": "Branch__c", "keyPrefix": "a7B", "fields": [key]},
+                              share("Region__Share", "Region__c", "02c"), share("Branch__Share", "Branch__c", "02d")]}))
+PY
+for org in SRC DST; do curl -sf --data-binary "@$T/custom.json" "${!org}/__sim/schema" >/dev/null || bail "no custom objects"; done
+bob=$(curl -sf "$SRC/__sim/dump?object=User" | python3 -c 'import json, sys
+print(*[r["Id"] for r in map(json.loads, sys.stdin) if r.get("LastName") == "bob"])')
+for kind in Region Branch; do
+	for i in 1 2; do
+		printf '{"attributes":{"type":"%s__c"},"Id":"@%s%d","Key__c":"%s%d"}\n' $kind $kind $i $kind $i
+		printf '{"attributes":{"type":"%s__Share"},"ParentId":"@%s%d","UserOrGroupId":"%s","AccessLevel":"Edit","RowCause":"Manual"}\n' $kind $kind $i "$bob"
+	done
+	printf '{"attributes":{"type":"%s__Share"},"ParentId":"@%s1","UserOrGroupId":"%s","AccessLevel":"Read","RowCause":"Rule"}\n' $kind $kind "$bob"
+done >"$T/custom.jsonl"
+seed "$SRC" "$T/custom.jsonl"
+cat >"$T/custom.yaml" <<'YAML'
+name: custom
+objects:
+  - {name: Region__c, match: {externalId: Key__c}, related: {include: [Region__Share]}}
+  - {name: Branch__c, match: {externalId: Key__c}}
+  - {name: Branch__Share}
+users: {match: [username]}
+YAML
+runs "a template with shares of two custom objects" orgsync template apply -f "$T/custom.yaml"
+run=$(create_run custom)
+runs "the run goes through" orgsync run start "$run" --wait
+is "$(run_get "$run" 'sorted((o["name"], o["inserted"], o["failed"]) for o in d["objects"] if "Share" in o["name"])')" \
+	"[('Branch__Share', 2, 0), ('Region__Share', 2, 0)]" "those that were given by hand go in, of both"
+held() { # of each share of the target: its record's key, whom, level
+	local object
+	for object in Region__c Branch__c User Region__Share Branch__Share; do curl -sf "$DST/__sim/dump?object=$object"; done | python3 -c '
+import json, sys
+rows = [json.loads(l) for l in sys.stdin]
+name = {r["Id"]: r.get("Key__c") or r.get("Username") for r in rows}
+print(*sorted("%s:%s:%s" % (name[r["ParentId"]], name[r["UserOrGroupId"]].split("@")[0], r["AccessLevel"]) for r in rows if "ParentId" in r))'
+}
+is "$(held)" "Branch1:bob:Edit Branch2:bob:Edit Region1:bob:Edit Region2:bob:Edit" "each of its record, for the same person"
+run=$(create_run custom)
+runs "a second run" orgsync run start "$run" --wait
+is "$(run_get "$run" 'sorted((o["name"], o["existing"]) for o in d["objects"] if "Share" in o["name"])')" "[('Branch__Share', 2), ('Region__Share', 2)]" "finds them"
+
 # ---- without users ---------------------------------------------------------------------------------------------------
 sed -e 's/name: shares/name: nobody/' -e '/^users/d' "$T/shares.yaml" >"$T/nobody.yaml"
 orgsync template apply -f "$T/nobody.yaml" >/dev/null

@@ -132,16 +132,11 @@ static size_t sim_raw_len(struct sim_str base64)
 	return base64.len / 4 * 3 - pad;
 }
 
-void sim_derive_attachment(struct sim_work *w)
-{
-	sim_put_num(w, "BodyLength", (double)sim_raw_len(sim_work_text(w, "Body")));
-}
-
 void sim_derive_document(struct sim_work *w)
 {
 	char name[40];
 
-	sim_derive_attachment(w);
+	sim_put_num(w, "BodyLength", (double)sim_raw_len(sim_work_text(w, "Body")));
 	sim_id_text(w->t->org, w->row->id, name);
 	if (!sim_work_ref(w, "AuthorId"))
 		sim_put_ref(w, "AuthorId", w->t->user);
@@ -205,6 +200,25 @@ static struct sim_val sim_ref_val(
 	const struct sim_work *w, const struct sim_object *o, const char *name, uint64_t oid)
 {
 	return sim_val_u64(w->t->arena, sim_field_named(o, name), oid);
+}
+
+/* a trigger of the org changes the case that something is attached to, and assignment rules see it */
+static void sim_touch_case(struct sim_work *w, uint64_t oid)
+{
+	struct sim_object *o = sim_named(w, "Case");
+	const struct sim_rec *old = sim_find(w->t->org, oid);
+	uint64_t to = sim_assigned(w->t, o);
+
+	if (!old || !to || sim_oid_obj(oid) != o->idx)
+		return;
+	const struct sim_val owner = sim_ref_val(w, o, "OwnerId", to);
+	sim_put_other(w, o, oid, old, &owner, 1);
+}
+
+void sim_derive_attachment(struct sim_work *w)
+{
+	sim_put_num(w, "BodyLength", (double)sim_raw_len(sim_work_text(w, "Body")));
+	sim_touch_case(w, sim_work_ref(w, "ParentId"));
 }
 
 static void sim_link(struct sim_work *w, uint64_t document, uint64_t entity, const char *share)

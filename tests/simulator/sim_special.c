@@ -409,22 +409,23 @@ static void sim_formula(struct sim_work *w, const struct sim_field *f)
 	sim_put_num(w, f->name, op == '*' ? x * y : op == '+' ? x + y : x - y);
 }
 
-/* the active assignment rule takes records from the owner that they were given */
-static void sim_assign(struct sim_work *w)
+uint64_t sim_assigned(const struct sim_txn *t, const struct sim_object *o)
 {
-	const char *to = w->t->org->set.assign_to;
+	const char *to = t->org->set.assign_to;
 	uint64_t oid;
 
-	if (w->t->assign && to[0] && (!strcmp(w->obj->name, "Case") || !strcmp(w->obj->name, "Lead")) &&
-		sim_id_parse(w->t->org, sim_cstr(to), &oid) == SIM_ID_OK)
-		sim_put_ref(w, "OwnerId", oid);
+	if (!t->assign || !to[0] || (strcmp(o->name, "Case") != 0 && strcmp(o->name, "Lead") != 0) ||
+		sim_id_parse(t->org, sim_cstr(to), &oid) != SIM_ID_OK)
+		return 0;
+	return oid;
 }
 
 void sim_derive(struct sim_work *w)
 {
 	const struct sim_special *s = sim_special_of(w->obj);
 
-	sim_assign(w);
+	if (sim_assigned(w->t, w->obj))
+		sim_put_ref(w, "OwnerId", sim_assigned(w->t, w->obj));
 	if (w->obj->owner && !w->slot[w->obj->owner->idx])
 		sim_put_ref(w, "OwnerId", w->t->user);
 	for (unsigned i = 0; i < w->obj->nfields; i++) {

@@ -93,6 +93,8 @@ bool sim_undelete_row(struct sim_txn *t, struct sim_row *row, uint64_t oid);
 bool sim_rules_check(struct sim_work *w);
 void sim_derive(struct sim_work *w);
 void sim_defaults(struct sim_work *w);
+/* whom the active assignment rule gives a record of this object; 0: none works */
+uint64_t sim_assigned(const struct sim_txn *t, const struct sim_object *o);
 bool sim_special_check(struct sim_work *w);
 void sim_put_text(struct sim_work *w, const char *name, struct sim_str s);
 void sim_put_bool(struct sim_work *w, const char *name, bool on);
