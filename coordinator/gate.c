@@ -12,6 +12,7 @@
 #define READS_MOST 16	  /* requests at an org that a run has a use for */
 #define READ_IDLE_MS 1000 /* after that nothing is wanted any more */
 #define LIST_MS 60000	  /* a list of ids is read within that */
+#define SCAN_REST 16	  /* calls that a scan still takes behind its last list */
 #define SCAN_MS 120000	  /* and a scan within that */
 #define PROBE_TIMEOUT_MS 20000
 
@@ -399,10 +400,9 @@ static unsigned calls_of_scan(size_t objects)
 }
 
 static enum osy_code take_for_scan(struct osy_drive *drive, struct side *side, int reserve_percent,
-	size_t objects, struct osy_err *err)
+	unsigned calls, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf why = OSY_BUF(1024);
-	unsigned calls = calls_of_scan(objects);
 	struct osy_budget_usage usage;
 	bool taken = false;
 	enum osy_code rc = osy_budget_take(side->budget, calls, SCAN_MS, &taken, err);
@@ -453,9 +453,24 @@ enum osy_code osy_gate_scan(struct osy_drive *drive, int reserve_percent, size_t
 	note_aside(gate);
 	for (int i = 0; !rc && i < 2; i++) {
 		if (gate->sides[i].budget)
-			rc = take_for_scan(drive, &gate->sides[i], reserve_percent, objects, err);
+			rc = take_for_scan(drive, &gate->sides[i], reserve_percent,
+				calls_of_scan(objects), err);
 	}
 	gate->aside_since = since ? since : osy_mono_ms();
+	return rc;
+}
+
+enum osy_code osy_gate_scan_reads(
+	struct osy_drive *drive, int reserve_percent, unsigned calls, struct osy_err *err)
+{
+	struct osy_gate *gate = gate_of(drive);
+	struct side *side = &gate->sides[OSY_GATE_SOURCE];
+	enum osy_code rc = OSY_OK;
+
+	note_aside(gate);
+	if (side->budget)
+		rc = take_for_scan(drive, side, reserve_percent, calls + SCAN_REST, err);
+	gate->aside_since = osy_mono_ms();
 	return rc;
 }
 

@@ -54,6 +54,9 @@ enum osy_code osy_gate_files_go(struct osy_drive *drive, struct osy_err *err) OS
  * OSY_E_INVALID) a scan whose calls would use the reserve. */
 enum osy_code osy_gate_scan(struct osy_drive *drive, int reserve_percent, size_t objects,
 	const char *source_org_id, const char *target_org_id, struct osy_err *err) OSY_CHECKED;
+/* The same for so many more reads of the source, once it is known who the orgs are. */
+enum osy_code osy_gate_scan_reads(struct osy_drive *drive, int reserve_percent, unsigned calls,
+	struct osy_err *err) OSY_CHECKED;
 /* The scan is over: gives back what it did not use. */
 void osy_gate_scan_over(struct osy_drive *drive);
 

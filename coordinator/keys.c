@@ -136,7 +136,7 @@ static bool is_due(const struct osy_keys *keys, const struct osy_spec_object *ob
 
 	if (!is_read(keys->drive, object) || keys->progress[object->index] != UNREAD)
 		return false;
-	return object->stage == open || object->stage == keys->wanted ||
+	return osy_spec_is_loaded_in(object, open) || object->stage == keys->wanted ||
 	       (object->stage == open + 1 && may_be_early(object));
 }
 
@@ -163,7 +163,7 @@ static enum osy_code choose(
 	int64_t expected = object->target_count;
 	enum osy_code rc = OSY_OK;
 
-	if (object->stage == keys->drive->open_stage) {
+	if (osy_spec_is_loaded_in(object, keys->drive->open_stage)) {
 		if (ask_whole(keys, object, &whole, &why)) {
 			redis_failed(keys, &why);
 			return OSY_OK;
@@ -276,7 +276,8 @@ void osy_keys_settled(struct osy_keys *keys, int stage)
 		return;
 	keys->settled = stage;
 	for (size_t i = 0; i < spec->object_count; i++) {
-		if (spec->objects[i].stage != stage || !is_read(keys->drive, &spec->objects[i]))
+		if (osy_spec_object_last(&spec->objects[i]) != stage ||
+			!is_read(keys->drive, &spec->objects[i]))
 			continue;
 		if (keys->object == &spec->objects[i]) {
 			key_read_leave(keys->reading);

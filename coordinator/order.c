@@ -123,13 +123,20 @@ static void write_parents(const struct osy_spec *spec, const struct osy_spec_obj
 	}
 }
 
+/* A level of its own object alone, which waits for no other one. */
+static bool is_own(const struct osy_spec_object *object, const struct osy_spec_field *field)
+{
+	return field->level && field->parent_count == 1 && field->parents[0] == object->index;
+}
+
 static void write_lookups(const struct osy_spec *spec, const struct osy_spec_object *object,
 	bool links, struct osy_json_writer *w)
 {
 	osy_jw_key(w, links ? "links" : "after");
 	osy_jw_array(w);
 	for (size_t f = 0; f < object->field_count; f++) {
-		if (object->fields[f].parent_count && object->fields[f].link == links)
+		if (object->fields[f].parent_count && object->fields[f].link == links &&
+			!is_own(object, &object->fields[f]))
 			write_parents(spec, object, &object->fields[f], w);
 	}
 	osy_jw_array_end(w);
@@ -142,7 +149,7 @@ static void add_reasons(const struct osy_spec *spec, const struct osy_spec_objec
 
 	for (size_t f = 0; f < object->field_count; f++) {
 		const struct osy_spec_field *field = &object->fields[f];
-		if (!field->parent_count || field->link != links)
+		if (!field->parent_count || field->link != links || is_own(object, field))
 			continue;
 		osy_buf_addz(out, first ? links ? "link pass: " : "after " : ", ");
 		first = false;
@@ -158,6 +165,22 @@ static void add_reasons(const struct osy_spec *spec, const struct osy_spec_objec
 	}
 }
 
+static void add_levels(const struct osy_spec_object *object, struct osy_buf *out)
+{
+	bool first = true;
+
+	for (size_t f = 0; f < object->field_count; f++) {
+		if (!object->fields[f].level)
+			continue;
+		osy_buf_addf(out, "%s%s", first ? "; level by level: " : ", ",
+			object->fields[f].name);
+		first = false;
+	}
+	if (!first)
+		osy_buf_addf(out, " (%d %s)", object->levels,
+			object->levels == 1 ? "stage" : "stages");
+}
+
 static void write_reason(const struct osy_spec *spec, const struct osy_spec_object *object,
 	bool second_leg, struct osy_json_writer *w)
 {
@@ -171,6 +194,7 @@ static void write_reason(const struct osy_spec *spec, const struct osy_spec_obje
 		osy_buf_addf(&text, "%s the standard prices", text.len ? ", after" : "after");
 	if (!text.len)
 		osy_buf_addz(&text, "waits for no other object");
+	add_levels(object, &text);
 	add_reasons(spec, object, true, &links);
 	if (links.len)
 		osy_buf_addf(&text, "; %s", links.p);

@@ -178,6 +178,7 @@ static void spec_field(const struct plan_field *from, struct osy_spec_field *to)
 		.required = !from->ids && plan_required(from),
 		.ids = from->ids,
 		.link = from->link,
+		.level = from->level,
 		.write_nulls = from->write_nulls,
 		.missing = from->missing,
 		.kind = from->kind,
@@ -207,6 +208,7 @@ static void spec_fields(
 			strcasecmp(node->fields[i].source->name, "IsPersonAccount") == 0)
 			object->person_field = place[i];
 		spec_field(&node->fields[i], &fields[object->field_count++]);
+		object->levels |= node->fields[i].level;
 	}
 	object->fields = fields;
 	plan_inputs(build, node, object);
@@ -363,6 +365,24 @@ void osy_plan_done(struct osy_plan *plan)
 {
 	osy_arena_done(&plan->arena);
 	*plan = (struct osy_plan){0};
+}
+
+/* ---- Levels ---- */
+void osy_plan_levels(struct osy_plan *plan)
+{
+	for (int stage = plan->spec.stages; stage >= 1; stage--) {
+		int more = 0;
+		for (size_t i = 0; i < plan->spec.object_count; i++) {
+			const struct osy_spec_object *object = &plan->objects[i];
+			if (object->stage == stage && object->levels - 1 > more)
+				more = object->levels - 1;
+		}
+		for (size_t i = 0; i < plan->spec.object_count; i++) {
+			if (plan->objects[i].stage > stage)
+				plan->objects[i].stage += more;
+		}
+		plan->spec.stages += more;
+	}
 }
 
 /* ---- Lanes ---- */

@@ -45,6 +45,9 @@ enum osy_code osy_plan_build(struct osy_plan *plan, const struct osy_template *t
 	struct osy_sf_object *const *sources, struct osy_sf_object *const *targets,
 	const char *source_org, const char *target_org, struct osy_err *err) OSY_CHECKED;
 void osy_plan_done(struct osy_plan *plan);
+/* Once the scan has told the levels of objects that are loaded level by level: the stages behind
+ * these move. */
+void osy_plan_levels(struct osy_plan *plan);
 /*
  * Lanes of each object and of the spec, once selected and the API are known. most: options.lanes.
  * Objects of one stage that lock the same parents get the same number, the smaller one where one of

@@ -37,14 +37,16 @@ int64_t osy_plan_read_calls(const struct osy_spec_object *object, bool bulk)
 {
 	if (bulk)
 		return parts(object->selected, OSY_BULK_PAGE) + QUERY_JOB_CALLS;
-	/* with a limit the ids are listed before the records are read */
-	return parts(object->selected, REST_PAGE) * (object->limit ? 2 : 1) + 1 +
+	/* with a limit, or by levels, the ids are listed before the records are read */
+	return parts(object->selected, REST_PAGE) * (osy_spec_is_listed(object) ? 2 : 1) + 1 +
 	       (object->file ? object->selected * (object->file->size < 0 ? 2 : 1) : 0);
 }
 
 static int64_t ingest_jobs(const struct osy_spec_object *object)
 {
-	return object->lanes * parts(parts(object->selected, object->lanes), JOB_RECORDS);
+	/* of each level at least one */
+	return object->lanes * (parts(parts(object->selected, object->lanes), JOB_RECORDS) +
+				       (object->levels > 1 ? object->levels - 1 : 0));
 }
 
 /* By keys that were read: the job, and the targets that were found are read by id. */
@@ -85,7 +87,7 @@ static bool is_dear(int64_t calls, int64_t left)
 
 static bool can_read_bulk(const struct osy_spec_object *object)
 {
-	if (object->limit)
+	if (osy_spec_is_listed(object))
 		return false;
 	for (size_t i = 0; i < object->field_count; i++) {
 		enum osy_sf_type type = object->fields[i].type;
@@ -116,7 +118,11 @@ static bool is_load_bulk(const struct osy_spec_object *object, enum osy_template
 {
 	if (api == OSY_API_REST || object->match_only || object->file)
 		return false;
-	if (api == OSY_API_BULK || object->selected >= ALWAYS)
+	if (api == OSY_API_BULK)
+		return true;
+	if (object->levels && object->selected / object->levels < LOAD_LEAST)
+		return false; /* each level has its own jobs */
+	if (object->selected >= ALWAYS)
 		return true;
 	if (object->selected < LOAD_LEAST)
 		return false;
@@ -206,6 +212,8 @@ void osy_plan_api(struct osy_plan *plan, const struct osy_plan_quota *source,
 			osy_plan_notice(plan, "%s is read by REST in spite of api: bulk: %s",
 				object->name,
 				object->limit ? "with a limit its ids are listed first"
+				: object->levels
+					? "its ids are listed first, level by level"
 					      : "Bulk cannot query one of its fields");
 	}
 }

@@ -22,6 +22,11 @@ bool plan_required(const struct plan_field *field)
 	return osy_sf_field_required(field->target);
 }
 
+static bool inserts(const struct plan_node *node)
+{
+	return node->template->insert && !node->template->match_only && !node->person_contact;
+}
+
 static bool refers_to(const struct osy_sf_field *field, const char *object)
 {
 	for (size_t i = 0; i < field->reference_count; i++) {
@@ -106,6 +111,25 @@ static bool parent_is_bound(const struct plan_build *build, const struct plan_no
 	return false;
 }
 
+/*
+ * Whether records of the object must go in after the one that the field names, for no link pass can
+ * set it. With legs of one object no level can be told.
+ */
+static bool is_level(const struct plan_build *build, const struct plan_node *node,
+	const struct plan_field *field)
+{
+	bool self = false;
+
+	for (size_t i = 0; i < field->parent_count; i++) {
+		const struct plan_node *parent = &build->nodes[field->parents[i]];
+		if (parent != node && parent->source == node->source)
+			return false;
+		self |= parent == node;
+	}
+	return self && inserts(node) && !field->expr && !field->document &&
+	       (plan_required(field) || !field->target->updateable);
+}
+
 /* How surely a write of the field locks its parent, 1 being the surest; 0: it does not. */
 static int lock_of(const struct plan_build *build, const struct plan_node *node,
 	const struct plan_field *field)
@@ -114,7 +138,7 @@ static int lock_of(const struct plan_build *build, const struct plan_node *node,
 	int rule = rule_of(node, field);
 
 	for (size_t i = 0; i < field->parent_count; i++) {
-		if (&build->nodes[field->parents[i]] == node)
+		if (&build->nodes[field->parents[i]] == node && !field->level)
 			return 0; /* waits for the link pass */
 	}
 	if (target->relationship_order >= 0)
@@ -160,6 +184,7 @@ enum osy_code plan_lookups(struct plan_build *build, struct osy_err *err)
 			find_parents(build, field);
 			field->document = strcasecmp(node->source->name, "ContentVersion") == 0 &&
 					  strcasecmp(field->source->name, "ContentDocumentId") == 0;
+			field->level = is_level(build, node, field);
 			/* versions of one document in one lane, in their order */
 			field->lock = field->document && build->template->all_versions
 					      ? 1
@@ -251,6 +276,25 @@ struct lookup_of {
 	size_t node, field;
 };
 
+/* Parents that go in before the object as a whole: of a level, those of other objects. */
+static size_t parents_before(struct plan_build *build, size_t node, const struct plan_field *field,
+	const int **ret)
+{
+	size_t count = 0;
+
+	*ret = field->parents;
+	if (!field->level)
+		return field->parent_count;
+	int *others = osy_arena_calloc(
+		&build->plan->arena, field->parent_count + 1, sizeof(*others));
+	for (size_t i = 0; i < field->parent_count; i++) {
+		if (field->parents[i] != (int)node)
+			others[count++] = field->parents[i];
+	}
+	*ret = others;
+	return count;
+}
+
 static size_t gather(
 	struct plan_build *build, struct osy_order_lookup *lookups, struct lookup_of *origins)
 {
@@ -260,14 +304,16 @@ static size_t gather(
 		struct plan_node *node = &build->nodes[n];
 		for (size_t i = 0; i < node->field_count; i++) {
 			struct plan_field *field = &node->fields[i];
-			if (field->dropped || !field->parent_count || field->document)
+			const int *parents;
+			size_t parent_count = parents_before(build, n, field, &parents);
+			if (field->dropped || !parent_count || field->document)
 				continue;
 			if (lookups) {
 				lookups[count] = (struct osy_order_lookup){.child = (int)n,
 					.field = field->source->name,
-					.parents = field->parents,
-					.parent_count = field->parent_count,
-					.hard = plan_required(field) && node->template->insert,
+					.parents = parents,
+					.parent_count = parent_count,
+					.hard = plan_required(field) && inserts(node),
 					.rank = rank_of(node, i, n)};
 				origins[count] = (struct lookup_of){n, i};
 			}

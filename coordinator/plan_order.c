@@ -40,13 +40,6 @@ static enum osy_code cycle_error(
 	size_t count = order->path_len, first = 0;
 	int *path = order->path;
 
-	if (count == 1)
-		return osy_fail(err, OSY_E_INVALID,
-			"lookup '%s' of %s to itself is required in the target, so that no record "
-			"of %s can be inserted first; make it optional there, or set insert: false "
-			"for %s",
-			lookup->field, order->names[path[0]], order->names[path[0]],
-			order->names[path[0]]);
 	/* From here on: a node and the field by which it points to the one before it in path (the
 	 * last one to the first). */
 	for (size_t i = 0; i < count; i++) {

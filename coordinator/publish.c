@@ -212,7 +212,7 @@ struct osy_publisher *osy_publisher_free(struct osy_publisher *publisher)
 /* ---- A transaction ---- */
 static bool of_stage(const struct osy_publisher *publisher, size_t index)
 {
-	return publisher->drive->spec->objects[index].stage == publisher->stage;
+	return osy_spec_is_loaded_in(&publisher->drive->spec->objects[index], publisher->stage);
 }
 
 static enum osy_code send_object(
@@ -224,21 +224,26 @@ static enum osy_code send_object(
 	publish_object_cut(object);
 	while (!rc && (ready = publish_object_next(object))) {
 		rc = publish_txn_send(&publisher->txn, false, object->object->index,
-			object->object->stage, ready->lane, ready->count,
+			object->stage, ready->lane, ready->count,
 			osy_buf_str(&ready->message), err);
 		publish_ready_free(ready);
 	}
 	return rc;
 }
 
-static void note_frontier(struct osy_publisher *publisher, size_t index)
+/* A frontier is one of the stage that is read: behind the end of a level begins the next one. */
+static void note_frontier(struct osy_publisher *publisher, size_t index, bool stage_ends)
 {
 	const struct publish_object *object = &publisher->objects[index];
 	struct osy_checkpoint_object *to = &publisher->next.objects[index];
+	bool last = object->stage == osy_spec_object_last(object->object);
 
 	to->published = object->published;
-	to->complete = osy_reader_complete(object->reader);
-	osy_reader_frontier(object->reader, &to->frontier);
+	to->complete = last && osy_reader_complete(object->reader);
+	if (stage_ends && !last)
+		to->frontier = (struct osy_frontier){0};
+	else
+		osy_reader_frontier(object->reader, &to->frontier);
 }
 
 static enum osy_code commit(struct osy_publisher *publisher, bool stage_ends, struct osy_err *err)
@@ -261,7 +266,7 @@ static enum osy_code commit(struct osy_publisher *publisher, bool stage_ends, st
 		if (!publisher->in_use[i])
 			continue;
 		rc = send_object(publisher, &publisher->objects[i], err);
-		note_frontier(publisher, i);
+		note_frontier(publisher, i, stage_ends);
 		before += publisher->checkpoint.objects[i].published;
 		after += publisher->next.objects[i].published;
 	}
@@ -324,9 +329,10 @@ static enum osy_code is_time(
 /* ---- A turn ---- */
 static enum osy_code use_object(struct osy_publisher *publisher, size_t index, struct osy_err *err)
 {
-	enum osy_code rc = publish_object_init(&publisher->objects[index], publisher->drive,
-		&publisher->drive->spec->objects[index], &publisher->checkpoint.objects[index],
-		err);
+	const struct osy_spec_object *object = &publisher->drive->spec->objects[index];
+	const struct osy_read_place place = {object, publisher->stage - object->stage};
+	enum osy_code rc = publish_object_init(&publisher->objects[index], publisher->drive, &place,
+		&publisher->checkpoint.objects[index], err);
 
 	publisher->in_use[index] = !rc;
 	return rc;

@@ -9,6 +9,7 @@
 
 #include "drive_run.h"
 #include "osy/batch.h"
+#include "read.h"
 
 struct osy_publisher;
 
@@ -42,6 +43,7 @@ struct publish_ready { /* a finished message that waits for its transaction */
 struct publish_object {
 	struct osy_drive *drive;
 	const struct osy_spec_object *object;
+	int stage; /* that is read of it */
 	const char **names;
 	size_t field_count; /* of a row; of what was deleted: none */
 	struct osy_reader *reader;
@@ -56,7 +58,7 @@ struct publish_object {
 	int64_t published; /* with what is open */
 };
 enum osy_code publish_object_init(struct publish_object *object, struct osy_drive *drive,
-	const struct osy_spec_object *spec, const struct osy_checkpoint_object *from,
+	const struct osy_read_place *place, const struct osy_checkpoint_object *from,
 	struct osy_err *err) OSY_CHECKED;
 void publish_object_done(struct publish_object *object);
 /* Callback of the reader: transforms a record and puts it into the batch of its lane. */

@@ -36,9 +36,10 @@ static int64_t rows_most(const struct publish_object *object)
 }
 
 enum osy_code publish_object_init(struct publish_object *object, struct osy_drive *drive,
-	const struct osy_spec_object *spec, const struct osy_checkpoint_object *from,
+	const struct osy_read_place *place, const struct osy_checkpoint_object *from,
 	struct osy_err *err)
 {
+	const struct osy_spec_object *spec = place->object;
 	struct osy_transform *transform;
 	enum osy_code rc = osy_transform_new(
 		spec, &drive->settings->secret_key, drive->expressions_ms, &transform, err);
@@ -47,12 +48,13 @@ enum osy_code publish_object_init(struct publish_object *object, struct osy_driv
 		return rc;
 	*object = (struct publish_object){.drive = drive,
 		.object = spec,
+		.stage = spec->stage + place->level,
 		.transform = transform,
 		.request_rows = request_rows(spec),
 		.published = from->published};
 	object->ready_end = &object->ready;
 	object->hook = publish_hook_new(drive, spec);
-	object->reader = osy_reader_new(drive, spec, from);
+	object->reader = osy_reader_new(drive, place, from);
 	object->field_count = spec->deletes ? 0 : spec->field_count;
 	object->names = osy_xcalloc(object->field_count + 1, sizeof(*object->names));
 	for (size_t i = 0; i < object->field_count; i++)
@@ -95,7 +97,7 @@ static void cut_lane(struct publish_object *object, int lane)
 		.count = writer->head.count};
 	object->bytes -= writer->rows.len;
 	writer->head.object = object->object->index;
-	writer->head.stage = object->object->stage;
+	writer->head.stage = object->stage;
 	writer->head.pass = 1;
 	osy_batch_finish(writer, object->names, object->field_count, &ready->message);
 	osy_batch_writer_done(writer); /* an idle lane holds no memory */

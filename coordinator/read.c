@@ -105,10 +105,11 @@ void read_soql(const struct osy_spec_object *object, struct osy_buf *soql)
 }
 
 /* ---- A reader ---- */
-struct osy_reader *osy_reader_new(struct osy_drive *drive, const struct osy_spec_object *object,
+struct osy_reader *osy_reader_new(struct osy_drive *drive, const struct osy_read_place *place,
 	const struct osy_checkpoint_object *from)
 {
 	struct osy_reader *reader = osy_xcalloc(1, sizeof(*reader));
+	const struct osy_spec_object *object = place->object;
 	const struct osy_frontier *frontier = &from->frontier;
 
 	reader->drive = drive;
@@ -121,7 +122,7 @@ struct osy_reader *osy_reader_new(struct osy_drive *drive, const struct osy_spec
 		 (object->read_bulk && !frontier->last_id[0] && !frontier->again))
 		reader->bulk = read_bulk_new(drive, OSY_GATE_SOURCE, object, frontier);
 	else
-		reader->rest = read_rest_new(drive, object, frontier->last_id);
+		reader->rest = read_rest_new(drive, place, frontier->last_id);
 	return reader;
 }
 
@@ -144,7 +145,8 @@ static void go_on_by_rest(struct osy_reader *reader, const char *why)
 	osy_log(OSY_WARN, "read.by_rest", OSY_KV("run", reader->drive->run),
 		OSY_KV("object", reader->object->name), OSY_KV("reason", why));
 	reader->bulk = read_bulk_free(reader->bulk);
-	reader->rest = read_rest_new(reader->drive, reader->object, "");
+	reader->rest = read_rest_new(
+		reader->drive, &(struct osy_read_place){.object = reader->object}, "");
 }
 
 /*

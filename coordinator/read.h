@@ -4,7 +4,7 @@
  *
  * By REST, without a limit: keyset paging, `Id > last ORDER BY Id LIMIT n`, never by a locator.
  * With a limit: the ids are listed first and kept in Postgres (table run_ids), then read in the
- * list's order.
+ * list's order. So it is with levels, whose ids the scan has listed.
  *
  * By Bulk (read_bulk of the spec): one query job, whose result does not change while the job is
  * there; its pages are streamed and taken in pieces. A job that the org does not make: by REST. A
@@ -20,9 +20,14 @@
 #include "osy/batch.h"
 
 struct osy_reader;
+struct osy_read_place {
+	const struct osy_spec_object *object;
+	int level; /* from 0; 0 where an object has no levels */
+};
 
-/* from: where to go on, zeroed: from the start. Nothing is sent yet. */
-struct osy_reader *osy_reader_new(struct osy_drive *drive, const struct osy_spec_object *object,
+/* from: where to go on, zeroed: from the start. Of an object with levels a reader reads one.
+ * Nothing is sent yet. */
+struct osy_reader *osy_reader_new(struct osy_drive *drive, const struct osy_read_place *place,
 	const struct osy_checkpoint_object *from);
 /* A request in flight is cancelled. */
 struct osy_reader *osy_reader_free(struct osy_reader *reader);
@@ -75,8 +80,8 @@ enum osy_code osy_read_list_keep(struct osy_drive *drive, const struct osy_spec_
 /* Lists them once and keeps them; later calls find them kept. */
 enum osy_code osy_read_list_make(struct osy_drive *drive, const struct osy_spec_object *object,
 	struct osy_err *err) OSY_CHECKED;
-/* At most most ids of the list behind last ("" for the start), in its order. */
-enum osy_code osy_read_list_next(struct osy_drive *drive, const struct osy_spec_object *object,
+/* At most most ids of the list of a level behind last ("" for the start), in its order. */
+enum osy_code osy_read_list_next(struct osy_drive *drive, const struct osy_read_place *place,
 	const char *last, struct osy_id *ids, size_t most, size_t *ret_count,
 	struct osy_err *err) OSY_CHECKED;
 

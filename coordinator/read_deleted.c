@@ -112,8 +112,8 @@ enum osy_code read_deleted_start(struct read_deleted *reader, struct osy_err *er
 	if (rc)
 		return osy_err_prefix(err, "reading what was deleted of %s", reader->object->name);
 	reader->listed = true;
-	rc = osy_read_list_next(reader->drive, reader->object, reader->taken, reader->ids, PAGE,
-		&reader->count, err);
+	rc = osy_read_list_next(reader->drive, &(struct osy_read_place){.object = reader->object},
+		reader->taken, reader->ids, PAGE, &reader->count, err);
 	reader->complete = !rc && reader->count == 0;
 	return rc;
 }

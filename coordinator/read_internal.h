@@ -42,7 +42,7 @@ bool read_again_waits(const struct read_again *again);
 /* ---- read_rest.c ---- */
 struct read_rest;
 struct read_rest *read_rest_new(
-	struct osy_drive *drive, const struct osy_spec_object *object, const char *last_id);
+	struct osy_drive *drive, const struct osy_read_place *place, const char *last_id);
 struct read_rest *read_rest_free(struct read_rest *reader);
 enum osy_code read_rest_start(struct read_rest *reader, struct osy_err *err) OSY_CHECKED;
 bool read_rest_has_page(const struct read_rest *reader);

@@ -91,7 +91,8 @@ enum osy_code osy_read_list_make(
 	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(100 * 1024);
 	struct osy_read_list list = {0};
 	bool kept = false;
-	if (object->waiting_of >= 0) /* the scan has made it, and it may be empty by now */
+	/* the scan has made it, and it may be empty by now */
+	if (object->waiting_of >= 0 || object->levels)
 		return OSY_OK;
 	enum osy_code rc = osy_read_list_kept(drive, object, &kept, err);
 
@@ -127,7 +128,7 @@ static size_t behind(struct osy_str chunk, const char *last)
 	return low;
 }
 
-enum osy_code osy_read_list_next(struct osy_drive *drive, const struct osy_spec_object *object,
+enum osy_code osy_read_list_next(struct osy_drive *drive, const struct osy_read_place *place,
 	const char *last, struct osy_id *ids, size_t most, size_t *ret_count, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
@@ -137,9 +138,11 @@ enum osy_code osy_read_list_next(struct osy_drive *drive, const struct osy_spec_
 	memcpy(first, last, strnlen(last, ID_LEN));
 	/* The chunk whose last id lies behind last, and the one after it. */
 	enum osy_code rc = osy_pg_do(drive->pg, &rows, err,
-		"SELECT ids FROM run_ids WHERE run = $1 AND object = $2 AND length(ids) > 0 AND "
-		"substring(ids FROM length(ids) - 14) > $3 ORDER BY chunk LIMIT 2",
-		OSY_PG_Z(drive->run), OSY_PG_I32(object->index), OSY_PG_BYTES(osy_str(first)));
+		"SELECT ids FROM run_ids WHERE run = $1 AND object = $2 AND level = $4 AND "
+		"length(ids) > 0 AND substring(ids FROM length(ids) - 14) > $3 ORDER BY chunk "
+		"LIMIT 2",
+		OSY_PG_Z(drive->run), OSY_PG_I32(place->object->index),
+		OSY_PG_BYTES(osy_str(first)), OSY_PG_I32(place->level));
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < osy_pg_rows(rows); i++) {

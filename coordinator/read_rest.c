@@ -16,6 +16,8 @@
 struct read_rest {
 	struct osy_drive *drive;
 	const struct osy_spec_object *object;
+	struct osy_read_place place;
+	bool by_list;	     /* its ids are listed first */
 	const char **names;  /* Id and the fields */
 	char taken[19];	     /* last id of the last page taken */
 	char asked[19];	     /* where the request in flight, or the next one, begins */
@@ -29,18 +31,21 @@ struct read_rest {
 	bool has_page, last_page;
 	struct osy_buf page;
 	unsigned page_limit;
-	char page_end[19]; /* with a limit: last id asked for */
+	char page_end[19]; /* by a list: last id asked for */
 	bool listed, exhausted, complete;
 	struct read_again again;
 };
 
 struct read_rest *read_rest_new(
-	struct osy_drive *drive, const struct osy_spec_object *object, const char *last_id)
+	struct osy_drive *drive, const struct osy_read_place *place, const char *last_id)
 {
 	struct read_rest *reader = osy_xcalloc(1, sizeof(*reader));
+	const struct osy_spec_object *object = place->object;
 
 	reader->drive = drive;
 	reader->object = object;
+	reader->place = *place;
+	reader->by_list = osy_spec_is_listed(object);
 	reader->limit = reader->most = PAGE_MOST;
 	reader->grow_after = GROW_AFTER;
 	reader->page = OSY_BUF(1);
@@ -132,7 +137,7 @@ bool osy_read_fits(const struct osy_spec_object *object)
 	OSY_AUTO(osy_buf_done)
 	struct osy_buf soql = OSY_BUF(READ_MAX_SOQL), path = OSY_BUF(4 * READ_MAX_SOQL);
 
-	if (object->limit)
+	if (osy_spec_is_listed(object))
 		return true;
 	write_soql(object, "001000000000000AAA", PAGE_MOST, &soql);
 	osy_soql_path(osy_buf_str(&soql), false, &path);
@@ -143,7 +148,7 @@ void osy_read_probe(const struct osy_spec_object *object, struct osy_buf *soql)
 {
 	struct osy_spec_object listed = *object;
 
-	if (object->limit) /* its ids are listed first */
+	if (osy_spec_is_listed(object)) /* its ids are listed first */
 		listed.field_count = 0;
 	read_soql(&listed, soql);
 	osy_buf_addf(soql, " %s Id > '000000000000000AAA' ORDER BY %s LIMIT 1",
@@ -183,7 +188,7 @@ static enum osy_code send_list(
 		return rc;
 	reader->listed = true;
 	rc = osy_read_list_next(
-		reader->drive, reader->object, reader->asked, ids, reader->limit, &count, err);
+		reader->drive, &reader->place, reader->asked, ids, reader->limit, &count, err);
 	if (rc)
 		return rc;
 	if (count == 0) {
@@ -212,7 +217,7 @@ static enum osy_code send_list(
 /* A limit's list is asked for on the spot, page by page, before its first records. */
 static bool may_send(const struct read_rest *reader)
 {
-	bool lists = reader->object->limit && !reader->listed;
+	bool lists = reader->object->limit && !reader->object->levels && !reader->listed;
 
 	return osy_gate_may_read(reader->drive, OSY_GATE_SOURCE,
 		lists ? (unsigned)(reader->object->limit / 2000) + 3 : 1);
@@ -221,7 +226,7 @@ static bool may_send(const struct read_rest *reader)
 static enum osy_code send_request(struct read_rest *reader, struct osy_err *err)
 {
 	struct osy_read_request *request = read_request_new(reader->drive, reader);
-	enum osy_code rc = reader->object->limit ? send_list(reader, request, err)
+	enum osy_code rc = reader->by_list ? send_list(reader, request, err)
 						 : send_keyset(reader, request, err);
 	if (rc || reader->exhausted) {
 		read_request_drop(request);
@@ -323,7 +328,7 @@ static enum osy_code prefetch(struct read_rest *reader, bool *ret_sent, struct o
 	struct osy_id last;
 
 	*ret_sent = false;
-	if (reader->object->limit) {
+	if (reader->by_list) {
 		memcpy(reader->asked, reader->page_end, sizeof(reader->page_end));
 	} else {
 		struct osy_str body = osy_buf_str(&reader->page);
@@ -338,7 +343,7 @@ static enum osy_code prefetch(struct read_rest *reader, bool *ret_sent, struct o
 static enum osy_code page_taken(struct read_rest *reader, const struct osy_sf_page *page,
 	const struct osy_id *last, unsigned limit, bool sent, struct osy_err *err)
 {
-	if (reader->object->limit)
+	if (reader->by_list)
 		return OSY_OK;
 	if (page->rows)
 		osy_id_18(last, reader->taken);
@@ -379,11 +384,11 @@ enum osy_code read_rest_take(
 	reader->has_page = false;
 	if (reader->request)
 		osy_http_poll(reader->drive->http, 0, NULL, 0, NULL); /* on its way meanwhile */
-	rc = osy_sf_page_read(osy_buf_str(&body), reader->object->limit > 0, reader->names,
+	rc = osy_sf_page_read(osy_buf_str(&body), reader->by_list, reader->names,
 		osy_spec_columns(reader->object) + 1, take_row, &taking, &page, err);
 	if (rc)
 		return rc;
-	if (reader->object->limit) {
+	if (reader->by_list) {
 		memcpy(reader->taken, list_end, sizeof(list_end));
 		if (reader->exhausted)
 			reader->complete = true;

@@ -133,10 +133,12 @@ static enum osy_code write_objects(struct scan *scan, struct osy_err *err)
 			"INSERT INTO run_object (run, object, name, target_name, stage, selected, "
 			"waiting_of) VALUES ($1, $2, $3, $4, $5, $6, nullif($7::int, -1))",
 			OSY_PG_Z(drive->run), OSY_PG_I32(object->index), OSY_PG_Z(object->name),
-			OSY_PG_Z(object->target), OSY_PG_I32(object->stage),
+			OSY_PG_Z(object->target), OSY_PG_I32(osy_spec_object_last(object)),
 			OSY_PG_I64(object->selected), OSY_PG_I32(object->waiting_of));
 		if (!rc && object->waiting_of >= 0)
 			rc = scan_list_waiting(scan, object, err);
+		if (!rc && object->levels)
+			rc = scan_list_levels(scan, object, err);
 	}
 	return rc;
 }
@@ -231,6 +233,8 @@ static enum osy_code do_scan(struct scan *scan, struct osy_err *err)
 		rc = scan_currency(scan, err);
 	if (!rc)
 		rc = scan_waiting(scan, err);
+	if (!rc)
+		rc = scan_levels(scan, err);
 	if (rc)
 		return rc;
 	fill_spec(scan);

@@ -62,6 +62,11 @@ enum osy_code scan_currency(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 enum osy_code scan_waiting(struct scan *scan, struct osy_err *err) OSY_CHECKED;
 enum osy_code scan_list_waiting(
 	struct scan *scan, const struct osy_spec_object *object, struct osy_err *err) OSY_CHECKED;
+/* scan_levels.c: of objects that are loaded level by level, which records come when; then the lists
+ * of one, level by level. */
+enum osy_code scan_levels(struct scan *scan, struct osy_err *err) OSY_CHECKED;
+enum osy_code scan_list_levels(
+	struct scan *scan, const struct osy_spec_object *object, struct osy_err *err) OSY_CHECKED;
 /* scan_hierarchy.c: parents, and below each its children. */
 struct osy_json_writer;
 void scan_hierarchy(const struct scan *scan, struct osy_json_writer *w);

@@ -55,6 +55,7 @@ static void write_objects(const struct scan *scan, struct osy_json_writer *w)
 		osy_jw_put_str(w, "target", osy_str(object->target));
 		osy_jw_put_bool(w, "deletes", object->deletes);
 		osy_jw_put_i64(w, "stage", object->stage);
+		osy_jw_put_i64(w, "levels", object->levels);
 		osy_jw_put_i64(w, "selected", object->selected);
 		put_moment(w, "since", scan->plan.deltas[i].since);
 		osy_jw_put_i64(w, "waiting",

@@ -29,6 +29,8 @@ static void add_leg(struct scan *scan, struct osy_str name, struct osy_str targe
 		if (!osy_str_is(name, object->name) || !osy_str_is(target, object->target))
 			continue;
 		object->waits = true;
+		if (object->levels) /* they are among the ids of its levels */
+			continue;
 		object->waiting_leg = count ? (int)n : -1;
 		last = object->person_contact ? last : i;
 	}

@@ -15,7 +15,8 @@ enum {
 	VERSION_WITH_EXPRESSIONS = 5,
 	VERSION_WITH_FILES = 6,
 	VERSION_WITH_HOOKS = 7,
-	VERSION_WITH_IDS = 8
+	VERSION_WITH_IDS = 8,
+	VERSION_WITH_LEVELS = 9
 };
 
 /* ---- Tables: one row a member, for writer and reader alike. kind: S text, T text or null, I
@@ -24,7 +25,7 @@ enum {
 #define FIELD_MEMBERS(X) \
 	X(S, name) X(S, target) X(I, scale) X(B, createable) X(B, updateable) X(B, nillable) \
 	X(B, unique) X(B, required) X(B, link) X(B, write_nulls) X(B, to_users) X(B, to_queues) \
-	X(I, missing) X(I, kind) X(B, to_several) X(B, ids)
+	X(I, missing) X(I, kind) X(B, to_several) X(B, ids) X(B, level)
 
 #define OBJECT_MEMBERS(X) \
 	X(I, index) X(S, name) X(S, target) X(I, stage) X(B, insert) X(B, update) \
@@ -33,7 +34,7 @@ enum {
 	X(T, where) X(T, order_by) X(I, limit) X(I, selected) X(B, read_bulk) X(B, load_bulk) \
 	X(I, target_count) X(B, key_read) X(B, deletes) X(N, since) \
 	X(N, waiting_of) X(N, waiting_leg) X(B, waits) X(N, person_field) X(B, person_contact) \
-	X(T, currency) X(B, no_maker)
+	X(T, currency) X(B, no_maker) X(I, levels) X(B, circles)
 
 #define FILE_MEMBERS(X) X(N, body) X(N, size) X(N, sum) X(N, changed) X(N, document) X(I, max_bytes) X(B, all) X(B, verify)
 
@@ -194,7 +195,8 @@ static void write_object(struct osy_json_writer *w, const struct osy_spec_object
  * one that knows no deletes: it would insert; nor one that knows no policies: it would send a
  * record that is to wait; nor one that knows no files: it would send their addresses; nor one that
  * knows no hooks: it would publish what nobody was asked about; nor one that knows no ids in texts:
- * it would send those of the source. */
+ * it would send those of the source; nor one that knows no levels: it would read all of them at
+ * once. */
 static int version_of_object(const struct osy_spec_object *object)
 {
 	int version = object->hook	? VERSION_WITH_HOOKS
@@ -202,6 +204,8 @@ static int version_of_object(const struct osy_spec_object *object)
 		      : object->deletes ? VERSION_WITH_DELETES
 					: VERSION;
 
+	if (object->levels)
+		return VERSION_WITH_LEVELS;
 	for (size_t f = 0; f < object->field_count; f++) {
 		const struct osy_spec_field *field = &object->fields[f];
 		if (field->ids)
@@ -500,7 +504,8 @@ static bool hook_holds(const struct osy_spec_object *object)
 static bool object_holds(
 	const struct osy_spec *spec, const struct osy_spec_object *object, size_t index)
 {
-	if (object->index != (int)index || object->stage < 1 || object->stage > spec->stages ||
+	if (object->index != (int)index || object->stage < 1 || object->levels < 0 ||
+		osy_spec_object_last(object) > spec->stages ||
 		object->lanes < 1 || object->lanes > spec->lanes || object->first_lane < 0 ||
 		object->first_lane >= spec->lanes || object->batch_size < 1 ||
 		object->batch_size > 200 || !is_index(object->lock_field, object) ||
@@ -573,7 +578,7 @@ enum osy_code osy_spec_read(struct osy_str text, struct osy_spec **ret, struct o
 	spec->arena_ = osy_xmalloc(sizeof(*spec->arena_));
 	osy_arena_init(spec->arena_, 64u * 1024);
 	int64_t version = osy_json_get_i64(json, "v", 0);
-	if (version < VERSION || version > VERSION_WITH_IDS || !read_spec(json, spec)) {
+	if (version < VERSION || version > VERSION_WITH_LEVELS || !read_spec(json, spec)) {
 		osy_spec_free(spec);
 		return osy_fail(err, OSY_E_INTERNAL,
 			"a run's spec of %zu bytes does not hold together; scan the run again",
@@ -627,8 +632,8 @@ int osy_spec_last_stage(const struct osy_spec *spec, const char prefix[3])
 
 	for (size_t i = 0; i < spec->object_count; i++) {
 		if (memcmp(spec->objects[i].prefix, prefix, 3) == 0 && !spec->objects[i].deletes &&
-			spec->objects[i].stage > stage)
-			stage = spec->objects[i].stage;
+			osy_spec_object_last(&spec->objects[i]) > stage)
+			stage = osy_spec_object_last(&spec->objects[i]);
 	}
 	return stage;
 }

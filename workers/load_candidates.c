@@ -55,7 +55,8 @@ void osy_reconcile_columns(struct osy_lreconcile *rec)
 		rec->columns[rec->column_count] = c;
 		rec->assign[rec->column_count++] = (struct osy_lassign_column){.type = field->type,
 			.scale = field->scale,
-			.loose = field->link,
+			/* left out by those that point to each other */
+			.loose = field->link || (field->level && !field->required),
 			.must_be_null = is_key(batch, c)};
 	}
 	rec->since = INT64_MAX;

@@ -333,6 +333,17 @@ static void say_failed(struct osy_lbatch *batch, unsigned i, const struct osy_sp
 	parent_problem(batch, i, OSY_FAIL_PARENT_FAILED, field, text.p);
 }
 
+/* Of an object that is loaded level by level: whether no parent of the record can be in before it.
+ */
+static bool is_circular(const struct osy_lbatch *batch, const struct osy_spec_field *field,
+	const struct osy_lref *ref)
+{
+	const struct osy_spec_object *object = batch->object;
+
+	return field->level && object->circles && ref->parent == object->index &&
+	       batch->head.stage == osy_spec_object_last(object);
+}
+
 /* "AccountId points to Account 001..., which is not in the target" */
 static void write_missing(const struct osy_lbatch *batch, const struct osy_spec_field *field,
 	const struct osy_lref *ref, struct osy_buf *text)
@@ -343,7 +354,12 @@ static void write_missing(const struct osy_lbatch *batch, const struct osy_spec_
 
 	if (osy_id_is_set(&ref->source))
 		osy_id_18(&ref->source, id);
-	if (!parent)
+	if (is_circular(batch, field, ref))
+		osy_buf_addf(text,
+			"%s points to %s %s, which is not in the target and never in first: the "
+			"record points to itself, be it over others, or hangs below one that does",
+			field->name, parent->name, id);
+	else if (!parent)
 		osy_buf_addf(text, "%s points to %s, whose object is not in the run", field->name,
 			id[0] ? id : "something that is no record id");
 	else

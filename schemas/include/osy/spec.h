@@ -84,6 +84,8 @@ struct osy_spec_field {
 	bool required; /* may not be left out on insert */
 	bool link; /* self-lookup, or cut in a cycle: waits for the link pass while its parent is
 		      unmapped */
+	bool level; /* to records of its own object, and it cannot wait for the link pass: these must
+		       be in first */
 	bool to_several;	  /* objects of the source, be they in the run or not */
 	bool to_users, to_queues; /* it may point to people or queues, which are pins */
 	enum osy_missing missing;
@@ -132,6 +134,13 @@ struct osy_spec_object {
 	const char *name, *target; /* objects in the source and in the target */
 	char prefix[4], target_prefix[4];
 	int stage; /* from 1 */
+	/*
+	 * Of an object with a lookup that is a level: so many stages from stage on, in each of them
+	 * the records whose parents are in the ones before. Their ids are listed by the scan. 0: all
+	 * in one stage. circles: the last one has those of which this can never be so.
+	 */
+	int levels;
+	bool circles;
 	bool insert, update, match_only, write_nulls;
 	bool deletes; /* its records were deleted in the source, and are to be in the target: of
 			 these only ids are read; fields: what of the target is kept before */
@@ -225,6 +234,20 @@ const char *osy_spec_column(
 /* Object by the key prefix of a source id; of several legs the first; NULL when the run has none.
  */
 const struct osy_spec_object *osy_spec_by_prefix(const struct osy_spec *spec, const char prefix[3]);
+/* The stage of its last level. */
+static inline int osy_spec_object_last(const struct osy_spec_object *object)
+{
+	return object->levels > 1 ? object->stage + object->levels - 1 : object->stage;
+}
+static inline bool osy_spec_is_loaded_in(const struct osy_spec_object *object, int stage)
+{
+	return stage >= object->stage && stage <= osy_spec_object_last(object);
+}
+/* Whether its ids are listed before the first of its records is read. */
+static inline bool osy_spec_is_listed(const struct osy_spec_object *object)
+{
+	return object->limit > 0 || object->levels > 0;
+}
 /* Stage in which the last leg of the object with this prefix is loaded; 0 when the run has none. */
 int osy_spec_last_stage(const struct osy_spec *spec, const char prefix[3]);
 
