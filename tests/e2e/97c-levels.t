@@ -69,3 +69,26 @@ like "$(orgsync run order "$RUN")" "level by level: Up__c \($DEPTH stages\)" "th
 orgsync run start "$RUN" --wait >"$T/out" 2>&1
 is "$? $(totals "$RUN")" "0 ['Synced', $ALL, $ALL, 0, 0, 0, 0]" "by REST: $SIZE records, $DEPTH deep"
 runs "the checker agrees" check_orgs "$RUN" --template "$T/rest.yaml" --key Ext_Id__c
+is "$(psql -qAt "$ORGSYNC_POSTGRES_URL" -c "SELECT count(DISTINCT stage), bool_and(state = 'done') FROM batch WHERE run = '$RUN' AND object = 1")" \
+	"$DEPTH|t" "each level is a stage of its own"
+go rest
+is "$? $(totals "$RUN")" "0 ['Synced', $ALL, 0, 0, $ALL, 0, 0]" "a second run changes nothing"
+
+dump() { python3 "$ROOT/tests/checker/check" dump "$DST" --objects Node__c,Leaf__c,Post__c >"$T/$1.dump" || bail "no dump"; }
+undone() { # RUN: and the target is empty again
+	orgsync run rollback "$1" --wait >"$T/out" 2>&1
+	is "$? $(run_get "$1" '[d["state"]] + [d["rollback"][k] for k in ("deleted", "restored", "left")]')" \
+		"0 ['Rollback Completed', $ALL, 0, 0]" "rolled back, from the leaves up"
+	is "$(curl -sf "$DST/__sim/count" | json '[d.get(o, 0) for o in ("Node__c", "Leaf__c")]')" "[0, 0]" "nothing is left"
+}
+first=$(orgsync run list -o json | json '[r["id"] for r in d["items"]][-1]')
+undone "$first"
+
+for way in "bulk bulk match: {externalId: Ext_Id__c}" "rest-nokey rest " "bulk-nokey bulk "; do
+	read -r name api match <<<"$way"
+	nodes "$name" "$api" "$match"
+	go "$name"
+	is "$? $(totals "$RUN")" "0 ['Synced', $ALL, $ALL, 0, 0, 0, 0]" "$name: all of it"
+	runs "the checker agrees" check_orgs "$RUN" --template "$T/$name.yaml" --key Ext_Id__c
+	undone "$RUN"
+done

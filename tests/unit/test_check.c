@@ -425,17 +425,24 @@ static void keys(void **state)
 
 static void cycles(void **state)
 {
-	struct osy_sf_field fields[] = {text("Name"), lookup("Self__c", LIST("Account"))};
+	struct osy_sf_field fields[] = {text("Name"), lookup("Self__c", LIST("Account")),
+		lookup("Line__c", LIST("Line__c"))};
+	struct osy_sf_field line[] = {text("Name"), lookup("Account__c", LIST("Account"))};
 	struct osy_sf_object a = OBJECT("Account", "001", fields);
+	struct osy_sf_object l = OBJECT("Line__c", "a00", line);
+	struct osy_sf_object *both[] = {&a, &l};
 	struct subject subject;
 
 	(void)state;
-	fields[1].nillable = false;
-	begin(&subject, YAML("insert: true"), (struct osy_sf_object *[]){&a},
-		(struct osy_sf_object *[]){&a});
+	fields[1].nillable = false; /* level by level */
+	begin(&subject, YAML("insert: true, fields: {exclude: [Line__c]}"), both, both);
 	osy_check_metadata(&subject.check);
-	assert_found(
-		&subject, "B", "order", "", "lookup 'Self__c' of Account to itself is required");
+	assert_found(&subject, "-", "order", "", "");
+	end(&subject);
+	fields[2].nillable = line[1].nillable = false;
+	begin(&subject, "name: t\nobjects: [{name: Account}, {name: Line__c}]\n", both, both);
+	osy_check_metadata(&subject.check);
+	assert_found(&subject, "B", "order", "", "Account.Line__c -> Line__c.Account__c -> Account");
 	end(&subject);
 }
 

@@ -100,10 +100,8 @@ static void required_cycles_are_named(void **state)
 		": Ledger__c.T__c -> Third__c.L__c -> Ledger_Line__c.Ledger__c -> Ledger__c;"));
 	assert_int_equal(osy_order(names, 4, self, 1, stages, &count, &err), OSY_E_INVALID);
 	assert_non_null(strstr(err.msg,
-		"lookup 'Up__c' of Other__c to itself is required in the target, so that no record "
-		"of "
-		"Other__c can be inserted first; make it optional there, or set insert: false for "
-		"Other__c"));
+		"required lookups form a cycle, so that no record of it can be inserted first: "
+		"Other__c.Up__c -> Other__c; make one of them optional"));
 }
 
 int main(void)

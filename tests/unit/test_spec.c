@@ -257,6 +257,36 @@ static void policies_come_back(void **state)
 	assert_int_not_equal(osy_spec_read(osy_buf_str(&out), &spec, &err), OSY_OK);
 }
 
+static void levels_come_back(void **state)
+{
+	struct osy_spec_field with[3];
+	struct osy_spec_object of = object;
+	OSY_AUTO(osy_buf_done) struct osy_buf out = OSY_BUF(1 << 20);
+	struct osy_spec *spec = NULL;
+	struct osy_err err = OSY_ERR_NONE;
+
+	(void)state;
+	memcpy(with, fields, sizeof(with));
+	with[1].level = true;
+	of.fields = with;
+	of.levels = 1;
+	of.circles = true;
+	write_spec(&of, &out);
+	/* a program that knows no levels refuses it */
+	assert_non_null(strstr(out.p, "\"v\":9"));
+	assert_int_equal(osy_spec_read(osy_buf_str(&out), &spec, &err), OSY_OK);
+	const struct osy_spec_object *got = &spec->objects[0];
+	assert_true(got->fields[1].level && !got->fields[0].level);
+	assert_true(got->levels == 1 && got->circles);
+	assert_int_equal(osy_spec_object_last(got), got->stage);
+	osy_spec_free(spec);
+	/* more levels than there are stages */
+	of.levels = 100;
+	osy_buf_reset(&out);
+	write_spec(&of, &out);
+	assert_int_not_equal(osy_spec_read(osy_buf_str(&out), &spec, &err), OSY_OK);
+}
+
 /* Specs of runs that were scanned before there was an order. */
 static void without_an_order(void **state)
 {
@@ -302,6 +332,7 @@ int main(void)
 		cmocka_unit_test(expressions_come_back),
 		cmocka_unit_test(rules_come_back),
 		cmocka_unit_test(policies_come_back),
+		cmocka_unit_test(levels_come_back),
 		cmocka_unit_test(without_an_order),
 		cmocka_unit_test(indexes_are_checked),
 	};
