@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Objects whose lookup to themselves can be set on insert alone, or must be: parents first, level by level, to any depth; records
-# that hang on themselves; the waiting room; by REST and by Bulk, with a key and without one; rolled back from the leaves up.
+# Objects whose lookup to themselves can be set on insert alone: parents first, level by level, by REST and by Bulk, with a key and
+# without one; and rolled back from the leaves up.
 . "$(dirname "$0")/lib.sh"
 e2e_begin
-SIZE=${SIZE:-5000} DEPTH=${DEPTH:-9}
+SIZE=${SIZE:-5000} DEPTH=${DEPTH:-7}
 key='{"name":"Ext_Id__c","type":"string","length":40,"externalId":true,"unique":true,"idLookup":true}'
 lookup() { # NAME OBJECT MEMBERS
 	printf '{"name":"%s","type":"reference","referenceTo":["%s"],"relationshipName":"%s"%s}' "$1" "$2" "${1/__c/__r}" "$3"
@@ -92,3 +92,4 @@ for way in "bulk bulk match: {externalId: Ext_Id__c}" "rest-nokey rest " "bulk-n
 	runs "the checker agrees" check_orgs "$RUN" --template "$T/$name.yaml" --key Ext_Id__c
 	undone "$RUN"
 done
+e2e_end
