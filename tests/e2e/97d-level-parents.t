@@ -24,7 +24,7 @@ totals() { # RUN: state, scanned, inserted, updated, existing, skipped, failed
 go() { # TEMPLATE: scanned and started; id in RUN
 	RUN=$(create_run "$1") && orgsync run start "$RUN" --wait >"$T/out" 2>&1
 }
-said() { # RUN: KEY CODE of all that is said of its records
+told() { # RUN: KEY CODE of all that is said of its records
 	orgsync run errors "$1" --limit 0 -o json | python3 -c '
 import json, sys, urllib.request
 keys = {}
@@ -72,7 +72,7 @@ template posts Post__c "Ext_Id__c != null"
 go posts
 is "$? $(totals "$RUN")" "1 ['Synced', 5, 2, 0, 1, 0, 2]" "required: what hangs on a record that is there goes in"
 is "$(target Post__c)" "p-a< p-b<p-a p-c<p-b" "under its parent"
-is "$(said "$RUN")" "q-a REQUIRED_FIELD_MISSING, q-b PARENT_FAILED" "a root without one fails, and what hangs on it"
+is "$(told "$RUN")" "q-a REQUIRED_FIELD_MISSING, q-b PARENT_FAILED" "a root without one fails, and what hangs on it"
 runs "the checker agrees" check_orgs "$RUN" --template "$T/posts.yaml" --key Ext_Id__c
 
 # A retry takes the levels in their order too.
