@@ -172,13 +172,13 @@ static void add_levels(const struct osy_spec_object *object, struct osy_buf *out
 	for (size_t f = 0; f < object->field_count; f++) {
 		if (!object->fields[f].level)
 			continue;
-		osy_buf_addf(out, "%s%s", first ? "; level by level: " : ", ",
-			object->fields[f].name);
+		osy_buf_addf(
+			out, "%s%s", first ? "; level by level: " : ", ", object->fields[f].name);
 		first = false;
 	}
 	if (!first)
-		osy_buf_addf(out, " (%d %s)", object->levels,
-			object->levels == 1 ? "stage" : "stages");
+		osy_buf_addf(
+			out, " (%d %s)", object->levels, object->levels == 1 ? "stage" : "stages");
 }
 
 static void write_reason(const struct osy_spec *spec, const struct osy_spec_object *object,

@@ -211,9 +211,8 @@ void osy_plan_api(struct osy_plan *plan, const struct osy_plan_quota *source,
 		if (api == OSY_API_BULK && !can_read_bulk(object))
 			osy_plan_notice(plan, "%s is read by REST in spite of api: bulk: %s",
 				object->name,
-				object->limit ? "with a limit its ids are listed first"
-				: object->levels
-					? "its ids are listed first, level by level"
-					      : "Bulk cannot query one of its fields");
+				object->limit	 ? "with a limit its ids are listed first"
+				: object->levels ? "its ids are listed first, level by level"
+						 : "Bulk cannot query one of its fields");
 	}
 }

@@ -17,7 +17,7 @@ struct plan_field {
 	const int *parents;
 	size_t parent_count;
 	bool link, write_nulls;
-	bool level; /* its own object's records, parents first: level by level */
+	bool level;    /* its own object's records, parents first: level by level */
 	bool document; /* what a version is one of: written when it is known, and never waited for
 			*/
 	bool to_users, to_queues;

@@ -277,16 +277,16 @@ struct lookup_of {
 };
 
 /* Parents that go in before the object as a whole: of a level, those of other objects. */
-static size_t parents_before(struct plan_build *build, size_t node, const struct plan_field *field,
-	const int **ret)
+static size_t parents_before(
+	struct plan_build *build, size_t node, const struct plan_field *field, const int **ret)
 {
 	size_t count = 0;
 
 	*ret = field->parents;
 	if (!field->level)
 		return field->parent_count;
-	int *others = osy_arena_calloc(
-		&build->plan->arena, field->parent_count + 1, sizeof(*others));
+	int *others =
+		osy_arena_calloc(&build->plan->arena, field->parent_count + 1, sizeof(*others));
 	for (size_t i = 0; i < field->parent_count; i++) {
 		if (field->parents[i] != (int)node)
 			others[count++] = field->parents[i];

@@ -223,9 +223,8 @@ static enum osy_code send_object(
 
 	publish_object_cut(object);
 	while (!rc && (ready = publish_object_next(object))) {
-		rc = publish_txn_send(&publisher->txn, false, object->object->index,
-			object->stage, ready->lane, ready->count,
-			osy_buf_str(&ready->message), err);
+		rc = publish_txn_send(&publisher->txn, false, object->object->index, object->stage,
+			ready->lane, ready->count, osy_buf_str(&ready->message), err);
 		publish_ready_free(ready);
 	}
 	return rc;

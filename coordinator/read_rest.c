@@ -227,7 +227,7 @@ static enum osy_code send_request(struct read_rest *reader, struct osy_err *err)
 {
 	struct osy_read_request *request = read_request_new(reader->drive, reader);
 	enum osy_code rc = reader->by_list ? send_list(reader, request, err)
-						 : send_keyset(reader, request, err);
+					   : send_keyset(reader, request, err);
 	if (rc || reader->exhausted) {
 		read_request_drop(request);
 		return rc;

@@ -17,8 +17,9 @@ struct walk {
 
 static enum osy_code next_page(struct walk *walk, struct osy_err *err)
 {
-	enum osy_code rc = osy_read_list_next(walk->drive,
-		&(struct osy_read_place){.object = walk->leg}, walk->last, walk->ids, PAGE, &walk->count, err);
+	enum osy_code rc =
+		osy_read_list_next(walk->drive, &(struct osy_read_place){.object = walk->leg},
+			walk->last, walk->ids, PAGE, &walk->count, err);
 
 	if (!rc && walk->count)
 		memcpy(walk->last, walk->ids[walk->count - 1].c, sizeof(walk->ids->c));

@@ -144,8 +144,7 @@ static enum osy_code list_selected(struct listing *listing, struct osy_err *err)
 			osy_soql_nest(object->where, &soql);
 		}
 		if (last[0])
-			osy_buf_addf(
-				&soql, " %s Id > '%s'", object->where ? "AND" : "WHERE", last);
+			osy_buf_addf(&soql, " %s Id > '%s'", object->where ? "AND" : "WHERE", last);
 		osy_buf_addf(&soql, " ORDER BY Id LIMIT %d", PAGE);
 		rc = ask(listing, &soql, PAGE, err);
 		count = listing->count;
@@ -234,7 +233,8 @@ static enum osy_code make_tables(struct osy_drive *drive, struct osy_err *err)
 		"parent text COLLATE \"C\" NOT NULL)",
 		"CREATE INDEX IF NOT EXISTS level_parent_id ON level_parent (id)",
 		"CREATE INDEX IF NOT EXISTS level_parent_parent ON level_parent (parent)",
-		"CREATE TEMP TABLE IF NOT EXISTS level_list (object integer NOT NULL, level integer "
+		"CREATE TEMP TABLE IF NOT EXISTS level_list (object integer NOT NULL, level "
+		"integer "
 		"NOT NULL, chunk integer NOT NULL, ids bytea NOT NULL)",
 		"TRUNCATE level_list",
 	};
@@ -280,8 +280,7 @@ static enum osy_code count_levels(struct osy_drive *drive, int *ret, struct osy_
 	return rc;
 }
 
-static void tell_circles(
-	const struct listing *listing, int64_t count, struct osy_str example)
+static void tell_circles(const struct listing *listing, int64_t count, struct osy_str example)
 {
 	struct scan *scan = listing->scan;
 

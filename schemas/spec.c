@@ -505,8 +505,8 @@ static bool object_holds(
 	const struct osy_spec *spec, const struct osy_spec_object *object, size_t index)
 {
 	if (object->index != (int)index || object->stage < 1 || object->levels < 0 ||
-		osy_spec_object_last(object) > spec->stages ||
-		object->lanes < 1 || object->lanes > spec->lanes || object->first_lane < 0 ||
+		osy_spec_object_last(object) > spec->stages || object->lanes < 1 ||
+		object->lanes > spec->lanes || object->first_lane < 0 ||
 		object->first_lane >= spec->lanes || object->batch_size < 1 ||
 		object->batch_size > 200 || !is_index(object->lock_field, object) ||
 		!is_index(object->order_field, object) || !file_holds(object) ||

@@ -127,6 +127,27 @@ is "$? $(totals "$RUN")" "0 ['Synced', 5, 5, 0, 0, 0, 0]" "where the parent is o
 is "$(psql -qAt "$ORGSYNC_POSTGRES_URL" -c "SELECT kind, code, count(*) FROM failure WHERE run = '$RUN' GROUP BY 1, 2")" \
 	"notice|PARENT_MISSING|5" "and said"
 
+# ---- A delta: what it hangs on has been brought by an earlier run ------------------------------------
+template delta Node__c "Ext_Id__c LIKE 'v-%'"
+echo 'options: {deltaSync: true}' >>"$T/delta.yaml"
+orgsync template apply -f "$T/delta.yaml" >/dev/null || bail "the template is refused"
+{
+	record Node__c v-c v-b
+	record Node__c v-b v-a
+	record Node__c v-a
+} >"$T/src.jsonl"
+seed "$SRC" "$T/src.jsonl"
+go delta
+is "$? $(totals "$RUN")" "0 ['Synced', 3, 3, 0, 0, 0, 0]" "a first delta reads all"
+{
+	record Node__c v-e v-d
+	record Node__c v-d v-c
+} >"$T/src.jsonl"
+seed "$SRC" "$T/src.jsonl"
+go delta
+is "$? $(run_get "$RUN" '[d["state"], d["totals"]["inserted"], d["totals"]["failed"]]')" "0 ['Synced', 2, 0]" "the next one what is new"
+is "$(target Node__c | tr ' ' '\n' | grep ^v | tr '\n' ' ')" "v-a< v-b<v-a v-c<v-b v-d<v-c v-e<v-d " "each under its parent"
+
 # ---- Too many levels ---------------------------------------------------------------------------------
 python3 - >"$T/src.jsonl" <<'PY'
 import json

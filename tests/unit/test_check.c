@@ -442,7 +442,8 @@ static void cycles(void **state)
 	fields[2].nillable = line[1].nillable = false;
 	begin(&subject, "name: t\nobjects: [{name: Account}, {name: Line__c}]\n", both, both);
 	osy_check_metadata(&subject.check);
-	assert_found(&subject, "B", "order", "", "Account.Line__c -> Line__c.Account__c -> Account");
+	assert_found(
+		&subject, "B", "order", "", "Account.Line__c -> Line__c.Account__c -> Account");
 	end(&subject);
 }
 

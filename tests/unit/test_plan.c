@@ -421,8 +421,8 @@ static void parents_that_are_not_there(void **state)
 /* A lookup to its own object that no link pass can set: a stage a level, the others behind them. */
 static void level_by_level(void **state)
 {
-	struct osy_sf_field node[] = {text("Name"), lookup("Up__c", TO("Node__c")),
-		lookup("Free__c", TO("Node__c"))};
+	struct osy_sf_field node[] = {
+		text("Name"), lookup("Up__c", TO("Node__c")), lookup("Free__c", TO("Node__c"))};
 	struct osy_sf_field leaf[] = {text("Name"), lookup("Node__c", TO("Node__c")),
 		lookup("Up__c", TO("Leaf__c", "Node__c"))};
 	struct osy_sf_field other[] = {text("Name"), lookup("Node__c", TO("Node__c"))};

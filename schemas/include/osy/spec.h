@@ -82,10 +82,10 @@ struct osy_spec_field {
 	bool ids; /* a text whose ids are those of records: resolved as a lookup is */
 	/* lookups and such texts only: */
 	bool required; /* may not be left out on insert */
-	bool link; /* self-lookup, or cut in a cycle: waits for the link pass while its parent is
-		      unmapped */
-	bool level; /* to records of its own object, and it cannot wait for the link pass: these must
-		       be in first */
+	bool link;  /* self-lookup, or cut in a cycle: waits for the link pass while its parent is
+		       unmapped */
+	bool level; /* to records of its own object, and it cannot wait for the link pass: these
+		       must be in first */
 	bool to_several;	  /* objects of the source, be they in the run or not */
 	bool to_users, to_queues; /* it may point to people or queues, which are pins */
 	enum osy_missing missing;
@@ -136,8 +136,8 @@ struct osy_spec_object {
 	int stage; /* from 1 */
 	/*
 	 * Of an object with a lookup that is a level: so many stages from stage on, in each of them
-	 * the records whose parents are in the ones before. Their ids are listed by the scan. 0: all
-	 * in one stage. circles: the last one has those of which this can never be so.
+	 * the records whose parents are in the ones before. Their ids are listed by the scan. 0:
+	 * all in one stage. circles: the last one has those of which this can never be so.
 	 */
 	int levels;
 	bool circles;
