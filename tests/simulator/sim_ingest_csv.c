@@ -161,7 +161,7 @@ const char *sim_csv_parse(struct sim_job *j)
 		if (c.error)
 			break;
 		if (j->nrows == cap) {
-			cap = cap ? cap * 2 : 1024;
+			cap = cap ? cap * 2 : 64;
 			j->row = sim_realloc(j->row, cap * sizeof(*j->row));
 		}
 		j->row[j->nrows++] = (struct sim_ingest_row){.at = at};
