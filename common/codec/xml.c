@@ -8,8 +8,9 @@
 
 #include "osy/banned.h"
 
-#define TEXT_MAX (16u << 20)
+#define TEXT_MAX (4u << 20)
 #define DEEPEST 64
+#define MOST_ATTRIBUTES 32
 #define XSI "http://www.w3.org/2001/XMLSchema-instance"
 
 /* ---- Reading ---- */
@@ -23,6 +24,59 @@ static xmlNode *node_of(const struct osy_xml_node *node)
 	return (xmlNode *)(uintptr_t)node;
 }
 
+/* Behind the next end of what is skipped; NULL: there is none. */
+static const char *behind(const char *p, const char *end, const char *what)
+{
+	const char *found = memmem(p, (size_t)(end - p), what, strlen(what));
+
+	return found ? found + strlen(what) : NULL;
+}
+
+/* Behind a tag at whose name p is; NULL: without an end, or of too many attributes. */
+static const char *behind_tag(const char *p, const char *end)
+{
+	unsigned attributes = 0;
+
+	for (; p && p < end && *p != '>'; p++) {
+		attributes += *p == '=';
+		if (attributes > MOST_ATTRIBUTES)
+			return NULL;
+		if (*p == '"' || *p == '\'')
+			p = memchr(p + 1, *p, (size_t)(end - p - 1));
+		if (!p)
+			return NULL;
+	}
+	return p < end ? p : NULL;
+}
+
+/*
+ * The parser compares each attribute of an element with each other, and looks for each namespace
+ * among all that are open: in a long text that takes hours. A DTD it would read before we refuse
+ * it. UTF-8 alone, so that we see what it sees.
+ */
+static bool is_plain(struct osy_str text)
+{
+	const char *p = text.p, *end = text.p + text.len;
+
+	if (!osy_utf8_valid(text) || memchr(p, 0, text.len))
+		return false;
+	while (p && (p = memchr(p, '<', (size_t)(end - p)))) {
+		const size_t left = (size_t)(end - p);
+
+		if (left >= 4 && memcmp(p, "<!--", 4) == 0)
+			p = behind(p + 4, end, "-->");
+		else if (left >= 9 && memcmp(p, "<![CDATA[", 9) == 0)
+			p = behind(p + 9, end, "]]>");
+		else if (left >= 2 && p[1] == '?')
+			p = behind(p + 2, end, "?>");
+		else
+			p = left >= 2 && p[1] == '!' ? NULL : behind_tag(p + 1, end);
+		if (!p)
+			return false;
+	}
+	return true;
+}
+
 enum osy_code osy_xml_parse(
 	struct osy_str text, const char *what, struct osy_xml **ret, struct osy_err *err)
 {
@@ -31,8 +85,13 @@ enum osy_code osy_xml_parse(
 	pthread_once(&begun, xmlInitParser);
 	if (text.len > TEXT_MAX)
 		return osy_fail(err, OSY_E_TOO_BIG, "%s is larger than %u bytes", what, TEXT_MAX);
-	xmlDoc *doc = xmlReadMemory(text.p ? text.p : "", (int)text.len, NULL, NULL,
-		XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	if (text.len == 0 || !is_plain(text))
+		return osy_fail(err, OSY_E_INVALID,
+			"%s is no XML of an org: UTF-8 without a DTD, at most %d attributes an "
+			"element",
+			what, MOST_ATTRIBUTES);
+	xmlDoc *doc = xmlReadMemory(text.p, (int)text.len, NULL, NULL,
+		XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_IGNORE_ENC);
 	if (!doc || !xmlDocGetRootElement(doc) || doc->intSubset) {
 		xmlFreeDoc(doc);
 		return osy_fail(err, OSY_E_INVALID, "%s is not well-formed XML", what);

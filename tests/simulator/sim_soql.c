@@ -94,7 +94,9 @@ static bool sim_cmp_take(struct sim_sp *s, enum sim_cmp *ret)
 
 static struct sim_cond *sim_or(struct sim_sp *s);
 
-static struct sim_cond *sim_test(struct sim_sp *s)
+static struct sim_cond *sim_test(struct sim_sp *s);
+
+static struct sim_cond *sim_bare_test(struct sim_sp *s)
 {
 	struct sim_cond *c;
 
@@ -123,6 +125,18 @@ static struct sim_cond *sim_test(struct sim_sp *s)
 	c->lit = sim_arena_get(s->a, sizeof(*c->lit));
 	c->nlit = 1;
 	return sim_lit_take(s, &c->path, c->lit) ? c : NULL;
+}
+
+static struct sim_cond *sim_test(struct sim_sp *s)
+{
+	struct sim_cond *c = NULL;
+
+	if (++s->nested > SIM_MAX_NESTED)
+		sim_sp_fail(s, "the conditions are nested too deep");
+	else
+		c = sim_bare_test(s);
+	s->nested--;
+	return c;
 }
 
 static struct sim_cond *sim_and(struct sim_sp *s)

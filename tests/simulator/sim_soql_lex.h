@@ -4,6 +4,8 @@
 
 #include "sim_soql.h"
 
+#define SIM_MAX_NESTED 500
+
 struct sim_sp {
 	struct sim_org *org;
 	struct sim_arena *a;
@@ -18,6 +20,7 @@ struct sim_sp {
 		struct sim_object *obj;
 	} alias;
 	struct sim_query *q;
+	int nested;  /* conditions, each in parentheses or behind a NOT of the one before */
 	int parens;  /* open ones of the conditions */
 	int semis;   /* sub-queries of the conditions */
 	bool inside; /* such a sub-query */

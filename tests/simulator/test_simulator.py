@@ -731,6 +731,7 @@ class Query(Base):
                         *(("SELECT Id FROM Account WHERE " + w, "MALFORMED_QUERY") for w in (
                             "(Id IN (SELECT AccountId FROM Contact))", "Name = 'a' OR Id IN (SELECT AccountId FROM Contact)",
                             "Id IN (SELECT AccountId FROM Contact WHERE Id IN (SELECT WhoId FROM Task))",
+                            "(" * 600 + "Id = null" + ")" * 600, "NOT " * 600 + "Id = null",
                             " AND ".join(["Id IN (SELECT AccountId FROM Contact)"] * 3)))):
             s, _, d = self.org.call("GET", DATA + "/query?q=" + urllib.parse.quote(q))
             with self.subTest(q=q):

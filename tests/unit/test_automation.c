@@ -163,8 +163,9 @@ static void xml_becomes_a_file(void **state)
 
 static void bad_xml_is_refused(void **state)
 {
-	static const char *const bad[] = {
-		"", "<a>", "<a></b>", "<!DOCTYPE a [<!ENTITY e \"x\">]><a>&e;</a>", "text"};
+	static const char *const bad[] = {"", "<a>", "<a></b>",
+		"<!DOCTYPE a [<!ENTITY e \"x\">]><a>&e;</a>", "text", "<a b=\"c", "<!-- <a></a>",
+		"<", "<!", "<?a", "<![CDATA[x]]", "\xfe\xff", "<a>\xff</a>"};
 	struct osy_xml *xml = NULL;
 	struct osy_err err;
 
@@ -172,6 +173,29 @@ static void bad_xml_is_refused(void **state)
 	for (size_t i = 0; i < OSY_COUNT(bad); i++)
 		assert_int_equal(osy_xml_parse(osy_str(bad[i]), "x", &xml, &err), OSY_E_INVALID);
 	assert_null(xml);
+}
+
+static enum osy_code parse_attributes(int count, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf text = OSY_BUF(4096);
+	OSY_AUTO(osy_xml_free_at) struct osy_xml *xml = NULL;
+
+	osy_buf_addz(&text, "<?a '?><!-- <a ' --><a><![CDATA[<a \"]]><b c='=>' ");
+	for (int i = 1; i < count; i++)
+		osy_buf_addf(&text, "d%d=\"'\" ", i);
+	osy_buf_addz(&text, "/></a>");
+	return osy_xml_parse(osy_buf_str(&text), "x", &xml, err);
+}
+
+/* A parser would be busy for hours with a million of them. */
+static void attributes_are_bounded(void **state)
+{
+	struct osy_err err;
+
+	(void)state;
+	assert_int_equal(parse_attributes(32, &err), OSY_OK);
+	assert_int_equal(parse_attributes(33, &err), OSY_E_INVALID);
+	assert_non_null(strstr(err.msg, "at most 32 attributes"));
 }
 
 static void a_zip_has_its_files(void **state)
@@ -198,6 +222,7 @@ int main(void)
 		cmocka_unit_test(an_edit_is_noticed),
 		cmocka_unit_test(xml_becomes_a_file),
 		cmocka_unit_test(bad_xml_is_refused),
+		cmocka_unit_test(attributes_are_bounded),
 		cmocka_unit_test(a_zip_has_its_files),
 	};
 

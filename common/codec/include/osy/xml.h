@@ -1,7 +1,8 @@
 /*
- * XML of the SOAP and Metadata APIs: small documents as a tree, a façade over libxml2. No network,
- * no entities but XML's own, no DTD. Elements are found by their local name, whatever their
- * namespace. Any thread; a tree belongs to one.
+ * XML of the SOAP and Metadata APIs: small documents as a tree, a façade over libxml2. UTF-8 of at
+ * most 4 MiB, no network, no entities but XML's own, no DTD, at most 32 attributes an element.
+ * Elements are found by their local name, whatever their namespace. Any thread; a tree belongs to
+ * one.
  */
 #ifndef OSY_XML_H
 #define OSY_XML_H
