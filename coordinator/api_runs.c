@@ -213,7 +213,7 @@ static void write_head(struct osy_json_writer *w, const struct osy_pg_result *re
 	osy_jw_put_i64(w, "targetCalls", target_calls);
 }
 
-/* What the last rollback has done, or (dryRun) would do. */
+/* What the last rollback has done, or (dryRun) would do; nothing once the run has gone on since. */
 static enum osy_code write_rollback(
 	struct osy_pg *pg, const char *id, struct osy_json_writer *w, struct osy_err *err)
 {
@@ -223,7 +223,8 @@ static enum osy_code write_rollback(
 		"SELECT r.rollback, coalesce(sum(b.inserted), 0)::bigint, coalesce(sum(b.updated), "
 		"0)::bigint, coalesce(sum(b.failed), 0)::bigint, coalesce(sum(b.deleted), "
 		"0)::bigint FROM run r LEFT JOIN batch b ON b.run = r.id AND b.pass = r.pass AND "
-		"b.pass > r.loaded_pass WHERE r.id = $1 AND r.rollback IS NOT NULL GROUP BY r.id",
+		"b.pass > r.loaded_pass WHERE r.id = $1 AND r.pass_kind = 'rollback' AND "
+		"r.rollback IS NOT NULL GROUP BY r.id",
 		OSY_PG_Z(id));
 
 	if (rc || !osy_pg_rows(result))

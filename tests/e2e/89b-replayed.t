@@ -42,11 +42,14 @@ totals() { run_get "$RUN" '[d["state"]] + [d["totals"][k] for k in ("inserted", 
 RUN=$(create_run again) || bail "no run"
 orgsync run start "$RUN" --wait >/dev/null
 is "$(totals)" "['Synced', 20, 0, 20, 0]" "20 were there, 20 are inserted"
+runs "a dry run of a rollback" orgsync run rollback "$RUN" --dry-run --wait
+is "$(run_get "$RUN" 'd["rollback"]["deleted"]')" 20 "tells of the 20"
 act update 'int(r["Ext_Id__c"][1:]) < 10' '{"Phone": "changed"}'
 act delete 'int(r["Ext_Id__c"][1:]) >= 30' '{}'
 is "$(live 'len(d)')" 30 "somebody changes 10 and deletes 10"
 runs "a replay" orgsync run replay "$RUN" --wait
 is "$(live 'len(d), sum(r["Phone"] == "same" for r in d.values())')" "(40, 40)" "brings all of it back"
+is "$(run_get "$RUN" 'd.get("rollback")')" None "the replay is no rollback"
 orgsync run rollback "$RUN" >/dev/null || bail "it cannot be rolled back"
 rolled_back() { [[ $(run_get "$RUN" 'd["state"]' 2>/dev/null) == "Rollback Completed" ]]; }
 wait_for 60 rolled_back
