@@ -266,6 +266,7 @@ struct retakes {
 	int64_t failed, skipped, links, open, unsent, unlinked;
 };
 
+/* What has failed before it was skipped for an abort has failed still: a retry takes it. */
 static enum osy_code count_retakes(
 	struct osy_pg *pg, const char *run, struct retakes *ret, struct osy_err *err)
 {
@@ -277,7 +278,11 @@ static enum osy_code count_retakes(
 		"$1)::bigint - coalesce(sum(d_inserted + d_updated + d_existing + d_skipped + "
 		"d_deleted + d_failed), 0)::bigint, (SELECT count(*) FROM failure f JOIN batch a "
 		"USING (run, pass, lane, at_offset) WHERE f.run = $1 AND f.kind = 'notice' AND "
-		"f.code = '" OSY_FAIL_ABORTED "' AND f.resolved_pass IS NULL AND NOT a.links) FROM "
+		"f.code = '" OSY_FAIL_ABORTED "' AND f.resolved_pass IS NULL AND NOT a.links AND "
+					      "NOT EXISTS (SELECT 1 FROM failure o "
+		"WHERE o.run = $1 AND o.kind = 'record' AND o.pass < f.pass AND o.lane = f.lane "
+		"AND "
+		"o.at_offset = f.at_offset AND o.row_index = f.row_index)) FROM "
 		"batch WHERE run = $1 AND NOT links",
 		OSY_PG_Z(run));
 

@@ -81,4 +81,25 @@ refused records
 runs "records: a resync takes what was skipped" orgsync run resync "$RUN" --wait
 is "$(totals)" "['Synced', 60, 0, 0]" "records: all of them are in"
 runs "records: and equal" check_orgs "$RUN" --template "$T/tree.yaml" --key Ext_Id__c
+
+# ---- In the middle of a retry: what has failed before has failed still ---------------------------------------------------------
+curl -sf -X POST "$SRC/__sim/reset" >/dev/null && curl -sf -X POST "$DST/__sim/reset" >/dev/null || bail "the orgs cannot be emptied"
+psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null
+orgsync idmap rebuild --source src --target dst >/dev/null || bail "the id map is not made anew"
+accounts 30 5
+rule true
+start
+wait_ended "$RUN" 60
+is "$(totals)" "['Synced', 25, 0, 5]" "a retry: some have failed"
+rule false
+fault '{"match":"POST /composite","kind":"lock","count":1000}'
+orgsync run retry "$RUN" >/dev/null || bail "no retry"
+locked() { [[ $(sql "SELECT count(*) FROM batch WHERE run = '$RUN' AND pass = 2 AND state = 'doubt'") != 0 ]]; }
+wait_for 60 locked
+orgsync run abort "$RUN" >/dev/null || bail "no abort"
+wait_ended "$RUN" 60
+curl -sf -X DELETE "$DST/__sim/faults" >/dev/null
+is "$(totals)" "['Aborted', 25, 0, 5]" "a retry: aborted"
+runs "a retry: it is tried again" orgsync run retry "$RUN" --wait
+is "$(totals)" "['Synced', 30, 0, 0]" "a retry: all of them are in"
 e2e_end
