@@ -60,7 +60,7 @@ orgsync run retry "$RUN" >/dev/null 2>"$T/err"
 like "$(cat "$T/err")" 'has no failed record' "links: nothing is left"
 
 # ---- In the middle of the records: some are in, one has failed, the others are locked and then skipped ---------------------------
-curl -sf -X POST "$SRC/__sim/reset" >/dev/null && curl -sf -X POST "$DST/__sim/reset" >/dev/null || bail "the orgs cannot be emptied"
+for url in "$SRC" "$DST"; do curl -sf -X POST "$url/__sim/reset" >/dev/null || bail "the orgs cannot be emptied"; done
 psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null
 orgsync idmap rebuild --source src --target dst >/dev/null || bail "the id map is not made anew"
 accounts 60 20
@@ -83,7 +83,7 @@ is "$(totals)" "['Synced', 60, 0, 0]" "records: all of them are in"
 runs "records: and equal" check_orgs "$RUN" --template "$T/tree.yaml" --key Ext_Id__c
 
 # ---- In the middle of a retry: what has failed before has failed still ---------------------------------------------------------
-curl -sf -X POST "$SRC/__sim/reset" >/dev/null && curl -sf -X POST "$DST/__sim/reset" >/dev/null || bail "the orgs cannot be emptied"
+for url in "$SRC" "$DST"; do curl -sf -X POST "$url/__sim/reset" >/dev/null || bail "the orgs cannot be emptied"; done
 psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null
 orgsync idmap rebuild --source src --target dst >/dev/null || bail "the id map is not made anew"
 accounts 30 5

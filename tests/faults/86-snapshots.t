@@ -65,7 +65,7 @@ sames >"$T/after"
 runs "deletes: they are as they were" cmp "$T/before" "$T/after"
 
 # ---- Rows that a job had to leave to collections, whose worker dies, and whose next one has a job again -----------------
-curl -sf -X POST "$SRC/__sim/reset" >/dev/null && curl -sf -X POST "$DST/__sim/reset" >/dev/null || bail "the orgs cannot be emptied"
+for url in "$SRC" "$DST"; do curl -sf -X POST "$url/__sim/reset" >/dev/null || bail "the orgs cannot be emptied"; done
 psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null
 accounts new ' ' >"$T/src.jsonl"
 accounts old '-' >"$T/dst.jsonl"
