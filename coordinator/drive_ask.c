@@ -279,7 +279,7 @@ static enum osy_code count_retakes(
 		"d_deleted + d_failed), 0)::bigint, (SELECT count(*) FROM failure f JOIN batch a "
 		"USING (run, pass, lane, at_offset) WHERE f.run = $1 AND f.kind = 'notice' AND "
 		"f.code = '" OSY_FAIL_ABORTED "' AND f.resolved_pass IS NULL AND NOT a.links AND "
-					      "NOT EXISTS (SELECT 1 FROM failure o "
+		"NOT EXISTS (SELECT 1 FROM failure o "
 		"WHERE o.run = $1 AND o.kind = 'record' AND o.pass < f.pass AND o.lane = f.lane "
 		"AND "
 		"o.at_offset = f.at_offset AND o.row_index = f.row_index)) FROM "
