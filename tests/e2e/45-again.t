@@ -28,12 +28,12 @@ quick() { # RUN
 	diag "100 batches in $seconds s"
 	[[ ${seconds%.*} -lt 12 ]]
 }
+slow=1
 for _ in 1 2 3; do # with pauses it is never quick, without it may be kept from it
 	again=$(create_run again)
 	orgsync run start "$again" --wait >/dev/null 2>&1
-	quick "$again" && break
+	quick "$again" && slow=0 && break
 done
 is "$(run_get "$again" '[d["state"], d["totals"]["existing"]]')" "['Synced', 20000]" "all are there already"
-quick "$again"
-ok $? "100 batches of them take less than 12 s"
+ok $slow "100 batches of them take less than 12 s"
 e2e_end
