@@ -327,13 +327,12 @@ for template in keyed keyless; do
 	for state in Open InProgress; do
 		wanted "$template abort $state" || continue
 		begin_trial $template
-		settings '{"bulkBatchMs":8000}'
-		# It stays in that state until the abort has come.
-		[[ $state != Open ]] || fault '{"match":"PUT /batches","kind":"delay","ms":4000}'
-		start_worker w1
-		wait_for 60 has_job $state || diag "no job is $state"
-		orgsync run abort "$RUN" >/dev/null
 		name="$template: aborted while the job is $state"
+		if [[ $state == Open ]]; then hold "$DST" "PUT /batches"; else hold "$DST" "PATCH /jobs/ingest" hold-job; fi
+		start_worker w1
+		runs "$name: it is" wait_for 60 has_job $state
+		orgsync run abort "$RUN" >/dev/null
+		[[ $state != Open ]] || let_go "$DST"
 		wait_ended "$RUN" 60
 		is "$(run_get "$RUN" 'd["state"]')" Aborted "$name: Aborted"
 		is "$(sql "SELECT count(*) FROM batch WHERE run = '$RUN' AND state <> 'done'")" 0 "$name: nothing is left in work"
