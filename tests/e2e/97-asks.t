@@ -22,9 +22,6 @@ schema() { # URL JSON
 generate() { # OBJECT COUNT [PARENT]
 	curl -sf -d "{\"object\":\"$1\",\"count\":$2,\"seed\":97${3:+,\"parent\":\"$3\"}}" "$SRC/__sim/generate" >/dev/null || bail "no $1"
 }
-latency() { # URL MS
-	curl -sf -d "{\"ms\":$2}" "$1/__sim/latency" >/dev/null || bail "no latency"
-}
 template() { # NAME: from standard input
 	cat >"$T/$1.yaml"
 	orgsync template apply -f "$T/$1.yaml" >/dev/null || bail "template $1 is refused"
@@ -93,21 +90,19 @@ objects:
     match: {externalId: Ext_Id__c}
     api: rest
 YAML
-setting "$SRC" '{"pageRows":100}' # so that it reads for long
-latency "$SRC" 300
-curl -sf -X DELETE "$SRC/__sim/stats" >/dev/null
+setting "$SRC" '{"pageRows":500}'
 run=$(create_run plain)
+hold "$SRC" "GET /query" hold '"after":10'
 orgsync run start "$run" >/dev/null
-read_pages() { [[ $(stat "$SRC" 'sum(n for c, n in d["byCall"].items() if c.startswith("GET query"))') -ge $1 ]]; }
-runs "a run reads" wait_for 60 read_pages 8
+runs "a run reads" wait_for 60 held "$SRC"
 schema "$SRC" '{"objects":[{"name":"Account","fields":[{"name":"Phone","hidden":true}]}]}'
+let_go "$SRC"
 runs "a field that our user may not see any more ends it" wait_ended "$run" 60
 is "$(run_get "$run" 'd["state"], d["phase"]')" "('Aborted', 'Aborted')" "it is Aborted"
 like "$(run_get "$run" 'd["problem"]')" "org 'src' refuses it: reading Account: .*INVALID_FIELD.*Phone.*create a new run" "and says what, where and what to do"
 is "$(run_get "$run" 'd["totals"]["inserted"]')" "$(curl -sf "$DST/__sim/count" | json 'd.get("Account", 0)')" "with exact counts"
 schema "$SRC" '{"objects":[{"name":"Account","fields":[{"name":"Phone","hidden":false}]}]}'
 setting "$SRC" '{"pageRows":0}'
-latency "$SRC" 0
 
 # ---- 23, 24: a query that takes too long is asked with smaller pages, and pages grow again ----------------
 anew
@@ -164,23 +159,27 @@ objects:
 YAML
 run=$(create_run three)
 orgsync run scan "$run" --wait >/dev/null 2>&1
-curl -sf -X DELETE "$SRC/__sim/stats" >/dev/null
-latency "$SRC" 600 # longer than it takes to begin with all of them
-runs "three objects: the run ends" orgsync run start "$run" --wait
-latency "$SRC" 0
+setting "$SRC" '{"pageRows":500}'
+hold "$SRC" "GET /query" hold '"after":12' # an org is called by few at first
+orgsync run start "$run" >/dev/null
+runs "three objects: each with a request of its own" wait_for 60 held "$SRC" 3
+let_go "$SRC"
+setting "$SRC" '{"pageRows":0}'
+runs "three objects: the run ends" wait_ended "$run" 120
 is "$(totals "$run")" "['Synced', 18000, 18000, 0, 0, 0]" "three objects: all records are in"
-runs "three objects: each with a request of its own" test "$(stat "$SRC" 'd["maxInFlight"]')" -ge 3
 
 # Small objects have a lane each, and so an ingest job each: none waits for another's.
 curl -sf -X POST "$DST/__sim/reset" >/dev/null || bail "the target cannot be emptied"
-curl -sf -X DELETE "$DST/__sim/stats" >/dev/null
 sed 's/^name: three/name: jobs3/; s/api: rest/api: bulk/' "$T/three.yaml" | template jobs3
 run=$(create_run jobs3)
-latency "$DST" 200
-runs "three objects by jobs: the run ends" orgsync run start "$run" --wait
-latency "$DST" 0
+curl -sf -X DELETE "$DST/__sim/stats" >/dev/null
+hold "$DST" "PATCH /jobs/ingest" hold-job
+orgsync run start "$run" >/dev/null
+at_work() { [[ $(stat "$DST" 'd["maxJobs"]') -ge 3 ]]; }
+runs "three objects by jobs: three are at work at once" wait_for 120 at_work
+let_go "$DST"
+runs "three objects by jobs: the run ends" wait_ended "$run" 120
 is "$(totals "$run")" "['Synced', 18000, 18000, 0, 0, 0]" "three objects by jobs: all records are in"
-runs "three objects by jobs: $(stat "$DST" 'd["maxJobs"]') jobs at work at once" test "$(stat "$DST" 'd["maxJobs"]')" -ge 3
 
 # ---- 47: a worker that is told to go in the middle of a job's results ---------------------------------------
 anew

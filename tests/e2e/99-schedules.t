@@ -66,11 +66,11 @@ import json, sys
 for r in map(json.loads, sys.stdin):
     print(json.dumps({"attributes": r["attributes"], "Id": r["Id"], "Name": r["Name"] + " new"}))' |
 	curl -sf --data-binary @- "$SRC/__sim/update" >/dev/null || bail "the source cannot be changed"
-slow 3000
+hold "$DST" ""
 second=$(orgsync schedule run nightly -q)
 refused 4 "its run $second is still under way" "a second one is skipped" orgsync schedule run nightly
 refused 4 "run $second is under way and needs org dst" "an org that a run needs is not disconnected" orgsync org disconnect dst -y
-slow 0
+let_go "$DST"
 runs "the run itself ends" wait_ended "$second" 60
 is "$(orgsync schedule history nightly -o json | json '[(f["result"], f["run"]) for f in d["items"]]')" \
 	"[('skipped', None), ('started', '$second'), ('started', '$run')]" "the history tells each time, newest first"
