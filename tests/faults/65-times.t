@@ -36,11 +36,13 @@ kill_a_worker() {
 	ONE=$WORKER_PID
 	start_trial demo
 	wait_reached "$RUN" 20
+	hold "$DST" "POST /composite" # much of it is left
 	wait_for 60 has_lanes || bail "worker one has no lane"
 	DEAD=$(owner)
 	kill9 "$ONE"
 	LANES=$(sql "SELECT string_agg(lane::text, ',') FROM lane WHERE run = '$RUN' AND owner = '$DEAD'")
 	BEFORE=$(sql "SELECT count(*) FROM batch WHERE run = '$RUN' AND lane IN ($LANES) AND state = 'done'")
+	let_go "$DST"
 	took=$(ms taken_over)
 }
 within 10000 kill_a_worker "the lanes of a killed worker are taken over"
