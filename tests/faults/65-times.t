@@ -14,8 +14,7 @@ ms() { # COMMAND...: until it succeeds, in ms
 sql() { psql -qAt "$ORGSYNC_POSTGRES_URL" -c "$1"; }
 
 within() { # MS COMMAND NAME: what it puts in took. A machine that stands still meanwhile is not what is measured: one of three must do.
-	local n
-	for n in 1 2 3; do
+	for _ in 1 2 3; do
 		"$2"
 		diag "$3: $took ms"
 		((took >= $1)) || break
