@@ -22,7 +22,7 @@ cat >"$T/content.yaml" <<'YAML'
 name: content
 objects:
   - {name: Account, match: {externalId: Ext_Id__c}}
-  - {name: Contact, match: {externalId: Ext_Id__c}, batchSize: 1}
+  - {name: Contact, match: {externalId: Ext_Id__c}}
   - name: ContentVersion
   - name: ContentDocumentLink
 YAML
@@ -61,16 +61,23 @@ is "$(run_get "$run" 'd["state"], d["totals"]["skipped"], d["totals"]["failed"]'
 is "$(psql -qtA "$ORGSYNC_POSTGRES_URL" -c "SELECT count(*) FROM batch WHERE run = '$run' AND state <> 'done'")" 0 "nothing is left open"
 
 # ---- while other lanes of its stage have work, it is not Paused, and an abort does not wait either -------------------------
-for i in {1..600}; do
-	printf '{"attributes":{"type":"Account"},"Id":"@b%d","Name":"More %d","Ext_Id__c":"B-%d"}\n' "$i" "$i" "$i"
-	printf '{"attributes":{"type":"Contact"},"LastName":"More %d","Ext_Id__c":"D-%d","AccountId":"@b%d"}\n' "$i" "$i" "$i"
-done >"$T/more.jsonl"
-seed "$SRC" "$T/more.jsonl"
+printf '{"attributes":{"type":"Lead"},"LastName":"Poe","Company":"Co","Ext_Id__c":"L-1"}\n' >"$T/lead.jsonl"
+seed "$SRC" "$T/lead.jsonl"
+attachments=()
+for i in {1..30}; do attachments+=(Contact 10 "c$i" Lead 10 "l$i"); done
+files "$SRC" attach "${attachments[@]}" || bail "no attachments"
 latency() { curl -sf -d "{\"ms\":$1}" "$DST/__sim/latency" >/dev/null || bail "no latency"; }
+printf '  - {name: Lead, match: {externalId: Ext_Id__c}}\n  - {name: Attachment, batchSize: 1}\noptions: {lanes: 8}\n' |
+	cat "$T/content.yaml" - >"$T/more.yaml"
+sed -i 's/name: content/name: more/' "$T/more.yaml"
+orgsync template apply -f "$T/more.yaml" >/dev/null || bail "the template is refused"
 latency 1000
-run=$(create_run content)
+run=$(create_run more)
 orgsync run start "$run" >/dev/null || bail "no start"
 wait_for 60 limited || bail "no file is refused"
+attached() { curl -sf "$DST/__sim/count" | json 'd.get("Attachment", 0)'; }
+grows() { [[ $(attached) -ge $1 ]]; }
+runs "other lanes go on" wait_for 60 grows $(($(attached) + 6))
 is "$(run_get "$run" 'd["state"]')" "Sync In Progress" "what can be done meanwhile is done"
 orgsync run abort "$run" >/dev/null || bail "no abort"
 latency 0
