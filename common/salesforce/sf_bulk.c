@@ -61,18 +61,37 @@ static void copy_cut(struct osy_str from, char *to, size_t size)
 	to[len] = 0;
 }
 
+/* An id in its long form; what has not the form of one is kept as it came. */
+static bool copy_id(struct osy_str text, char ret[19])
+{
+	struct osy_id id;
+
+	if (osy_id_parse(text, &id)) {
+		osy_id_18(&id, ret);
+		return true;
+	}
+	if (!text.p || text.len == 0 || text.len > 18)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		const char c = text.p[i];
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')))
+			return false;
+	}
+	memcpy(ret, text.p, text.len);
+	ret[text.len] = 0;
+	return true;
+}
+
 enum osy_code osy_bulk_job_read(struct osy_str body, struct osy_bulk_job *ret, struct osy_err *err)
 {
 	OSY_AUTO(osy_json_free_at) struct osy_json *json = NULL;
 	struct osy_bulk_job job = {.id = ""};
-	struct osy_id id;
 	const enum osy_code code = osy_json_parse(body, "bulk job", &json, err);
 
 	if (code)
 		return code;
-	if (!osy_id_parse(osy_json_get_str(json, "id"), &id))
+	if (!copy_id(osy_json_get_str(json, "id"), job.id))
 		return osy_fail(err, OSY_E_INVALID, "the reply is no bulk job: it has no id");
-	osy_id_18(&id, job.id);
 	const struct osy_str state = osy_json_get_str(json, "state");
 	if (!state_parse(state, &job.state))
 		return osy_fail(err, OSY_E_INVALID,

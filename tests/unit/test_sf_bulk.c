@@ -76,6 +76,15 @@ static void reads_states(void **state)
 	}
 }
 
+/* Nothing is done with it but to give it back. */
+static void keeps_an_odd_id(void **state)
+{
+	(void)state;
+	assert_string_equal(
+		job_of("{\"id\":\"7500e8a1bc9d2f3a4b\",\"state\":\"Open\"}").id,
+		"7500e8a1bc9d2f3a4b");
+}
+
 static void cuts_a_message(void **state)
 {
 	char body[2000] = "{\"id\":\"" JOB "\",\"state\":\"Failed\",\"errorMessage\":\"x";
@@ -92,7 +101,8 @@ static void what_is_no_job(void **state)
 {
 	static const char *const bodies[] = {"", "[]", "{}", "{\"id\":\"" JOB "\"}",
 		"{\"state\":\"Open\"}", "{\"id\":\"" JOB "\",\"state\":\"Queued\"}",
-		"{\"id\":\"../../x\",\"state\":\"Open\"}", "{\"id\":750,\"state\":\"Open\"}"};
+		"{\"id\":\"../../x\",\"state\":\"Open\"}", "{\"id\":750,\"state\":\"Open\"}",
+		"{\"id\":\"7500e8a1bc9d2f3a4b5\",\"state\":\"Open\"}"};
 	struct osy_bulk_job job;
 
 	(void)state;
@@ -344,6 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_jobs),
 		cmocka_unit_test(reads_states),
+		cmocka_unit_test(keeps_an_odd_id),
 		cmocka_unit_test(cuts_a_message),
 		cmocka_unit_test(what_is_no_job),
 		cmocka_unit_test(ingest_requests),
