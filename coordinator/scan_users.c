@@ -285,7 +285,9 @@ static const struct osy_id *match_user(const struct matching *m, const struct us
 static bool stood_in(const struct matching *m, const struct user *user)
 {
 	for (size_t i = 0; i < osy_pg_rows(m->stand_ins); i++) {
-		if (osy_str_equal_nocase(osy_pg_str(m->stand_ins, i, 0), osy_str(user->username)))
+		const struct osy_str name = osy_pg_str(m->stand_ins, i, 0);
+		if (osy_str_equal_nocase(name, osy_str(user->username)) ||
+			osy_str_equal_nocase(name, osy_str(user->email)))
 			return true;
 	}
 	return false;
