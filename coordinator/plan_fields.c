@@ -61,9 +61,8 @@ static bool is_audit(const char *name)
  * refuses both; or it says that an insert may have them, and refuses it. */
 static bool is_derived(const char *object, const char *field)
 {
-	static const char *const pairs[][2] = {
-		{"OpportunityLineItem", "TotalPrice"}, {"QuoteLineItem", "TotalPrice"},
-		{"QuoteDocument", "ContentVersionDocumentId"},
+	static const char *const pairs[][2] = {{"OpportunityLineItem", "TotalPrice"},
+		{"QuoteLineItem", "TotalPrice"}, {"QuoteDocument", "ContentVersionDocumentId"},
 		{"QuoteDocument", "DocumentTemplate"},
 		{"QuoteDocument", "DocumentGenerationProcessId"}};
 

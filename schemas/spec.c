@@ -486,11 +486,10 @@ static bool file_holds(const struct osy_spec_object *object)
 {
 	const struct osy_spec_file *file = object->file;
 
-	return !file ||
-	       (file->body >= 0 && (file->size >= 0 || file->changed >= 0) &&
-		       is_index(file->body, object) &&
-		       is_index(file->size, object) && is_index(file->sum, object) &&
-		       is_index(file->changed, object) && is_index(file->document, object));
+	return !file || (file->body >= 0 && (file->size >= 0 || file->changed >= 0) &&
+				is_index(file->body, object) && is_index(file->size, object) &&
+				is_index(file->sum, object) && is_index(file->changed, object) &&
+				is_index(file->document, object));
 }
 
 static bool hook_holds(const struct osy_spec_object *object)

@@ -37,7 +37,7 @@ struct osy_lfile {
 	struct osy_lorg *payer; /* whose budget its call uses; NULL: none is under way */
 	struct osy_budget_call budget;
 	struct osy_http_call *from, *to; /* to let them go on */
-	int64_t size, got, sent; /* size -1: not known yet */
+	int64_t size, got, sent;	 /* size -1: not known yet */
 	struct osy_md5 *md5;
 	char sum[33];
 	bool whole;	    /* all of it came, and it is what it should be */
@@ -53,7 +53,7 @@ struct osy_lfile {
 	bool hashes;   /* the source's bytes go nowhere */
 	bool measures; /* they are counted */
 	struct osy_id made;
-	char theirs[33];      /* MD5 of the target's body */
+	char theirs[33]; /* MD5 of the target's body */
 	int64_t their_size;
 	int64_t their_change; /* of the target's record, as CHECKING was told */
 	size_t begin, len;    /* of the ring */

@@ -23,8 +23,7 @@ static bool on_piece(struct osy_http_call *call, struct osy_str piece, void *arg
 	struct osy_lfile *file = arg;
 
 	file->from = call;
-	if (file->err.code ||
-		(file->size >= 0 && file->got + (int64_t)piece.len > file->size)) {
+	if (file->err.code || (file->size >= 0 && file->got + (int64_t)piece.len > file->size)) {
 		file->got += (int64_t)piece.len; /* more than it should be: told at its end */
 		return true;
 	}

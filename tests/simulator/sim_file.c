@@ -103,8 +103,8 @@ void sim_row_blob(struct sim_req *req, struct sim_resp *resp)
 {
 	struct sim_object *o = sim_req_object(req, resp, req->part[0]);
 	const char *name = sim_findi(req->path, SIM_S("/VersionData")) ? "VersionData"
-			   : sim_is(req->part[0], "QuoteDocument")      ? "Document"
-									: "Body";
+			   : sim_is(req->part[0], "QuoteDocument")     ? "Document"
+								       : "Body";
 	const struct sim_field *f = o ? sim_field_named(o, name) : NULL;
 	struct sim_str s = {NULL, 0};
 	struct sim_rec *r;
@@ -202,7 +202,8 @@ static struct sim_val sim_ref_val(
 	return sim_val_u64(w->t->arena, sim_field_named(o, name), oid);
 }
 
-/* a trigger of the org changes the case that something is attached to, and assignment rules see it */
+/* a trigger of the org changes the case that something is attached to, and assignment rules see it
+ */
 static void sim_touch_case(struct sim_work *w, uint64_t oid)
 {
 	struct sim_object *o = sim_named(w, "Case");
@@ -342,8 +343,7 @@ bool sim_check_quote_document(struct sim_work *w)
 {
 	if (w->old || w->t->seed)
 		return true;
-	if (sim_work_ref(w, "ContentVersionDocumentId") ||
-		sim_work_text(w, "DocumentTemplate").len)
+	if (sim_work_ref(w, "ContentVersionDocumentId") || sim_work_text(w, "DocumentTemplate").len)
 		return sim_row_fail(
 			w->t, w->row, "UNKNOWN_EXCEPTION", NULL, "unexpected metadata: []");
 	if (!sim_work_text(w, "Document").len)
@@ -408,8 +408,8 @@ void sim_derive_quote_document(struct sim_work *w)
 		return;
 	sim_rec_get(r, sim_field_named(o, "Name")->idx, &name, NULL);
 	sim_rec_get(r, sim_field_named(o, "GrandTotal")->idx, &total, NULL);
-	name = sim_cstr(sim_arena_fmt(
-		w->t->arena, "%.*s_V%d.pdf", SIM_P(name), sim_documents_of(w) + 1));
+	name = sim_cstr(
+		sim_arena_fmt(w->t->arena, "%.*s_V%d.pdf", SIM_P(name), sim_documents_of(w) + 1));
 	sim_put_text(w, "Name", name);
 	sim_put_num(w, "GrandTotal", total.len ? sim_num_value(total) : 0);
 	sim_put_ref(w, "ContentVersionDocumentId", sim_put_quote_file(w, name));

@@ -39,7 +39,7 @@ struct sim_job {
 	char *csv;
 	size_t csv_len;
 	bool uploaded, mapped;
-	bool assign; /* an assignment rule works on its rows */
+	bool assign;	      /* an assignment rule works on its rows */
 	_Atomic bool settled; /* nothing of it changes any more */
 	struct sim_str *column;
 	int ncolumns;

@@ -39,7 +39,7 @@ struct sim_settings {
 	int64_t public_port; /* that logins tell to call; 0: its own */
 	int64_t deploy_ms;   /* how long a deployment takes */
 	bool apex_fails;     /* the tests of a deployment with Apex fail */
-	char assign_to[19];  /* to whom the active assignment rules give cases and leads; "": none */
+	char assign_to[19]; /* to whom the active assignment rules give cases and leads; "": none */
 };
 
 enum sim_doubles { SIM_DOUBLES_SAME, SIM_DOUBLES_JAVA, SIM_DOUBLES_PLAIN, SIM_DOUBLES_POINT };

@@ -414,7 +414,8 @@ uint64_t sim_assigned(const struct sim_txn *t, const struct sim_object *o)
 	const char *to = t->org->set.assign_to;
 	uint64_t oid;
 
-	if (!t->assign || !to[0] || (strcmp(o->name, "Case") != 0 && strcmp(o->name, "Lead") != 0) ||
+	if (!t->assign || !to[0] ||
+		(strcmp(o->name, "Case") != 0 && strcmp(o->name, "Lead") != 0) ||
 		sim_id_parse(t->org, sim_cstr(to), &oid) != SIM_ID_OK)
 		return 0;
 	return oid;

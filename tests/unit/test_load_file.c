@@ -32,8 +32,11 @@ static enum osy_lbody_is compare(
 {
 	struct osy_lcolumn columns[] = {
 		{&fields[0], -1}, {&fields[1], -1}, {&fields[2], -1}, {&fields[3], -1}};
-	struct osy_spec_file file = {
-		.body = 0, .size = source.size ? 1 : -1, .changed = 2, .sum = source.sum ? 3 : -1, .document = -1};
+	struct osy_spec_file file = {.body = 0,
+		.size = source.size ? 1 : -1,
+		.changed = 2,
+		.sum = source.sum ? 3 : -1,
+		.document = -1};
 	struct osy_spec_object object = {.fields = fields, .file = &file};
 	struct osy_lbatch batch = {.object = &object, .columns = columns, .column_count = 4};
 	struct osy_str values[] = {osy_str("\"/x\""), osy_str(source.size), osy_str(source.changed),
