@@ -222,104 +222,144 @@ static enum osy_code list_waiting(struct listing *listing, struct osy_err *err)
 	return rc;
 }
 
-/* ---- Levels ---- */
-static enum osy_code make_tables(struct osy_drive *drive, struct osy_err *err)
+/* ---- Levels: level_now has the records of one, level_done those that have theirs ---- */
+static enum osy_code run_all(struct osy_drive *drive, const char *const *statements, size_t count,
+	struct osy_err *err)
 {
-	static const char *const statements[] = {
-		"CREATE TEMP TABLE IF NOT EXISTS level_record (id text COLLATE \"C\" PRIMARY KEY, "
-		"level integer)",
-		"CREATE INDEX IF NOT EXISTS level_record_level ON level_record (level)",
-		"CREATE TEMP TABLE IF NOT EXISTS level_parent (id text COLLATE \"C\" NOT NULL, "
-		"parent text COLLATE \"C\" NOT NULL)",
-		"CREATE INDEX IF NOT EXISTS level_parent_id ON level_parent (id)",
-		"CREATE INDEX IF NOT EXISTS level_parent_parent ON level_parent (parent)",
-		"CREATE TEMP TABLE IF NOT EXISTS level_list (object integer NOT NULL, level "
-		"integer "
-		"NOT NULL, chunk integer NOT NULL, ids bytea NOT NULL)",
-		"TRUNCATE level_list",
-	};
 	enum osy_code rc = OSY_OK;
 
-	for (size_t i = 0; !rc && i < OSY_COUNT(statements); i++)
+	for (size_t i = 0; !rc && i < count; i++)
 		rc = osy_pg_do(drive->pg, NULL, err, statements[i]);
 	return rc;
 }
 
-/* Of each record the level, from 0, as long as there is one. */
-static enum osy_code count_levels(struct osy_drive *drive, int *ret, struct osy_err *err)
+static enum osy_code make_tables(struct osy_drive *drive, struct osy_err *err)
 {
-	enum osy_code rc = osy_pg_do(drive->pg, NULL, err, "ANALYZE level_record, level_parent");
+	static const char *const statements[] = {
+		"SET temp_buffers = '32MB'",
+		"CREATE TEMP TABLE IF NOT EXISTS level_record (id text COLLATE \"C\" PRIMARY KEY)",
+		"CREATE TEMP TABLE IF NOT EXISTS level_parent (id text COLLATE \"C\" NOT NULL, "
+		"parent text COLLATE \"C\" NOT NULL)",
+		"CREATE INDEX IF NOT EXISTS level_parent_parent ON level_parent (parent)",
+		"CREATE TEMP TABLE IF NOT EXISTS level_now (id text COLLATE \"C\" NOT NULL)",
+		"CREATE TEMP TABLE IF NOT EXISTS level_next (id text COLLATE \"C\" NOT NULL)",
+		"CREATE TEMP TABLE IF NOT EXISTS level_done (id text COLLATE \"C\" NOT NULL)",
+		"CREATE TEMP TABLE IF NOT EXISTS level_list (object integer NOT NULL, level integer "
+		"NOT NULL, chunk integer NOT NULL, ids bytea NOT NULL)",
+		"TRUNCATE level_list",
+	};
+
+	return run_all(drive, statements, OSY_COUNT(statements), err);
+}
+
+/* The first level: those that point to none of the selection. */
+static enum osy_code begin_levels(struct osy_drive *drive, struct osy_err *err)
+{
+	static const char *const statements[] = {
+		"ANALYZE level_record, level_parent",
+		"DELETE FROM level_parent e WHERE NOT EXISTS (SELECT 1 FROM level_record r WHERE "
+		"r.id = e.parent)",
+		"TRUNCATE level_now, level_next, level_done",
+		"INSERT INTO level_now SELECT r.id FROM level_record r WHERE NOT EXISTS (SELECT 1 "
+		"FROM level_parent e WHERE e.id = r.id)",
+	};
+
+	return run_all(drive, statements, OSY_COUNT(statements), err);
+}
+
+/* From level_now to the list; *ret_count: how many. */
+static enum osy_code pack_level(
+	const struct listing *listing, int64_t *ret_count, struct osy_err *err)
+{
+	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
+	enum osy_code rc = osy_pg_do(listing->scan->drive->pg, &rows, err,
+		"WITH packed AS (INSERT INTO level_list SELECT $1, $2, (n - 1) / 10000, "
+		"string_agg(convert_to(id, 'UTF8'), ''::bytea ORDER BY n) FROM (SELECT id, "
+		"row_number() OVER (ORDER BY id) AS n FROM level_now) l GROUP BY (n - 1) / 10000 "
+		"RETURNING length(ids)) SELECT coalesce(sum(length) / 15, 0)::bigint FROM packed",
+		OSY_PG_I32(listing->object->index), OSY_PG_I32(listing->object->levels));
 
 	if (!rc)
-		rc = osy_pg_do(drive->pg, NULL, err,
-			"DELETE FROM level_parent e WHERE NOT EXISTS (SELECT 1 FROM level_record r "
-			"WHERE r.id = e.parent)");
-	if (!rc)
-		rc = osy_pg_do(drive->pg, NULL, err,
-			"UPDATE level_record r SET level = 0 WHERE NOT EXISTS (SELECT 1 FROM "
-			"level_parent e WHERE e.id = r.id)");
-	for (int level = 0; !rc; level++) {
-		OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
-		rc = osy_pg_do(drive->pg, &rows, err,
-			"WITH moved AS (UPDATE level_record r SET level = $1 WHERE r.level IS NULL "
-			"AND r.id IN (SELECT e.id FROM level_record p JOIN level_parent e ON "
-			"e.parent = p.id WHERE p.level = $1 - 1) AND NOT EXISTS (SELECT 1 FROM "
-			"level_parent e JOIN level_record p ON p.id = e.parent WHERE e.id = r.id "
-			"AND p.level IS NULL) RETURNING 1) SELECT EXISTS (SELECT 1 FROM moved), "
-			"EXISTS (SELECT 1 FROM level_record WHERE level = 0)",
-			OSY_PG_I32(level + 1));
-		if (!rc && !osy_pg_i64(rows, 0, 0, 0)) {
-			*ret = osy_pg_i64(rows, 0, 1, 0) ? level + 1 : 0;
-			break;
-		}
-		if (level == LEVELS_MOST) {
-			*ret = level + 1;
-			break;
-		}
-	}
+		*ret_count = osy_pg_i64(rows, 0, 0, 0);
 	return rc;
 }
 
-static void tell_circles(const struct listing *listing, int64_t count, struct osy_str example)
+/* Those whose parents have all come by now. With one lookup a record has one parent. */
+static enum osy_code next_level(const struct listing *listing, struct osy_err *err)
 {
-	struct scan *scan = listing->scan;
+	static const char *const before[] = {
+		"INSERT INTO level_done SELECT id FROM level_now",
+		"TRUNCATE level_next",
+	};
+	static const char *const behind[] = {
+		"TRUNCATE level_now",
+		"INSERT INTO level_now SELECT id FROM level_next",
+	};
+	struct osy_drive *drive = listing->scan->drive;
+	enum osy_code rc = run_all(drive, before, OSY_COUNT(before), err);
 
-	osy_plan_notice(&scan->plan,
-		"%lld records of %s point to themselves by %s, be it over others, or hang below "
-		"such records (%.*s is one): no parent of theirs can be in first; correct them in "
-		"org '%s'",
-		(long long)count, listing->object->name, listing->names[1], (int)example.len,
-		example.p, scan->drive->source_name);
+	if (!rc)
+		rc = osy_pg_do(drive->pg, NULL, err,
+			listing->name_count > 2
+				? "INSERT INTO level_next SELECT DISTINCT e.id FROM level_now n "
+				  "JOIN level_parent e ON e.parent = n.id WHERE NOT EXISTS (SELECT "
+				  "1 FROM level_parent o LEFT JOIN level_done d ON d.id = o.parent "
+				  "WHERE o.id = e.id AND d.id IS NULL)"
+				: "INSERT INTO level_next SELECT DISTINCT e.id FROM level_now n "
+				  "JOIN level_parent e ON e.parent = n.id");
+	return rc ? rc : run_all(drive, behind, OSY_COUNT(behind), err);
 }
 
 /* Those that have no level come last. */
 static enum osy_code place_circles(struct listing *listing, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *rows = NULL;
-	struct osy_pg *pg = listing->scan->drive->pg;
-	enum osy_code rc = osy_pg_do(pg, &rows, err,
-		"SELECT count(*), count(*) FILTER (WHERE level IS NULL), min(id) FILTER (WHERE "
-		"level IS NULL) FROM level_record");
+	struct scan *scan = listing->scan;
+	int64_t count = 0;
+	enum osy_code rc = osy_pg_do(scan->drive->pg, NULL, err,
+		"INSERT INTO level_now SELECT r.id FROM level_record r WHERE NOT EXISTS (SELECT 1 "
+		"FROM level_done d WHERE d.id = r.id)");
 
+	if (!rc)
+		rc = pack_level(listing, &count, err);
+	if (rc || !count)
+		return rc;
+	listing->object->levels++;
+	listing->object->selected += count;
+	listing->object->circles = true;
+	rc = osy_pg_do(scan->drive->pg, &rows, err, "SELECT min(id) FROM level_now");
 	if (rc)
 		return rc;
-	listing->object->selected = osy_pg_i64(rows, 0, 0, 0);
-	int64_t left = osy_pg_i64(rows, 0, 1, 0);
-	if (!left)
-		return OSY_OK;
-	tell_circles(listing, left, osy_pg_str(rows, 0, 2));
-	listing->object->circles = true;
-	return osy_pg_do(pg, NULL, err, "UPDATE level_record SET level = $1 WHERE level IS NULL",
-		OSY_PG_I32(listing->object->levels++));
+	struct osy_str example = osy_pg_str(rows, 0, 0);
+	osy_plan_notice(&scan->plan,
+		"%lld records of %s point to themselves by %s, be it over others, or hang below "
+		"such records (%.*s is one): no parent of theirs can be in first; correct them in "
+		"org '%s'",
+		(long long)count, listing->object->name, listing->names[1], (int)example.len,
+		example.p, scan->drive->source_name);
+	return OSY_OK;
 }
 
 static enum osy_code place(struct listing *listing, struct osy_err *err)
 {
 	struct osy_drive *drive = listing->scan->drive;
 	struct osy_spec_object *object = listing->object;
-	enum osy_code rc = count_levels(drive, &object->levels, err);
+	int64_t count = 0;
+	enum osy_code rc = begin_levels(drive, err);
 
-	if (!rc && object->levels > LEVELS_MOST)
+	object->selected = object->levels = 0;
+	if (!rc)
+		rc = pack_level(listing, &count, err);
+	while (!rc && count && object->levels < LEVELS_MOST) {
+		object->levels++;
+		object->selected += count;
+		rc = scan_may_go_on(listing->scan, err);
+		if (!rc)
+			rc = next_level(listing, err);
+		if (!rc)
+			rc = pack_level(listing, &count, err);
+	}
+	if (!rc && count)
 		return osy_fail(err, OSY_E_INVALID,
 			"template '%s', object %s: its records hang on each other by %s in more "
 			"than %d levels, which is more than orgsync loads one after the other; "
@@ -330,13 +370,7 @@ static enum osy_code place(struct listing *listing, struct osy_err *err)
 		rc = place_circles(listing, err);
 	if (!object->levels)
 		object->levels = 1; /* nothing is selected */
-	return rc ? rc
-		  : osy_pg_do(drive->pg, NULL, err,
-			    "INSERT INTO level_list SELECT $1, level, (n - 1) / 10000, "
-			    "string_agg(convert_to(id, 'UTF8'), ''::bytea ORDER BY n) FROM (SELECT "
-			    "id, level, row_number() OVER (PARTITION BY level ORDER BY id) AS n "
-			    "FROM level_record) l GROUP BY level, (n - 1) / 10000",
-			    OSY_PG_I32(object->index));
+	return rc;
 }
 
 static enum osy_code list_object(

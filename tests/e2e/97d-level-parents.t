@@ -7,11 +7,13 @@ key='{"name":"Ext_Id__c","type":"string","length":40,"externalId":true,"unique":
 up() { # OBJECT MEMBERS
 	printf '{"name":"Up__c","type":"reference","referenceTo":["%s"],"relationshipName":"Up__r",%s}' "$1" "$2"
 }
-# Node: made under its parent and never moved. Post: a parent is required.
+# Node: made under its parent and never moved. Post: a parent is required. Pair: two such lookups.
 cat >"$T/schema.json" <<JSON
 {"objects": [
   {"name": "Node__c", "keyPrefix": "a6N", "fields": [$key, $(up Node__c '"updateable":false')]},
-  {"name": "Post__c", "keyPrefix": "a6P", "fields": [$key, $(up Post__c '"nillable":false')]}]}
+  {"name": "Post__c", "keyPrefix": "a6P", "fields": [$key, $(up Post__c '"nillable":false')]},
+  {"name": "Pair__c", "keyPrefix": "a6Q", "fields": [$key, $(up Pair__c '"updateable":false'),
+    {"name":"Root__c","type":"reference","referenceTo":["Pair__c"],"relationshipName":"Root__r","updateable":false}]}]}
 JSON
 simulators --schema "$T/schema.json"
 coordinator
@@ -147,6 +149,25 @@ seed "$SRC" "$T/src.jsonl"
 go delta
 is "$? $(run_get "$RUN" '[d["state"], d["totals"]["inserted"], d["totals"]["failed"]]')" "0 ['Synced', 2, 0]" "the next one what is new"
 is "$(target Node__c | tr ' ' '\n' | grep ^v | tr '\n' ' ')" "v-a< v-b<v-a v-c<v-b v-d<v-c v-e<v-d " "each under its parent"
+
+# ---- Two lookups: a record comes behind the later one of its parents ---------------------------------
+pair() { # KEY UP ROOT
+	printf '{"attributes":{"type":"Pair__c"},"Id":"@%s","Ext_Id__c":"%s","Up__c":"@%s","Root__c":"@%s"}\n' "$1" "$1" "$2" "$3"
+}
+{
+	pair t-d t-a t-c
+	pair t-c t-b t-a
+	pair t-b t-a t-a
+	record Pair__c t-a
+} >"$T/src.jsonl"
+seed "$SRC" "$T/src.jsonl"
+template pairs Pair__c "Ext_Id__c != null"
+sed -i 's/Up__c, Ext/Up__c, Root__c, Ext/' "$T/pairs.yaml"
+orgsync template apply -f "$T/pairs.yaml" >/dev/null || bail "the template is refused"
+go pairs
+is "$? $(totals "$RUN")" "0 ['Synced', 4, 4, 0, 0, 0, 0]" "two lookups: all are in"
+is "$(psql -qAt "$ORGSYNC_POSTGRES_URL" -c "SELECT max(stage) FROM batch WHERE run = '$RUN'")" 4 "in four levels"
+runs "the checker agrees" check_orgs "$RUN" --template "$T/pairs.yaml" --key Ext_Id__c
 
 # ---- Too many levels ---------------------------------------------------------------------------------
 python3 - >"$T/src.jsonl" <<'PY'
