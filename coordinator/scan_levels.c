@@ -223,8 +223,8 @@ static enum osy_code list_waiting(struct listing *listing, struct osy_err *err)
 }
 
 /* ---- Levels: level_now has the records of one, level_done those that have theirs ---- */
-static enum osy_code run_all(struct osy_drive *drive, const char *const *statements, size_t count,
-	struct osy_err *err)
+static enum osy_code run_all(
+	struct osy_drive *drive, const char *const *statements, size_t count, struct osy_err *err)
 {
 	enum osy_code rc = OSY_OK;
 
@@ -244,7 +244,8 @@ static enum osy_code make_tables(struct osy_drive *drive, struct osy_err *err)
 		"CREATE TEMP TABLE IF NOT EXISTS level_now (id text COLLATE \"C\" NOT NULL)",
 		"CREATE TEMP TABLE IF NOT EXISTS level_next (id text COLLATE \"C\" NOT NULL)",
 		"CREATE TEMP TABLE IF NOT EXISTS level_done (id text COLLATE \"C\" NOT NULL)",
-		"CREATE TEMP TABLE IF NOT EXISTS level_list (object integer NOT NULL, level integer "
+		"CREATE TEMP TABLE IF NOT EXISTS level_list (object integer NOT NULL, level "
+		"integer "
 		"NOT NULL, chunk integer NOT NULL, ids bytea NOT NULL)",
 		"TRUNCATE level_list",
 	};
