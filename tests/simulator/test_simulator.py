@@ -595,7 +595,7 @@ class People(Base):
     def test_assignment_rules(self):
         queue = self.org.new("Group", Name="Desk", DeveloperName="Desk", Type="Queue")
         ours = self.org.soql("SELECT Id FROM User LIMIT 1")["records"][0]["Id"]
-        self.admin("POST", "settings", {"assignTo": queue})
+        self.org.admin("POST", "settings", {"assignTo": queue})
         row = {"attributes": {"type": "Case"}, "Subject": "s", "OwnerId": ours}
         def owner(headers):
             reply = self.org.call("POST", DATA + "/composite/sobjects", json.dumps({"records": [row]}).encode(),
