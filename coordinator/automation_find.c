@@ -77,21 +77,28 @@ static void take_entity(struct finding *finding, const struct osy_json *record)
 			auto_keep(finding->work, osy_json_get_str(record, "QualifiedApiName"))};
 }
 
+/* A standard object by its name, a custom one by its id. */
+static struct osy_str table_of(const struct finding *finding, const struct osy_json *record)
+{
+	struct osy_str table = osy_json_get_str(record, "TableEnumOrId");
+
+	for (size_t i = 0; i < finding->entity_count && table.len >= 15; i++) {
+		if (strncmp(finding->entities[i].durable, table.p, 15) == 0)
+			return osy_str(finding->entities[i].name);
+	}
+	return table;
+}
+
 static void take_workflow(struct finding *finding, const struct osy_json *record)
 {
-	struct osy_str object = osy_json_get_str(record, "TableEnumOrId");
-
-	for (size_t i = 0; i < finding->entity_count && object.len >= 15; i++) {
-		if (strncmp(finding->entities[i].durable, object.p, 15) == 0)
-			object = osy_str(finding->entities[i].name);
-	}
-	add(finding, AUTO_WORKFLOW, object, osy_json_get_str(record, "Name"), record);
+	add(finding, AUTO_WORKFLOW, table_of(finding, record), osy_json_get_str(record, "Name"),
+		record);
 }
 
 static void take_trigger(struct finding *finding, const struct osy_json *record)
 {
-	add(finding, AUTO_TRIGGER, object_of(record, "EntityDefinition"),
-		osy_json_get_str(record, "Name"), record);
+	add(finding, AUTO_TRIGGER, table_of(finding, record), osy_json_get_str(record, "Name"),
+		record);
 }
 
 /* The view says which object starts a flow; the definition, which comes later, its id and version.
@@ -134,40 +141,41 @@ static void take_duplicate(struct finding *finding, const struct osy_json *recor
 	add(finding, AUTO_DUPLICATE, object, osy_buf_str(&name), record);
 }
 
-/* A list is asked for when its kind is wanted. Those that end in '(' are closed with the names of
- * the objects. Views come before definitions, custom objects before workflow rules. */
+/* A list is asked for when one of its kinds is wanted. Those that end in '(' are closed with the
+ * names of the objects. Views come before definitions, custom objects before what is told by their
+ * ids. */
 static const struct list {
-	enum auto_kind kind;
+	enum auto_kind kind, also;
 	bool tooling;
 	const char *soql;
 	void (*take)(struct finding *finding, const struct osy_json *record);
 } lists[] = {
-	{AUTO_FLOW, false,
+	{AUTO_FLOW, AUTO_FLOW, false,
 		"SELECT ApiName, NamespacePrefix, TriggerObjectOrEvent.QualifiedApiName FROM "
 		"FlowDefinitionView WHERE IsActive = true AND ProcessType IN "
 		"('AutoLaunchedFlow','Workflow') AND TriggerType != null AND "
 		"TriggerObjectOrEvent.QualifiedApiName IN (",
 		take_view},
-	{AUTO_DUPLICATE, false,
+	{AUTO_DUPLICATE, AUTO_DUPLICATE, false,
 		"SELECT Id, DeveloperName, SobjectType, NamespacePrefix FROM DuplicateRule WHERE "
 		"IsActive = true AND SobjectType IN (",
 		take_duplicate},
-	{AUTO_VALIDATION, true,
+	{AUTO_VALIDATION, AUTO_VALIDATION, true,
 		"SELECT Id, ValidationName, NamespacePrefix, EntityDefinition.QualifiedApiName "
 		"FROM ValidationRule WHERE Active = true AND EntityDefinition.QualifiedApiName IN "
 		"(",
 		take_validation},
-	{AUTO_WORKFLOW, true,
+	{AUTO_WORKFLOW, AUTO_TRIGGER, true,
 		"SELECT DurableId, QualifiedApiName FROM EntityDefinition WHERE QualifiedApiName "
 		"IN (",
 		take_entity},
-	{AUTO_WORKFLOW, true, "SELECT Id, Name, TableEnumOrId, NamespacePrefix FROM WorkflowRule",
-		take_workflow},
-	{AUTO_TRIGGER, true,
-		"SELECT Id, Name, NamespacePrefix, EntityDefinition.QualifiedApiName FROM "
-		"ApexTrigger WHERE Status = 'Active' AND EntityDefinition.QualifiedApiName IN (",
+	{AUTO_WORKFLOW, AUTO_WORKFLOW, true,
+		"SELECT Id, Name, TableEnumOrId, NamespacePrefix FROM WorkflowRule", take_workflow},
+	{AUTO_TRIGGER, AUTO_TRIGGER, true,
+		"SELECT Id, Name, TableEnumOrId, NamespacePrefix FROM ApexTrigger WHERE Status = "
+		"'Active'",
 		take_trigger},
-	{AUTO_FLOW, true,
+	{AUTO_FLOW, AUTO_FLOW, true,
 		"SELECT Id, DeveloperName, NamespacePrefix, ActiveVersion.VersionNumber FROM "
 		"FlowDefinition WHERE ActiveVersionId != null",
 		take_flow},
@@ -175,7 +183,8 @@ static const struct list {
 
 static bool asked(const struct finding *finding, const struct list *list, bool tooling)
 {
-	return list->tooling == tooling && finding->kinds[list->kind];
+	return list->tooling == tooling &&
+	       (finding->kinds[list->kind] || finding->kinds[list->also]);
 }
 
 static void write_queries(const struct finding *finding, bool tooling, struct check_parts *parts)

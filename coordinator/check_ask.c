@@ -80,7 +80,7 @@ static void take_trigger(struct asking *asking, const struct osy_json *record)
 
 	if (osy_str_is(state, "Deleted"))
 		return;
-	add_rule(asking, "trigger", name_of_object(record, "EntityDefinition"),
+	add_rule(asking, "trigger", osy_json_get_str(record, "TableEnumOrId"),
 		osy_json_get_str(record, "Name"), record)
 		->active = osy_str_is(state, "Active");
 }
@@ -122,8 +122,7 @@ static const struct list {
 	{"workflow rules", true,
 		"SELECT Id, Name, TableEnumOrId, NamespacePrefix FROM WorkflowRule", take_workflow},
 	{"Apex triggers", true,
-		"SELECT Id, Name, Status, EntityDefinition.QualifiedApiName, NamespacePrefix FROM "
-		"ApexTrigger WHERE EntityDefinition.QualifiedApiName IN (",
+		"SELECT Id, Name, TableEnumOrId, Status, NamespacePrefix FROM ApexTrigger",
 		take_trigger},
 	{"custom objects", true,
 		"SELECT DurableId, QualifiedApiName FROM EntityDefinition WHERE QualifiedApiName "

@@ -339,8 +339,8 @@ static void sim_a_settings(struct sim_req *req, struct sim_resp *resp)
 }
 
 /*
- * {"ids":[...],"ms":N}: holds the locks of these rows, as somebody else's transaction would; without
- * ms until the faults are cleared.
+ * {"ids":[...],"ms":N}: holds the locks of these rows, as somebody else's transaction would;
+ * without ms until the faults are cleared.
  */
 static void sim_a_lock(struct sim_req *req, struct sim_resp *resp)
 {

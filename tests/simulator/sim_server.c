@@ -177,8 +177,8 @@ static enum MHD_Result sim_send(
 	if (hold || (fault && !strcmp(fault, "cut-body"))) {
 		struct sim_tail *t = sim_alloc(sizeof(*t));
 
-		*t = (struct sim_tail){r->body.p, r->body.len, hold ? req->org : NULL,
-			req->fault_clears};
+		*t = (struct sim_tail){
+			r->body.p, r->body.len, hold ? req->org : NULL, req->fault_clears};
 		m = MHD_create_response_from_callback(t->len, 65536, sim_half, t, sim_half_done);
 	} else {
 		m = MHD_create_response_from_buffer(

@@ -80,8 +80,7 @@ static void reads_states(void **state)
 static void keeps_an_odd_id(void **state)
 {
 	(void)state;
-	assert_string_equal(
-		job_of("{\"id\":\"7500e8a1bc9d2f3a4b\",\"state\":\"Open\"}").id,
+	assert_string_equal(job_of("{\"id\":\"7500e8a1bc9d2f3a4b\",\"state\":\"Open\"}").id,
 		"7500e8a1bc9d2f3a4b");
 }
 
