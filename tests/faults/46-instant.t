@@ -51,11 +51,10 @@ is "$(run_get "$run" '[d["state"], d["wanted"]]')" "['Aborted', None]" "and the 
 # ---- the quota's end, and a person's pause ---------------------------------------------------------------------------------
 curl -sf "$DST/__sim/latency" -d '{"ms":400}' >/dev/null || bail "no latency"
 run=$(create_run good)
-orgsync run start "$run" >/dev/null || bail "no start"
-moves() { [[ $(run_get "$run" 'd["totals"]["inserted"]') -ge 50 ]]; }
-wait_for 30 moves || bail "the run does not move"
+orgsync run scan "$run" >/dev/null || bail "no scan"
 curl -sf "$DST/__sim/limits" -d '{"dailyMax":10000,"dailyRemaining":900}' >/dev/null || bail "no limit"
-runs "a run is Paused by the quota" wait_for 30 state_is "$run" Paused
+orgsync run start "$run" >/dev/null || bail "no start"
+runs "a run is Paused by the quota" wait_for 60 state_is "$run" Paused
 curl -sf "$DST/__sim/limits" -d '{"dailyMax":1000000,"dailyRemaining":990000}' >/dev/null || bail "no limit"
 resumes() { [[ $(curl -sf "$DST/__sim/stats" | json 'd["byCall"].get("GET limits", 0)') -gt $1 ]]; }
 wait_for 30 resumes "$(curl -sf "$DST/__sim/stats" | json 'd["byCall"].get("GET limits", 0)')" || bail "nobody asks for the limits"
