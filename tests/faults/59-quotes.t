@@ -84,8 +84,9 @@ whole "bodies that are cut when they are measured or sent"
 
 # ---- an update --------------------------------------------------------------------------------------------------------------
 kill9 "$WORKER_PID"
-for at in after_intent after_reply; do
-	files "$SRC" touch QuoteDocument Second_V2.pdf || bail "no change"
+for at in after_intent:Second_V2 after_reply:Second_V1; do
+	files "$SRC" touch QuoteDocument "${at#*:}.pdf" || bail "no change"
+	at=${at%:*}
 	ORGSYNC_FAILPOINTS=worker.$at=kill@1 worker one
 	one=$WORKER_PID
 	curl -sf -X DELETE "$SRC/__sim/faults" >/dev/null
