@@ -109,10 +109,10 @@ static enum osy_code idmap_rebuild(struct osy_call *call, struct osy_err *err)
 {
 	static const char *const members[] = {"source", "target", NULL};
 	OSY_AUTO(osy_json_free_at) struct osy_json *body = NULL;
-	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *result = NULL;
 	const char *source = NULL, *target = NULL;
 	struct osy_json_writer w = osy_json_writer(&call->out);
 	int pair = 0;
+	int64_t mappings = 0;
 	enum osy_code rc = osy_call_json(call, members, &body, err);
 
 	if (!rc)
@@ -130,18 +130,15 @@ static enum osy_code idmap_rebuild(struct osy_call *call, struct osy_err *err)
 		return rc;
 	struct map map = open_map(call);
 	rc = osy_idmap_rebuild(map.idmap, pair, err);
-	close_map(&map);
 	if (!rc)
-		rc = osy_pg_do(call->pg, &result, err,
-			"SELECT coalesce(sum(length(pairs) / 18), 0)::bigint FROM idmap_log WHERE "
-			"pair = $1 AND NOT tombstone",
-			OSY_PG_I32(pair));
+		rc = osy_idmap_count(map.idmap, pair, &mappings, err);
+	close_map(&map);
 	if (rc)
 		return rc;
 	osy_call_audit(call, "idmap.rebuild", source);
 	osy_jw_object(&w);
 	osy_jw_put_i64(&w, "pair", pair);
-	osy_jw_put_i64(&w, "mappings", osy_pg_i64(result, 0, 0, 0));
+	osy_jw_put_i64(&w, "mappings", mappings);
 	osy_jw_object_end(&w);
 	return OSY_OK;
 }

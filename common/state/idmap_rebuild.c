@@ -11,6 +11,7 @@
 
 #define ADVISORY_CLASS 0x6f73796d /* "osym" */
 #define LOG_ROWS "500"
+#define BUCKETS_AT_ONCE 1000u
 
 /* KEYS: map prefix. ARGV: blob of (bucket u32, field 9, value 9), HSET (later ones win) or HSETNX.
  */
@@ -34,8 +35,9 @@ static enum osy_code clear_shape(struct osy_idmap *idmap, int pair,
 	const struct osy_redis_reply *reply = NULL;
 	enum osy_code rc = OSY_OK;
 
-	for (uint32_t at = 0; at < shape->buckets && !rc; at += 1000) {
-		uint32_t end = shape->buckets - at < 1000 ? shape->buckets : at + 1000;
+	for (uint32_t at = 0; at < shape->buckets && !rc; at += BUCKETS_AT_ONCE) {
+		uint32_t left = shape->buckets - at;
+		uint32_t end = at + (left < BUCKETS_AT_ONCE ? left : BUCKETS_AT_ONCE);
 		for (uint32_t b = at; b < end; b++) {
 			snprintf(name, sizeof(name), "%.*s%u", (int)prefix.len, prefix.p, b);
 			osy_redis_cmd(idmap->redis, OSY_STR("UNLINK"), osy_str(name));
@@ -45,6 +47,13 @@ static enum osy_code clear_shape(struct osy_idmap *idmap, int pair,
 	}
 	return rc;
 }
+
+/* KEYS: map prefix. ARGV: the first bucket, the one behind the last. */
+static const char *const script_count =
+	"local n = 0\n"
+	"for b = tonumber(ARGV[1]), tonumber(ARGV[2]) - 1 do n = n + redis.call('HLEN', KEYS[1] .. "
+	"string.format('%d', b)) end\n"
+	"return n\n";
 
 static enum osy_code load_blob(struct osy_idmap *idmap, int pair,
 	const struct osy_idmap_shape_row *shape, const char *how, struct osy_err *err)
@@ -303,5 +312,40 @@ enum osy_code osy_idmap_rebuild(struct osy_idmap *idmap, int pair_number, struct
 	struct osy_err ignored = OSY_ERR_NONE;
 	(void)!osy_pg_do(idmap->pg, NULL, &ignored, "SELECT pg_advisory_unlock($1, $2)",
 		OSY_PG_I32(ADVISORY_CLASS), OSY_PG_I32(pair_number));
+	return rc;
+}
+
+static enum osy_code count_shape(struct osy_idmap *idmap, int pair,
+	const struct osy_idmap_shape_row *shape, int64_t *count, struct osy_err *err)
+{
+	char key[256], from[16], to[16];
+	const struct osy_str keys[] = {osy_idmap_map_key(
+		idmap, pair, shape->source_prefix, shape->target_prefix, key, sizeof(key))};
+	enum osy_code rc = OSY_OK;
+
+	for (uint32_t at = 0; at < shape->buckets && !rc; at += BUCKETS_AT_ONCE) {
+		const struct osy_redis_reply *reply = NULL;
+		uint32_t left = shape->buckets - at;
+		snprintf(from, sizeof(from), "%u", at);
+		snprintf(to, sizeof(to), "%u",
+			at + (left < BUCKETS_AT_ONCE ? left : BUCKETS_AT_ONCE));
+		const struct osy_str args[] = {osy_str(from), osy_str(to)};
+		rc = osy_idmap_eval(idmap, script_count, keys, 1, args, 2, &reply, err);
+		if (!rc)
+			*count += osy_redis_i64(reply, 0);
+	}
+	return rc;
+}
+
+enum osy_code osy_idmap_count(
+	struct osy_idmap *idmap, int pair_number, int64_t *ret, struct osy_err *err)
+{
+	struct osy_idmap_pair *pair = osy_idmap_pair_of(idmap, pair_number);
+	bool rebuilt = false;
+	enum osy_code rc = osy_idmap_ready(idmap, pair, &rebuilt, err);
+
+	*ret = 0;
+	for (size_t i = 0; i < pair->shape_count && !rc; i++)
+		rc = count_shape(idmap, pair_number, &pair->shapes[i], ret, err);
 	return rc;
 }

@@ -61,6 +61,8 @@ is "$STATUS $(done_is)" "0 ['Rollback Completed', $((ACCOUNTS + CONTACTS)), 0, 0
 same "the target is as it was"
 is_unmapped() { ! orgsync idmap get --source src --target dst "$(curl -sf "$SRC/__sim/dump?object=Account" | head -1 | json 'd["Id"]')"; }
 runs "its mappings are gone" is_unmapped
+mappings() { orgsync idmap rebuild --source src --target dst -o json | json 'd["mappings"]'; }
+is "$(mappings)" 0 "all of them, also when the id map is made anew"
 like "$(orgsync run why "$RUN" "$(curl -sf "$SRC/__sim/dump?object=Account" | head -1 | json 'd["Id"]')")" "A rollback has undone that" \
 	"why says what became of a record"
 run_is_refused() { ! orgsync run replay "$RUN" >/dev/null 2>&1; }
@@ -69,6 +71,7 @@ runs "and cannot be replayed" run_is_refused
 # ---- Inserts, updates, links and lookups over what was there ----
 sync_run
 is "$(run_get "$RUN" '[d["state"], d["totals"]["inserted"]]')" "['Synced', $((ACCOUNTS + CONTACTS))]" "another run inserts it again"
+is "$(mappings)" "$((ACCOUNTS + CONTACTS))" "each record has one mapping"
 source_update Account '{"Phone": None if i % 3 else "+1 555 89", "Description": "New \u00e4 \"text\"", "Industry": "Energy"} if i % 2 else None'
 source_update Contact '{"Title": "Boss", "Email": None} if i % 2 else None'
 generate '{"object":"Account","count":300,"seed":90,"fields":4}'

@@ -109,4 +109,8 @@ enum osy_code osy_idmap_claims_drop(
  */
 enum osy_code osy_idmap_rebuild(struct osy_idmap *idmap, int pair, struct osy_err *err) OSY_CHECKED;
 
+/* How many records of a pair Redis knows: mappings, and marks of unknown outcomes. */
+enum osy_code osy_idmap_count(
+	struct osy_idmap *idmap, int pair, int64_t *ret, struct osy_err *err) OSY_CHECKED;
+
 #endif
