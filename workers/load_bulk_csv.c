@@ -110,7 +110,7 @@ static bool is_null(struct osy_str raw)
 }
 
 /* A text without a character (of a hook, or of a map of values): by a collection it clears the
- * field, and by CSV it would say nothing. */
+ * field, or keeps a default of the org out of it, and by CSV it would say nothing. */
 static bool is_blank(const struct osy_spec_field *field, struct osy_str raw)
 {
 	return raw.p[0] == '"' && osy_sf_value_equal(field->type, field->scale, raw, OSY_STR_NULL);
@@ -123,7 +123,10 @@ static bool put_insert(
 	if (column < 0 || is_null(row->values[column]) || osy_is_left_out(row->values[column]) ||
 		!osy_lfits(row, batch->columns[column].field))
 		return true;
-	return put_value(out, batch->columns[column].field, row->values[column]);
+	if (!is_blank(batch->columns[column].field, row->values[column]))
+		return put_value(out, batch->columns[column].field, row->values[column]);
+	osy_csv_put_text(out, OSY_STR("#N/A"));
+	return true;
 }
 
 /* An update says #N/A for null; what stays as it is, is empty. */

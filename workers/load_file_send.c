@@ -147,6 +147,8 @@ static void limit_reached(struct osy_lfile *file)
 			"the org has taken as many files and versions within 24 hours as it takes; "
 			"the file waits until it takes more");
 	row->limited = batch->limited = true;
+	if (osy_lfile_has_versions(batch)) /* it was looked for before it was sent: none is there */
+		row->was_update = row->lost = false;
 	batch->pause_ms = (unsigned)file->loader->worker->settings->limit_probe_ms;
 	osy_lfile_leave(file, true);
 }

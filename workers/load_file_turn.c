@@ -91,10 +91,13 @@ unsigned osy_files_reading(const struct osy_loader *loader, const struct osy_lor
 void osy_lfile_leave(struct osy_lfile *file, bool failed)
 {
 	struct osy_lbatch *batch = file->batch;
+	/* Files that nothing tells from each other go one by one: what one has come to is recorded
+	 * before the next is sent, lest a successor take the next one's for it. */
+	bool alone = !osy_lfile_tells_size(batch) && !osy_is_pending(&batch->rows[file->row]);
 
 	file->batch = NULL;
 	osy_lfile_free(file);
-	osy_load_go_on(batch, failed);
+	osy_load_go_on(batch, failed || alone);
 }
 
 void osy_lfile_set_aside(struct osy_lfile *file, int64_t ms)

@@ -106,7 +106,8 @@ static void collect(struct decision *d)
 
 /* ---- What was found ---- */
 
-/* A lookup that was not sent then and is mapped now waits for the link pass. */
+/* A lookup that was not sent then and is mapped now waits for the link pass; one that can only be
+ * set with its record stays out. */
 static void defer_unsent(const struct osy_lreconcile *rec, struct osy_lbatch *batch, unsigned i,
 	const struct osy_lcandidate *candidate)
 {
@@ -115,8 +116,14 @@ static void defer_unsent(const struct osy_lreconcile *rec, struct osy_lbatch *ba
 		if (!rec->assign[c].loose || column->lookup < 0 || candidate->values[c].p)
 			continue;
 		struct osy_lref *ref = &osy_lrefs(batch, i)[column->lookup];
-		if (ref->state == OSY_REF_MAPPED && osy_id_is_set(&ref->source))
-			ref->state = OSY_REF_DEFERRED;
+		if (ref->state != OSY_REF_MAPPED || !osy_id_is_set(&ref->source))
+			continue;
+		ref->state = column->field->link ? OSY_REF_DEFERRED : OSY_REF_OUT;
+		if (!column->field->link)
+			osy_load_note(batch, i, "notice", OSY_FAIL_PARENT_MISSING,
+				osy_str(column->field->target),
+				"its parent came after it, and this lookup is set when the record "
+				"is made or never; it was left out");
 	}
 }
 

@@ -60,6 +60,19 @@ runs "an abort of a run that is Paused so" wait_ended "$run" 15
 is "$(run_get "$run" 'd["state"], d["totals"]["skipped"], d["totals"]["failed"]')" "('Aborted', 1, 0)" "leaves the file out"
 is "$(psql -qtA "$ORGSYNC_POSTGRES_URL" -c "SELECT count(*) FROM batch WHERE run = '$run' AND state <> 'done'")" 0 "nothing is left open"
 
+# A new version of a file that the target has is an update: the abort ends it as well.
+run=$(create_run content)
+limit 100
+orgsync run start "$run" --wait >/dev/null || bail "the file does not go in"
+limit 0
+files "$SRC" version fourth.bin 300 || bail "no version"
+run=$(create_run content)
+orgsync run start "$run" >/dev/null || bail "no start"
+wait_for 40 paused quota || bail "it is not Paused"
+orgsync run abort "$run" >/dev/null || bail "no abort"
+runs "an abort of a run with a new version" wait_ended "$run" 15
+is "$(run_get "$run" 'd["state"], d["totals"]["skipped"], d["totals"]["failed"]')" "('Aborted', 1, 0)" "leaves it out too"
+
 # ---- while other lanes of its stage have work, it is not Paused, and an abort does not wait either -------------------------
 printf '{"attributes":{"type":"Lead"},"LastName":"Poe","Company":"Co","Ext_Id__c":"L-1"}\n' >"$T/lead.jsonl"
 seed "$SRC" "$T/lead.jsonl"

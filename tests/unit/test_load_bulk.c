@@ -173,21 +173,24 @@ static void an_update_says_what_it_writes(void **state)
 	assert_int_equal(bulk->jobs[0].pending, 0);
 }
 
-/* An empty cell would leave the field as it is; a collection clears it. */
+/* An empty cell would leave the field as it is, or to a default; a collection clears it. */
 static void a_blank_text_clears_its_field(void **state)
 {
 	static const char *const blanks[] = {"\"\"", "\" \"", "\"\\n\""};
 	struct world *w = *state;
+
+	add_row(w, OSY_ACT_INSERT, (const char *[]){blanks[0], "7", NULL, NULL, NULL, NULL, NULL});
 
 	for (size_t i = 0; i < OSY_COUNT(blanks); i++)
 		add_row(w, OSY_ACT_UPDATE,
 			(const char *[]){blanks[i], NULL, NULL, NULL, NULL, NULL, NULL})
 			->written[0] = 1u << NAME;
 	struct osy_lbulk *bulk = write_rows(w);
+	spool_is(&bulk->jobs[0], "Name,Amount,Born,Day,Flag,Code\n\"#N/A\",7,,,,\n");
 	spool_is(&bulk->jobs[1], "Id,Name,Amount,Born,Day,Flag\n"
-				 "\"001000000000500AAA\",\"#N/A\",,,,\n"
 				 "\"001000000000501AAA\",\"#N/A\",,,,\n"
-				 "\"001000000000502AAA\",\"#N/A\",,,,\n");
+				 "\"001000000000502AAA\",\"#N/A\",,,,\n"
+				 "\"001000000000503AAA\",\"#N/A\",,,,\n");
 }
 
 static void what_csv_cannot_say_stays_out(void **state)
