@@ -77,12 +77,14 @@ static void take_entity(struct finding *finding, const struct osy_json *record)
 			auto_keep(finding->work, osy_json_get_str(record, "QualifiedApiName"))};
 }
 
-/* A standard object by its name, a custom one by its id. */
+/* A standard object by its name, a custom one by its id (of 15 or 18 characters). */
 static struct osy_str table_of(const struct finding *finding, const struct osy_json *record)
 {
 	struct osy_str table = osy_json_get_str(record, "TableEnumOrId");
 
-	for (size_t i = 0; i < finding->entity_count && table.len >= 15; i++) {
+	for (size_t i = 0;
+		i < finding->entity_count && table.len >= 15 && memcmp(table.p, "01I", 3) == 0;
+		i++) {
 		if (strncmp(finding->entities[i].durable, table.p, 15) == 0)
 			return osy_str(finding->entities[i].name);
 	}

@@ -236,10 +236,13 @@ static enum osy_code take_lists(
 /* ---- What comes back is brought into the template's terms ---- */
 static void name_object(const struct asking *asking, struct osy_rule *rule)
 {
+	if (strncmp(rule->object, "01I", 3) != 0 || strlen(rule->object) < 15)
+		return; /* a name */
 	for (size_t i = 0; i < asking->entity_count; i++) {
-		if (strncmp(asking->entities[i].durable, rule->object, 15) == 0 &&
-			strlen(rule->object) >= 15)
+		if (strncmp(asking->entities[i].durable, rule->object, 15) == 0) {
 			rule->object = asking->entities[i].name;
+			return;
+		}
 	}
 }
 

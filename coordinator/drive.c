@@ -67,10 +67,12 @@ enum osy_code osy_drive_set_(struct osy_drive *drive, bool *ret_done, struct osy
 	enum osy_code rc = osy_pg_exec(drive->pg, sql.p, all, count + 3, &result, err);
 	if (rc)
 		return rc;
-	if (osy_pg_i64(result, 0, 1, 0) == 0)
+	/* one who takes over while the update waits for the row is not seen by the second count */
+	bool done = osy_pg_i64(result, 0, 0, 0) != 0;
+	if (osy_pg_i64(result, 0, 1, 0) == 0 || (!done && !ret_done))
 		return fenced(drive, err);
 	if (ret_done)
-		*ret_done = osy_pg_i64(result, 0, 0, 0) != 0;
+		*ret_done = done;
 	return OSY_OK;
 }
 

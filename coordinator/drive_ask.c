@@ -297,15 +297,20 @@ static enum osy_code count_retakes(
 }
 
 /* Batches of links that an abort has left, since the last pass that took the whole journal (it has
- * no rows of retake, and its lanes move): that one has made the links of those before it. */
+ * no rows of retake, and each of its lanes is behind the last batch of records): that one has made
+ * the links of those before it. */
 static enum osy_code count_unlinked(
 	struct osy_pg *pg, const char *run, int64_t *ret, struct osy_err *err)
 {
 	OSY_AUTO(osy_pg_result_free_at) struct osy_pg_result *row = NULL;
 	enum osy_code rc = osy_pg_do(pg, &row, err,
-		"WITH whole AS (SELECT coalesce(max(pass), 1) AS pass FROM lane l WHERE run = $1 "
-		"AND position > 0 AND NOT EXISTS (SELECT 1 FROM retake t WHERE t.run = $1 AND "
-		"t.pass = l.pass)), made AS (SELECT b.pass, b.lane, b.at_offset FROM batch b, "
+		"WITH ends AS (SELECT lane, max(at_offset) AS at_offset FROM batch WHERE run = $1 "
+		"AND NOT links GROUP BY lane), whole AS (SELECT coalesce(max(p.pass), 1) AS pass "
+		"FROM (SELECT DISTINCT pass FROM lane WHERE run = $1) p WHERE NOT EXISTS (SELECT 1 "
+		"FROM retake t WHERE t.run = $1 AND t.pass = p.pass) AND NOT EXISTS (SELECT 1 FROM "
+		"ends e LEFT JOIN lane l ON l.run = $1 AND l.pass = p.pass AND l.lane = e.lane "
+		"WHERE l.position IS NULL OR l.position <= e.at_offset)), made AS (SELECT b.pass, "
+		"b.lane, b.at_offset FROM batch b, "
 		"whole "
 		"WHERE b.run = $1 AND b.links AND b.state = 'done' AND b.pass >= whole.pass AND "
 		"EXISTS (SELECT 1 FROM deferred d WHERE d.run = $1 AND d.pass = b.pass)) SELECT "

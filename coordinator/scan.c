@@ -277,6 +277,7 @@ enum osy_code osy_scan(struct osy_drive *drive, struct osy_err *err)
 			OSY_KV_INT("objects", scan.plan.spec.object_count),
 			OSY_KV_INT("stages", scan.plan.spec.stages),
 			OSY_KV_INT("lanes", scan.plan.spec.lanes));
+	scan_levels_done(&scan);
 	scan_done(&scan);
 	drive->spec = osy_spec_free(drive->spec);
 	if (rc == OSY_E_STATE) { /* to be aborted: the next step sees to it */

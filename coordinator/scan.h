@@ -65,6 +65,7 @@ enum osy_code scan_list_waiting(
 /* scan_levels.c: of objects that are loaded level by level, which records come when; then the lists
  * of one, level by level. */
 enum osy_code scan_levels(struct scan *scan, struct osy_err *err) OSY_CHECKED;
+void scan_levels_done(struct scan *scan);
 enum osy_code scan_list_levels(
 	struct scan *scan, const struct osy_spec_object *object, struct osy_err *err) OSY_CHECKED;
 /* scan_hierarchy.c: parents, and below each its children. */

@@ -123,7 +123,9 @@ static enum osy_code list_limited(struct listing *listing, struct osy_err *err)
 	}
 	osy_buf_addf(&soql, " ORDER BY %s LIMIT %lld", object->order_by ? object->order_by : "Id",
 		(long long)object->limit);
-	enum osy_code rc = ask(listing, &soql, OSY_READ_LIST_MOST, err);
+	size_t most =
+		object->limit < OSY_READ_LIST_MOST ? (size_t)object->limit : OSY_READ_LIST_MOST;
+	enum osy_code rc = ask(listing, &soql, most, err);
 	return rc ? rc : flush(listing, err);
 }
 
@@ -176,11 +178,30 @@ static enum osy_code drop_gone(
 		OSY_PG_TEXTS(ids, osy_pg_rows(page)));
 }
 
+/* One that the filter selects too is read twice: what it points to now counts, and nothing else. */
+static enum osy_code forget_parents(
+	struct listing *listing, const struct osy_pg_result *page, struct osy_err *err)
+{
+	OSY_AUTO_FREE struct osy_str *ids = osy_xcalloc(WAITING_PAGE, sizeof(*ids));
+
+	for (size_t i = 0; i < osy_pg_rows(page); i++) {
+		ids[i] = osy_pg_str(page, i, 0);
+		ids[i].len = ids[i].len < 15 ? ids[i].len : 15;
+	}
+	return osy_pg_do(listing->scan->drive->pg, NULL, err,
+		"DELETE FROM level_parent WHERE id = ANY ($1::text[])",
+		OSY_PG_TEXTS(ids, osy_pg_rows(page)));
+}
+
 static enum osy_code ask_waiting(
 	struct listing *listing, const struct osy_pg_result *page, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(100 * 1024);
 
+	enum osy_code rc = forget_parents(listing, page, err);
+
+	if (rc)
+		return rc;
 	begin_soql(listing, &soql);
 	osy_buf_addz(&soql, " WHERE Id IN (");
 	for (size_t i = 0; i < osy_pg_rows(page); i++) {
@@ -188,7 +209,7 @@ static enum osy_code ask_waiting(
 		osy_buf_addf(&soql, "%s'%.*s'", i ? "," : "", (int)id.len, id.p);
 	}
 	osy_buf_addc(&soql, ')');
-	enum osy_code rc = ask(listing, &soql, WAITING_PAGE, err);
+	rc = ask(listing, &soql, WAITING_PAGE, err);
 	if (!rc)
 		rc = flush(listing, err);
 	return rc ? rc : drop_gone(listing, page, err);
@@ -421,6 +442,19 @@ enum osy_code scan_levels(struct scan *scan, struct osy_err *err)
 	if (!rc && any)
 		osy_plan_levels(&scan->plan);
 	return rc;
+}
+
+void scan_levels_done(struct scan *scan)
+{
+	struct osy_err ignored = OSY_ERR_NONE;
+	bool any = false;
+
+	for (size_t i = 0; i < scan->plan.spec.object_count; i++)
+		any |= scan->plan.objects[i].levels > 0;
+	if (any)
+		(void)!osy_pg_do(scan->drive->pg, NULL, &ignored,
+			"DROP TABLE IF EXISTS level_record, level_parent, level_now, level_next, "
+			"level_done, level_list");
 }
 
 enum osy_code scan_list_levels(

@@ -285,6 +285,7 @@ static void set_method(struct osy_http_call *call, const struct osy_http_request
 	bool sends = request->body.p || request->body_size > 0 || strcmp(method, "POST") == 0 ||
 		     strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
 
+	call->is_put = strcmp(method, "PUT") == 0;
 	call->safe = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 	if (strcmp(method, "HEAD") == 0) {
 		call->no_reply_body = true;

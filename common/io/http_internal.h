@@ -18,6 +18,7 @@ struct osy_http_call {
 	struct osy_str body; /* borrowed; p NULL: body_fd, when body_size > 0 */
 	int body_fd;
 	int64_t body_size, body_sent;
+	bool is_put;
 	ssize_t (*read_body)(struct osy_http_call *call, char *out, size_t size, void *arg);
 	void (*on_body_sent)(void *arg); /* NULL: nobody waits for it */
 	bool (*may_send)(void *arg);	 /* NULL: always */

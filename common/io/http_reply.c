@@ -71,7 +71,8 @@ static bool is_whole_json(struct osy_str body)
 /*
  * Why a reply that curl finds good is not whole. One of HTTP/1.1 that says no length ends where its
  * connection ends, and nobody can tell whether that is its end: rows of a CSV would be lost without
- * a word. JSON tells, and after a 201 without a body there is nothing to tell.
+ * a word. JSON tells, and a PUT that is answered by a 201 has nothing more to tell (the data of an
+ * ingest job); what a POST has made would be told in a body.
  */
 static const char *cut_off(const struct osy_http_reply *reply)
 {
@@ -87,7 +88,7 @@ static const char *cut_off(const struct osy_http_reply *reply)
 		osy_http_reply_header(reply, "Transfer-Encoding").p)
 		return NULL;
 	if (is_whole_json(osy_buf_str(&reply->call_->reply_body)) ||
-		(status == 201 && reply->call_->reply_body.len == 0))
+		(reply->call_->is_put && status == 201 && reply->call_->reply_body.len == 0))
 		return NULL;
 	return "it does not say its length";
 }

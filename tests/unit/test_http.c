@@ -461,6 +461,8 @@ static void test_no_reply(void **state)
 	assert_int_equal(run_only("POST", "/head-cut", OSY_STR("x")), OSY_E_NO_REPLY);
 	assert_int_equal(run_only("GET", "/endless", OSY_STR_NULL), OSY_E_NO_REPLY);
 	assert_int_equal(run_only("GET", "/endless-json-cut", OSY_STR_NULL), OSY_E_NO_REPLY);
+	/* the id of what it has made is lost */
+	assert_int_equal(run_only("POST", "/made", OSY_STR("x")), OSY_E_NO_REPLY);
 	/* what is whole by itself */
 	assert_int_equal(run_only("GET", "/endless-json", OSY_STR_NULL), OSY_OK);
 	assert_int_equal(run_only("PUT", "/made", OSY_STR("x")), OSY_OK);
