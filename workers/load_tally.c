@@ -15,12 +15,15 @@ static bool is_out(enum osy_outcome outcome)
 }
 
 /* What this pass has done to a record that was in already, and a rollback is to undo: it has
- * updated one that was only found before, or inserted anew one that was gone. */
+ * updated one that was only found before, or another one than before, or inserted anew one that was
+ * gone. */
 static bool has_done_more(const struct osy_outcome_row *before, const struct osy_outcome_row *now)
 {
 	return osy_id_is_set(&now->target) &&
 	       (now->outcome == OSY_INSERTED ||
-		       (now->outcome == OSY_UPDATED && before->outcome == OSY_EXISTING));
+		       (now->outcome == OSY_UPDATED &&
+			       (before->outcome == OSY_EXISTING ||
+				       !osy_id_equal(&now->target, &before->target))));
 }
 
 void osy_load_tally(const struct osy_outcome_row *before, const struct osy_outcome_row *now,

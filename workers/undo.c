@@ -116,6 +116,19 @@ static bool find_next(struct osy_load *load, int64_t *ret_offset, bool *ret_wait
 	return true;
 }
 
+/* A pass that has found another record under the key, since ours was gone: what earlier ones did
+ * was done to that one. */
+static void forget_other(struct osy_lbatch *batch, unsigned r, const struct osy_id *target)
+{
+	struct osy_lundo *undo = batch->undo;
+
+	if (!osy_id_is_set(&undo->targets[r]) || osy_id_equal(&undo->targets[r], target))
+		return;
+	undo->ops[r] = OSY_UNDO_NOTHING;
+	batch->rows[r].before = NULL;
+	batch->rows[r].written = NULL;
+}
+
 static enum osy_code read_pass(
 	struct osy_lbatch *batch, const struct osy_pg_result *result, size_t i, struct osy_err *err)
 {
@@ -128,6 +141,8 @@ static enum osy_code read_pass(
 		rc = osy_outcomes_read(
 			packed, batch->object->target_prefix, outcomes, batch->row_count, err);
 	for (unsigned r = 0; r < batch->row_count && !rc; r++) {
+		if (outcomes[r].outcome == OSY_UPDATED)
+			forget_other(batch, r, &outcomes[r].target);
 		if (outcomes[r].outcome == OSY_INSERTED && !batch->head.links)
 			batch->undo->ops[r] = OSY_UNDO_DELETE;
 		else if (outcomes[r].outcome == OSY_UPDATED && !batch->undo->ops[r])

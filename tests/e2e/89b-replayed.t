@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A rollback of a run that was replayed undoes what the replay has done too: records that it has updated after the first pass had found
-# them equal, and records that it has inserted anew because somebody had deleted them.
+# them equal, records that it has inserted anew because somebody had deleted them, and records that somebody has made in their place.
 . "$(dirname "$0")/lib.sh"
 e2e_begin
 simulators
@@ -47,12 +47,14 @@ is "$(run_get "$RUN" 'd["rollback"]["deleted"]')" 20 "tells of the 20"
 act update 'int(r["Ext_Id__c"][1:]) < 10' '{"Phone": "changed"}'
 act delete 'int(r["Ext_Id__c"][1:]) >= 30' '{}'
 is "$(live 'len(d)')" 30 "somebody changes 10 and deletes 10"
+accounts 30 35 theirs >"$T/theirs.jsonl"
+seed "$DST" "$T/theirs.jsonl" # and makes 5 of them himself
 runs "a replay" orgsync run replay "$RUN" --wait
 is "$(live 'len(d), sum(r["Phone"] == "same" for r in d.values())')" "(40, 40)" "brings all of it back"
 is "$(run_get "$RUN" 'd.get("rollback")')" None "the replay is no rollback"
 orgsync run rollback "$RUN" >/dev/null || bail "it cannot be rolled back"
 rolled_back() { [[ $(run_get "$RUN" 'd["state"]' 2>/dev/null) == "Rollback Completed" ]]; }
 wait_for 60 rolled_back
-is "$(run_get "$RUN" '[d["rollback"][k] for k in ("deleted", "restored", "left")]')" "[20, 10, 0]" "a rollback deletes 20 and restores 10"
-is "$(live 'len(d), sum(r["Phone"] == "changed" for r in d.values()), sum(r["Phone"] == "same" for r in d.values())')" "(20, 10, 10)" "the target is as it was"
+is "$(run_get "$RUN" '[d["rollback"][k] for k in ("deleted", "restored", "left")]')" "[15, 15, 0]" "a rollback deletes 15 and restores 15"
+is "$(live '[len(d)] + [sum(r["Phone"] == p for r in d.values()) for p in ("changed", "same", "theirs")]')" "[25, 10, 10, 5]" "the target is as it was"
 e2e_end
