@@ -18,7 +18,7 @@
 	"f.attempt, f.pass, f.at, f.seq "                                                       \
 	"FROM failure f JOIN run_object o ON o.run = f.run AND o.object = f.object "            \
 	"WHERE f.run = $1 AND f.resolved_pass IS NULL AND f.seq > $2 AND ($3::text IS NULL OR " \
-	"o.name = $3) AND "                                                                     \
+	"lower(o.name) = lower($3)) AND "                                                       \
 	"($4::text IS NULL OR f.code = $4) AND ($5::text IS NULL OR position(lower($5) in "     \
 	"lower(f.message)) > 0) AND "                                                           \
 	"($6 = 'all' OR f.kind = $6 OR ($6 = 'failed' AND f.kind <> 'notice')) ORDER BY f.seq " \
@@ -227,12 +227,13 @@ static enum osy_code errors(struct osy_call *call, struct osy_err *err)
 }
 
 /* ---- How many of what ---- */
-#define SUMMARY                                                                                \
-	"SELECT o.name, f.kind, f.code, count(*), min(f.message) FROM failure f JOIN "         \
-	"run_object o ON o.run = f.run AND o.object = f.object WHERE f.run = $1 AND "          \
-	"f.resolved_pass IS NULL AND ($2::text IS NULL OR o.name = $2) AND ($3::text IS NULL " \
-	"OR f.code = $3) AND ($4::text IS NULL OR position(lower($4) in lower(f.message)) > "  \
-	"0) AND ($5 = 'all' OR f.kind = $5 OR ($5 = 'failed' AND f.kind <> 'notice')) GROUP "  \
+#define SUMMARY                                                                               \
+	"SELECT o.name, f.kind, f.code, count(*), min(f.message) FROM failure f JOIN "        \
+	"run_object o ON o.run = f.run AND o.object = f.object WHERE f.run = $1 AND "         \
+	"f.resolved_pass IS NULL AND ($2::text IS NULL OR lower(o.name) = lower($2)) AND "    \
+	"($3::text IS NULL "                                                                  \
+	"OR f.code = $3) AND ($4::text IS NULL OR position(lower($4) in lower(f.message)) > " \
+	"0) AND ($5 = 'all' OR f.kind = $5 OR ($5 = 'failed' AND f.kind <> 'notice')) GROUP " \
 	"BY o.name, f.kind, f.code ORDER BY count(*) DESC, o.name, f.kind, f.code"
 
 static enum osy_code summary(struct osy_call *call, struct osy_err *err)

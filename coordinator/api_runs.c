@@ -1,6 +1,7 @@
 /* /runs: creating, showing, asking for work. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "api.h"
 #include "osy/mem.h"
@@ -306,6 +307,25 @@ static enum osy_code read_flag(const struct osy_call *call, const char *name,
 	return OSY_OK;
 }
 
+/* NULL: all but those that are deleted. */
+static enum osy_code read_state(const struct osy_call *call, const char **ret, struct osy_err *err)
+{
+	OSY_AUTO(osy_buf_done) struct osy_buf known = OSY_BUF(1024);
+	const char *text = osy_call_query(call, "state");
+
+	*ret = NULL;
+	if (!text || !*text)
+		return OSY_OK;
+	for (int state = 0; state <= OSY_RUN_DELETED; state++) {
+		*ret = osy_run_state_name((enum osy_run_state)state);
+		if (strcasecmp(text, *ret) == 0)
+			return OSY_OK;
+		osy_buf_addf(&known, "%s%s", state ? ", " : "", *ret);
+	}
+	return osy_fail(
+		err, OSY_E_USAGE, "state=%.100s is none of a run's states: %s", text, known.p);
+}
+
 #define LIST                                                                                       \
 	"SELECT " RUN_COLUMNS                                                                      \
 	" FROM run r WHERE ($1::text IS NULL OR r.state = $1) AND ($2::text IS NULL OR "           \
@@ -322,15 +342,18 @@ static enum osy_code ask_list(
 	struct osy_call *call, int64_t limit, struct osy_pg_result **ret, struct osy_err *err)
 {
 	struct osy_pg_param since, until, errors;
+	const char *state = NULL;
 	enum osy_code rc = read_moment(call, "since", &since, err);
 
 	if (!rc)
 		rc = read_moment(call, "until", &until, err);
 	if (!rc)
 		rc = read_flag(call, "withErrors", &errors, err);
+	if (!rc)
+		rc = read_state(call, &state, err);
 	if (rc)
 		return rc;
-	return osy_pg_do(call->pg, ret, err, LIST, OSY_PG_Z(osy_call_query(call, "state")),
+	return osy_pg_do(call->pg, ret, err, LIST, OSY_PG_Z(state),
 		OSY_PG_Z(osy_call_query(call, "template")),
 		OSY_PG_Z(osy_call_query(call, "cursor")), OSY_PG_I64(limit + 1),
 		OSY_PG_Z(osy_call_query(call, "source")), OSY_PG_Z(osy_call_query(call, "target")),

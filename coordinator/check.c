@@ -339,6 +339,8 @@ static enum osy_code check_orgs(struct osy_pg *pg, const struct osy_settings *se
 	if (!rc)
 		rc = check_currency(&check, orgs, err);
 	if (!rc)
+		rc = check_fallback(&check, orgs[OSY_CHECK_TARGET], err);
+	if (!rc)
 		rc = pay(purse, subject, check_types_plan(&check), err);
 	if (!rc)
 		rc = check_types_ask(&check, http, orgs, err);

@@ -15,6 +15,10 @@ enum osy_code check_describe(struct osy_check *check, struct osy_http *http,
 enum osy_code check_currency(struct osy_check *check, struct osy_org *const orgs[OSY_CHECK_SIDES],
 	struct osy_err *err) OSY_CHECKED;
 
+/* check_fallback.c */
+enum osy_code check_fallback(
+	struct osy_check *check, struct osy_org *target, struct osy_err *err) OSY_CHECKED;
+
 /* check_values.c: what is to be asked, once the describes are there; returns the calls to each org.
  * Then the questions. */
 unsigned check_types_plan(struct osy_check *check);

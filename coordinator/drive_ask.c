@@ -17,7 +17,7 @@ enum osy_code osy_no_such_run(const char *run, struct osy_err *err)
 /* ---- A run's row, locked, and what may be asked in its state ---- */
 struct asked {
 	enum osy_run_state state;
-	bool published, wants, held;
+	bool published, wants, held, troubled; /* a problem is told */
 	bool reorders;	/* the plan with the order that was saved is not made yet */
 	char apart[64]; /* one of its orgs that is disconnected, "": none */
 	const char *run;
@@ -34,7 +34,8 @@ static enum osy_code ask_begin(
 			"SELECT state, published, wanted IS NOT NULL, held, order_version < "
 			"(SELECT coalesce(max(version), 0) FROM run_order o WHERE o.run = r.id), "
 			"(SELECT min(name) FROM org WHERE name IN (r.source, r.target) AND "
-			"disconnected_at IS NOT NULL) FROM run r WHERE id = $1 FOR UPDATE OF r",
+			"disconnected_at IS NOT NULL), problem IS NOT NULL FROM run r WHERE id = "
+			"$1 FOR UPDATE OF r",
 			OSY_PG_Z(run));
 	if (!rc && osy_pg_rows(row) == 0)
 		rc = osy_no_such_run(run, err);
@@ -51,6 +52,7 @@ static enum osy_code ask_begin(
 	struct osy_str apart = osy_pg_str(row, 0, 5);
 	(void)snprintf(
 		ret->apart, sizeof(ret->apart), "%.*s", (int)apart.len, apart.len ? apart.p : "");
+	ret->troubled = osy_pg_i64(row, 0, 6, 0) != 0;
 	ret->run = run;
 	return OSY_OK;
 }
@@ -195,7 +197,8 @@ enum osy_code osy_drive_ask_resume(struct osy_pg *pg, const char *run, struct os
 	if (asked.held)
 		return ask_end(pg, &asked,
 			"UPDATE run SET held = false, problem = NULL WHERE id = $1", err);
-	if (asked.state == OSY_RUN_SYNCING)
+	/* one that is Paused without a reason has been resumed just now */
+	if (asked.state == OSY_RUN_SYNCING || (asked.state == OSY_RUN_PAUSED && !asked.troubled))
 		return ask_end(pg, &asked, NULL, err);
 	if (asked.state != OSY_RUN_PAUSED)
 		return refuse(pg, &asked, "resumed", err);
@@ -219,7 +222,9 @@ enum osy_code osy_drive_ask_abort(struct osy_pg *pg, const char *run, struct osy
 	if (asked.state == OSY_RUN_SCANNING || asked.state == OSY_RUN_SYNCING ||
 		asked.state == OSY_RUN_PAUSED)
 		return ask_end(pg, &asked,
-			"UPDATE run SET wanted = 'abort', held = false WHERE id = $1", err);
+			"UPDATE run SET wanted = 'abort', held = false, problem = NULL WHERE id = "
+			"$1",
+			err);
 	return refuse(pg, &asked, "aborted", err);
 }
 

@@ -226,6 +226,11 @@ is "$(json 'd["findings"]' <"$T/last.json")" "$(json 'd["findings"]' <"$T/check.
 is "$(curl -sf "$DST/__sim/stats" | json 'd["requests"]')" 0 "and costs no call"
 orgsync run check nosuchrun >/dev/null 2>"$T/err"
 is $? 4 "no such run: status 4"
+printf 'name: stand-in\nusers: {fallback: nobody@example.com}\nobjects:\n  - {name: Account, match: {externalId: Ext_Id__c}, fields: {include: [Name, Ext_Id__c, OwnerId]}}\n' >"$T/stand-in.yaml"
+orgsync template apply -f "$T/stand-in.yaml" >/dev/null || bail "the template is refused"
+orgsync run check "$(create_run stand-in)" -o json >"$T/stand-in.json" 2>/dev/null
+is "$? $(json '[f["what"] for f in d["findings"] if f["severity"] == "blocking" and "fall back" in f["what"]]' <"$T/stand-in.json")" \
+	"4 [\"there is no active user 'nobody@example.com' in org 'dst' to fall back to\"]" "a stand-in for users whom nobody knows blocks"
 fresh=$(create_run auto)
 orgsync run check "$fresh" --last >/dev/null 2>"$T/err"
 is $? 4 "not checked yet: status 4"

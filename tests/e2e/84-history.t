@@ -94,7 +94,7 @@ rows = list(csv.DictReader(open(sys.argv[1], newline="")))
 print(len(rows), len({r["source_id"] for r in rows}), {r["message"] for r in rows if r["object"] == "Account"})' "$T/$csv.csv")" \
 		"3000 3000 {'bad, very \"bad\"'}" "the CSV of the $csv holds all 3,000, each once"
 done
-is "$(orgsync run errors "$run" --object Account --limit 0 -o json | json 'len(d["items"] if isinstance(d, dict) else d)')" 2500 "and the list, with --limit 0"
+is "$(orgsync run errors "$run" --object account --limit 0 -o json | json 'len(d["items"] if isinstance(d, dict) else d)')" 2500 "and the list, with --limit 0"
 
 # ---- why, with the source's row ------------------------------------------------------------------------------------
 id=$(curl -sf "$SRC/__sim/dump?object=Account" | python3 -c '
@@ -118,6 +118,9 @@ third=$(ORGSYNC_API_TOKEN_FILE=$T/maker orgsync run create --template crm --sour
 sql "UPDATE run SET created_at = '2026-01-02T03:04:05Z' WHERE id = '$second'"
 is "$(orgsync run list -q | xargs)" "$third $run $second" "newest first"
 is "$(orgsync run list -q --state Aborted)" "$second" "by state"
+is "$(orgsync run list -q --state aborted)" "$second" "in whatever letters"
+orgsync run list --state Abortd >/dev/null 2>"$T/err"
+like "$? $(cat "$T/err")" "^[24] .*state=Abortd is none of a run's states: Not Started, .*Aborted" "one that is none is refused"
 is "$(orgsync run list -q --source dst)" "$third" "by source"
 is "$(orgsync run list -q --target dst | xargs)" "$run $second" "by target"
 is "$(orgsync run list -q --name "s F")" "$run" "by a part of the label"
