@@ -168,6 +168,9 @@ void cli_run_print_rollback(const struct osy_json *run)
 	osy_buf_addz(&text, dry ? " and leave " : " and left ");
 	cli_number(osy_json_get_i64(done, "left", 0), &text);
 	printf("%s as they are.\n", text.p);
+	if (dry && osy_json_get_i64(done, "deleted", 0))
+		printf("Children that others have given these records are looked for when it is "
+		       "done, in objects that the run has loaded: their parents are left then.\n");
 	if (osy_json_get_i64(done, "left", 0))
 		printf("`orgsync run errors %.*s --kind rollback` tells why.\n",
 			(int)osy_json_get_str(run, "id").len, osy_json_get_str(run, "id").p);
