@@ -332,6 +332,7 @@ loaded() { # RECORDS
 runs "some is loaded" wait_for 60 loaded 2000
 wait_for 60 held "$DST"
 redis FLUSHALL >/dev/null
+wait_for 60 has_log keys.lost # before what is left is loaded
 let_go "$DST"
 judge "Redis emptied while the stage is open"
 is "$(log_of keys.lost | wc -l)" 1 "it is noticed"
