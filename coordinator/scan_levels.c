@@ -83,12 +83,16 @@ static enum osy_code take_row(const struct osy_str *values, void *arg, struct os
 	return OSY_OK;
 }
 
-static void begin_soql(const struct listing *listing, struct osy_buf *soql)
+static void begin_soql(const struct listing *listing, const char *where, struct osy_buf *soql)
 {
 	osy_buf_addz(soql, "SELECT ");
 	for (size_t i = 0; i < listing->name_count; i++)
 		osy_buf_addf(soql, "%s%s", i ? "," : "", listing->names[i]);
 	osy_buf_addf(soql, " FROM %s", listing->object->name);
+	if (where) {
+		osy_buf_addz(soql, " WHERE ");
+		osy_soql_nest(where, soql);
+	}
 }
 
 static enum osy_code ask(
@@ -116,11 +120,7 @@ static enum osy_code list_limited(struct listing *listing, struct osy_err *err)
 	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(100 * 1024);
 	const struct osy_spec_object *object = listing->object;
 
-	begin_soql(listing, &soql);
-	if (object->where) {
-		osy_buf_addz(&soql, " WHERE ");
-		osy_soql_nest(object->where, &soql);
-	}
+	begin_soql(listing, object->where, &soql);
 	osy_buf_addf(&soql, " ORDER BY %s LIMIT %lld", object->order_by ? object->order_by : "Id",
 		(long long)object->limit);
 	size_t most =
@@ -140,11 +140,7 @@ static enum osy_code list_selected(struct listing *listing, struct osy_err *err)
 		return list_limited(listing, err);
 	while (!rc && count == PAGE) {
 		OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(100 * 1024);
-		begin_soql(listing, &soql);
-		if (object->where) {
-			osy_buf_addz(&soql, " WHERE ");
-			osy_soql_nest(object->where, &soql);
-		}
+		begin_soql(listing, object->where, &soql);
 		if (last[0])
 			osy_buf_addf(&soql, " %s Id > '%s'", object->where ? "AND" : "WHERE", last);
 		osy_buf_addf(&soql, " ORDER BY Id LIMIT %d", PAGE);
@@ -161,13 +157,10 @@ static enum osy_code list_selected(struct listing *listing, struct osy_err *err)
 /* ---- Records that wait for a parent since earlier runs: they come as well, whatever the filter
  * selects; those that the source does not have any more wait no longer ---- */
 static enum osy_code drop_gone(
-	struct listing *listing, const struct osy_pg_result *page, struct osy_err *err)
+	struct listing *listing, const struct osy_str *ids, size_t count, struct osy_err *err)
 {
-	OSY_AUTO_FREE struct osy_str *ids = osy_xcalloc(WAITING_PAGE, sizeof(*ids));
 	struct scan *scan = listing->scan;
 
-	for (size_t i = 0; i < osy_pg_rows(page); i++)
-		ids[i] = osy_pg_str(page, i, 0);
 	return osy_pg_do(scan->drive->pg, NULL, err,
 		"DELETE FROM waiting w USING org_pair p WHERE p.id = w.pair AND p.source_org_id = "
 		"$1 AND p.target_org_id = $2 AND w.template = $3 AND w.object = $4 AND w.in_run IS "
@@ -175,44 +168,39 @@ static enum osy_code drop_gone(
 		"level_record r WHERE r.id = left(w.source_id, 15))",
 		OSY_PG_Z(scan->source.org_id), OSY_PG_Z(scan->target.org_id),
 		OSY_PG_Z(scan->template->name), OSY_PG_Z(listing->object->name),
-		OSY_PG_TEXTS(ids, osy_pg_rows(page)));
+		OSY_PG_TEXTS(ids, count));
 }
 
 /* One that the filter selects too is read twice: what it points to now counts, and nothing else. */
 static enum osy_code forget_parents(
-	struct listing *listing, const struct osy_pg_result *page, struct osy_err *err)
+	struct listing *listing, const struct osy_str *ids, size_t count, struct osy_err *err)
 {
-	OSY_AUTO_FREE struct osy_str *ids = osy_xcalloc(WAITING_PAGE, sizeof(*ids));
-
-	for (size_t i = 0; i < osy_pg_rows(page); i++) {
-		ids[i] = osy_pg_str(page, i, 0);
-		ids[i].len = ids[i].len < 15 ? ids[i].len : 15;
-	}
 	return osy_pg_do(listing->scan->drive->pg, NULL, err,
-		"DELETE FROM level_parent WHERE id = ANY ($1::text[])",
-		OSY_PG_TEXTS(ids, osy_pg_rows(page)));
+		"DELETE FROM level_parent WHERE id IN (SELECT left(w, 15) FROM unnest($1::text[]) "
+		"w)",
+		OSY_PG_TEXTS(ids, count));
 }
 
 static enum osy_code ask_waiting(
 	struct listing *listing, const struct osy_pg_result *page, struct osy_err *err)
 {
 	OSY_AUTO(osy_buf_done) struct osy_buf soql = OSY_BUF(100 * 1024);
+	OSY_AUTO_FREE struct osy_str *ids = osy_xcalloc(WAITING_PAGE, sizeof(*ids));
+	size_t count = osy_pg_rows(page);
 
-	enum osy_code rc = forget_parents(listing, page, err);
-
-	if (rc)
-		return rc;
-	begin_soql(listing, &soql);
+	begin_soql(listing, NULL, &soql);
 	osy_buf_addz(&soql, " WHERE Id IN (");
-	for (size_t i = 0; i < osy_pg_rows(page); i++) {
-		struct osy_str id = osy_pg_str(page, i, 0);
-		osy_buf_addf(&soql, "%s'%.*s'", i ? "," : "", (int)id.len, id.p);
+	for (size_t i = 0; i < count; i++) {
+		ids[i] = osy_pg_str(page, i, 0);
+		osy_buf_addf(&soql, "%s'%.*s'", i ? "," : "", (int)ids[i].len, ids[i].p);
 	}
 	osy_buf_addc(&soql, ')');
-	rc = ask(listing, &soql, WAITING_PAGE, err);
+	enum osy_code rc = forget_parents(listing, ids, count, err);
+	if (!rc)
+		rc = ask(listing, &soql, WAITING_PAGE, err);
 	if (!rc)
 		rc = flush(listing, err);
-	return rc ? rc : drop_gone(listing, page, err);
+	return rc ? rc : drop_gone(listing, ids, count, err);
 }
 
 static enum osy_code list_waiting(struct listing *listing, struct osy_err *err)

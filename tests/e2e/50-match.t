@@ -130,13 +130,13 @@ objects:
     match: {sourceId: Ext_Id__c}
 YAML
 runs "a template with sourceId" orgsync template apply -f "$T/sourceid.yaml"
-psql -q "$ORGSYNC_POSTGRES_URL" -c "DELETE FROM idmap_log" && orgsync idmap rebuild --source src --target dst >/dev/null
+forget_mappings
 go sourceid
 is "$(totals "$RUN")" "[8, 0, 0, 0, 0]" "sourceId: all inserted"
 is "$(field Account Ext_Id__c)" "$(curl -sf "$SRC/__sim/dump?object=Account" | python3 -c '
 import json, sys
 print(*sorted(json.loads(l)["Id"] for l in sys.stdin))')" "sourceId: each carries its source's id"
-psql -q "$ORGSYNC_POSTGRES_URL" -c "DELETE FROM idmap_log" && orgsync idmap rebuild --source src --target dst >/dev/null
+forget_mappings
 go sourceid
 is "$(totals "$RUN")" "[0, 0, 8, 0, 0]" "sourceId: found again without the id map"
 

@@ -68,8 +68,7 @@ SQL
 }
 trial() { # a run into an empty target
 	curl -sf -X POST "$DST/__sim/reset" >/dev/null
-	psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null 2>&1
-	orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
+	forget_mappings
 	RUN=$(create_run middle)
 	orgsync run start "$RUN" >/dev/null
 }

@@ -39,8 +39,7 @@ has_log() { # EVENT
 	[[ -n $(log_of "$1") ]]
 }
 forget() { # what runs have mapped between the orgs
-	psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null
-	orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
+	forget_mappings
 }
 target() { # FILE: the target holds these records and no others, and nobody has mapped them
 	curl -sf -X POST "$DST/__sim/reset" >/dev/null

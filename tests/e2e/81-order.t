@@ -160,7 +160,7 @@ totals() { # RUN OBJECT: inserted, updated, existing, skipped, failed
 }
 fresh() {
 	curl -sf -X POST "$DST/__sim/reset" >/dev/null
-	psql -q "$ORGSYNC_POSTGRES_URL" -c "DELETE FROM idmap_log" && orgsync idmap rebuild --source src --target dst >/dev/null
+	forget_mappings
 }
 go() { # TEMPLATE: a run to its end, id in RUN
 	RUN=$(create_run "$1")

@@ -61,8 +61,7 @@ like "$(cat "$T/err")" 'has no failed record' "links: nothing is left"
 
 # ---- In the middle of the records: some are in, one has failed, the others are locked and then skipped ---------------------------
 for url in "$SRC" "$DST"; do curl -sf -X POST "$url/__sim/reset" >/dev/null || bail "the orgs cannot be emptied"; done
-psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null
-orgsync idmap rebuild --source src --target dst >/dev/null || bail "the id map is not made anew"
+forget_mappings
 accounts 60 20
 sed -i 's/ParentId, //' "$T/tree.yaml"
 orgsync template apply -f "$T/tree.yaml" >/dev/null || bail "the template is refused"
@@ -84,8 +83,7 @@ runs "records: and equal" check_orgs "$RUN" --template "$T/tree.yaml" --key Ext_
 
 # ---- In the middle of a retry: what has failed before has failed still ---------------------------------------------------------
 for url in "$SRC" "$DST"; do curl -sf -X POST "$url/__sim/reset" >/dev/null || bail "the orgs cannot be emptied"; done
-psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null
-orgsync idmap rebuild --source src --target dst >/dev/null || bail "the id map is not made anew"
+forget_mappings
 accounts 30 5
 rule true
 start

@@ -19,8 +19,7 @@ inserted() { [[ $(run_get "$1" 'd["totals"]["inserted"]') -ge $2 ]]; }
 no_lane() { [[ $(sql "SELECT count(*) FROM lane WHERE run = '$1' AND owner IS NOT NULL") == 0 ]]; }
 anew() { # an empty target, a fresh id map
 	curl -sf -X POST "$DST/__sim/reset" >/dev/null
-	sql 'TRUNCATE idmap_log'
-	orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
+	forget_mappings
 }
 
 python3 - "$T/src.jsonl" <<'PY'

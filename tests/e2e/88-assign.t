@@ -83,8 +83,7 @@ for headers in inherited own; do
 		seed "$DST" <(printf '{"attributes":{"type":"Group"},"Id":"@taker","Name":"Taker","DeveloperName":"Taker","Type":"Queue"}\n')
 		taker=$(ids "$DST" Group DeveloperName | of Taker)
 		curl -sf -d "{\"assignTo\": \"$taker\", \"compositeHeaders\": \"$headers\"}" "$DST/__sim/settings" >/dev/null || bail "no rule"
-		psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null
-		orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
+		forget_mappings
 		through $api "$api, $headers"
 		[[ $headers == own ]] || continue
 		change "$api"

@@ -108,8 +108,7 @@ like "$errors" "AccountId points to Account $small, which is not in the target" 
 is "$(json 'sorted(e["code"] for e in d["items"])' <<<"$errors")" "['PARENT_FAILED', 'PARENT_MISSING', 'PARENT_MISSING']" "by their codes"
 runs "the checker agrees" check_orgs "$run" --template "$T/fail.yaml" --key Ext_Id__c
 curl -sf -X POST "$DST/__sim/reset" >/dev/null
-psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null
-orgsync idmap rebuild --source src --target dst >/dev/null
+forget_mappings
 
 # ---- wait -------------------------------------------------------------------------------------------
 apply wait wait wait
@@ -232,8 +231,7 @@ for url in "$SRC" "$DST"; do curl -sf --data-binary "@$T/two.json" "$url/__sim/s
 } >"$T/two.jsonl"
 seed "$SRC" "$T/two.jsonl"
 curl -sf -X POST "$DST/__sim/reset" >/dev/null
-psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null
-orgsync idmap rebuild --source src --target dst >/dev/null
+forget_mappings
 cat >"$T/two.yaml" <<'YAML'
 name: two
 objects:

@@ -111,13 +111,11 @@ is "$(show "$DST" 'sorted((a["Name"], a["IsPersonAccount"], name(a["RecordTypeId
 	"[('Acme AG', False, None), ('Ada King', True, 'PersonAccount'), ('Bob', True, 'PersonAccount'), ('Eve', True, 'PersonAccount'), ('Plain', False, None)]" \
 	"and not written to businesses"
 run=$(create_run few)
-psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null
-orgsync idmap rebuild --source src --target dst >/dev/null
+forget_mappings
 orgsync run start "$run" --wait >/dev/null 2>&1
 is "$(totals "$run" Account)" "[5, 0, 0, 5, 0, 0]" "people are found by their name, too"
 curl -sf -X POST "$DST/__sim/reset" >/dev/null
-psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null
-orgsync idmap rebuild --source src --target dst >/dev/null
+forget_mappings
 
 # ---- by Bulk ----------------------------------------------------------------------------------------
 sed -e 's/name: people/name: bulk/' -e 's/    match: {externalId: Ext_Id__c}/&\n    api: bulk/' "$T/people.yaml" >"$T/bulk.yaml"

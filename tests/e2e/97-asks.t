@@ -29,8 +29,7 @@ template() { # NAME: from standard input
 anew() { # both orgs empty, a fresh id map
 	no_faults
 	for url in "$SRC" "$DST"; do curl -sf -X POST "$url/__sim/reset" >/dev/null; done
-	psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null 2>&1
-	orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
+	forget_mappings
 }
 totals() { # RUN
 	run_get "$1" '[d["state"]] + [d["totals"][k] for k in ("scanned","inserted","updated","existing","failed")]'
@@ -223,8 +222,7 @@ for i, line in enumerate(sys.stdin):
         print(json.dumps({"attributes": {"type": "Account"}, "Name": json.loads(line)["Name"]}))' >"$T/twins.jsonl"
 twins() { # ALERT: the target holds 40 accounts of the same names, and a rule about it
 	curl -sf -X POST "$DST/__sim/reset" >/dev/null
-	psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null 2>&1
-	orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
+	forget_mappings
 	seed "$DST" "$T/twins.jsonl"
 	schema "$DST" '{"duplicateRules":[{"object":"Account","name":"Same_Name","field":"Name","op":"duplicate","message":"Use one of these records?","active":true,"alert":'"$1"'}]}'
 }

@@ -51,8 +51,7 @@ fill() { # ACCOUNTS CONTACTS: the source anew
 }
 forget() { # the target is empty, and nothing is mapped
 	curl -sf -X POST "$DST/__sim/reset" >/dev/null
-	psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null
-	orgsync idmap rebuild --source src --target dst >/dev/null
+	forget_mappings
 }
 template() { # NAME MATCH API [FILTER-OF-ACCOUNT] [POLICY]
 	cat <<YAML

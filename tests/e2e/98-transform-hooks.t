@@ -20,8 +20,7 @@ print(eval(sys.argv[1]))' "$2"
 }
 fresh() {
 	curl -sf -X POST "$DST/__sim/reset" >/dev/null
-	psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null 2>&1
-	orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
+	forget_mappings
 	: >"$T/heard"
 }
 template() { # NAME OBJECT-LINES...

@@ -38,8 +38,7 @@ template() { # NAME OPTION
 
 empty_target() { # fresh target, fresh id map
 	curl -sf -X POST "$DST/__sim/reset" >/dev/null || bail 'the target cannot be emptied'
-	psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null 2>&1
-	orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
+	forget_mappings
 }
 
 dst_token() {

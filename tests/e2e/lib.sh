@@ -295,6 +295,11 @@ create_run() { # TEMPLATE-NAME: prints the id
 	orgsync run create --template "$1" --source src --target dst
 }
 
+forget_mappings() { # what runs have mapped between the orgs; before the first run there is nothing to make anew
+	psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null 2>&1
+	orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
+}
+
 check_orgs() { # RUN [arguments for the checker]: the judge
 	local run=$1
 	shift

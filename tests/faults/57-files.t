@@ -32,8 +32,7 @@ orgsync template apply -f "$T/files.yaml" >/dev/null || bail "the template is re
 start() { # a run into an empty target
 	curl -sf -X POST "$DST/__sim/reset" >/dev/null || bail "the target cannot be emptied"
 	curl -sf -X DELETE "$DST/__sim/faults" >/dev/null
-	psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null 2>&1
-	orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
+	forget_mappings
 	RUN=$(create_run files)
 	orgsync run start "$RUN" >/dev/null || bail "the run does not start"
 }

@@ -35,8 +35,7 @@ orgsync template apply -f "$T/quotes.yaml" >/dev/null || bail "the template is r
 start() { # a run into an empty target
 	curl -sf -X POST "$DST/__sim/reset" >/dev/null || bail "the target cannot be emptied"
 	curl -sf -X DELETE "$DST/__sim/faults" >/dev/null
-	psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null 2>&1
-	orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
+	forget_mappings
 	[[ -z ${1:-} ]] || curl -sf -d "$1" "$DST/__sim/faults" >/dev/null || bail "no fault"
 	RUN=$(create_run quotes)
 	orgsync run start "$RUN" >/dev/null || bail "the run does not start"

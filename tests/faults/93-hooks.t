@@ -21,8 +21,7 @@ hook_template changed "[{at: afterRun, $H}]" ', transform: {hook: clean, fields:
 dead() { ! kill -0 "$COORDINATOR_PID" 2>/dev/null; }
 begin() { # POINT TEMPLATE: a run into a fresh target, the coordinator killed there, and another one
 	curl -sf -X POST "$DST/__sim/reset" >/dev/null
-	psql -q "$ORGSYNC_POSTGRES_URL" -c 'TRUNCATE idmap_log' >/dev/null 2>&1
-	orgsync idmap rebuild --source src --target dst >/dev/null 2>&1
+	forget_mappings
 	arm "$1"
 	: >"$T/heard"
 	RUN=$(create_run "$2") || bail 'no run'
