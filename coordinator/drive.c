@@ -63,13 +63,13 @@ enum osy_code osy_drive_set_(struct osy_drive *drive, bool *ret_done, struct osy
 		"(%s) RETURNING 1), moved AS (UPDATE world SET version = version + 1 WHERE EXISTS "
 		"(SELECT 1 FROM mine)) SELECT (SELECT count(*) FROM mine), (SELECT count(*) FROM "
 		"run WHERE id = $1 AND owner = $2 AND epoch = $3)",
-		assignments, condition);
+		assignments, condition ? condition : "true");
 	enum osy_code rc = osy_pg_exec(drive->pg, sql.p, all, count + 3, &result, err);
 	if (rc)
 		return rc;
 	/* one who takes over while the update waits for the row is not seen by the second count */
 	bool done = osy_pg_i64(result, 0, 0, 0) != 0;
-	if (osy_pg_i64(result, 0, 1, 0) == 0 || (!done && !ret_done))
+	if (osy_pg_i64(result, 0, 1, 0) == 0 || (!done && !condition))
 		return fenced(drive, err);
 	if (ret_done)
 		*ret_done = done;

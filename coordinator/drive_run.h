@@ -82,7 +82,7 @@ enum osy_code osy_drive_orgs(struct osy_drive *drive, struct osy_err *err) OSY_C
  * statement. Parameters of assignments begin at $4. OSY_E_FENCED when the run is not ours any more.
  */
 #define osy_drive_set(drive, err, assignments, ...) \
-	osy_drive_set_((drive), NULL, (err), "true", (assignments), DRIVE_PARAMS(__VA_ARGS__))
+	osy_drive_set_((drive), NULL, (err), NULL, (assignments), DRIVE_PARAMS(__VA_ARGS__))
 /*
  * The same for what follows from the state that was read, which others may have changed since (an
  * abort, a pause, a delete of this moment): only while the condition still holds. ret_done may be
@@ -96,6 +96,7 @@ enum osy_code osy_drive_orgs(struct osy_drive *drive, struct osy_err *err) OSY_C
 		sizeof((const struct osy_pg_param[]){OSY_PG_NULL, ##__VA_ARGS__}) / \
 				sizeof(struct osy_pg_param) -                       \
 			1
+/* condition NULL: none. */
 enum osy_code osy_drive_set_(struct osy_drive *drive, bool *ret_done, struct osy_err *err,
 	const char *condition, const char *assignments, const struct osy_pg_param *params,
 	size_t count) OSY_CHECKED;

@@ -43,9 +43,11 @@ is "$(sql "SELECT count(*) FROM run WHERE id = '$run'")" 0 "and the run is gone"
 run=$(create_run bad)
 orgsync run scan "$run" >/dev/null 2>&1 &
 wait_for 20 driven "$run" || bail "nobody drives the run"
+epoch=$(sql "SELECT epoch FROM run WHERE id = '$run'")
 runs "an abort while a driver gives its scan up" orgsync run abort "$run"
 wait $! 2>/dev/null
 runs "the driver goes" wait_for 20 left "$run"
+is "$(sql "SELECT epoch FROM run WHERE id = '$run'")" "$epoch" "it has seen to it itself, and not taken the run for another's"
 is "$(run_get "$run" '[d["state"], d["wanted"]]')" "['Aborted', None]" "and the run is Aborted"
 
 # ---- the quota's end, and a person's pause ---------------------------------------------------------------------------------
